@@ -1,0 +1,1 @@
+"""What host and agent both know: names, errors, commands as values, invites and status records. Standard library only."""

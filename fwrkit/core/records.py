@@ -1,0 +1,88 @@
+"""The records that host and agent exchange as JSON: what a node says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+STATES = {
+    "starting": "The agent is coming up.",
+    "offline": "The upstream is out of reach; edits are kept here and travel later.",
+    "waiting": "Changes are on their way.",
+    "in sync": "This node and its upstream hold the same.",
+    "held": "A safety rule stopped something until a person decides.",
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One path that does not travel, and why. ``path`` is decoded with surrogateescape."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold."""
+
+    citizen: str
+    connected: bool
+    behind: int
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds."""
+
+    node: str
+    role: str
+    citizen: str
+    world: str
+    world_id: str
+    state: str
+    since: float
+    written: float
+    pending: int = 0
+    upstream: str = ""
+    detail: str = ""
+    version: str = ""
+    refused: list[Refusal] = field(default_factory=list)
+    connections: list[Connection] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> NodeStatus:
+        """Given the object of :meth:`to_json`, return the record; fields that this version does not know are passed over."""
+        known = _known(cls, data)
+        known["refused"] = [Refusal(**_known(Refusal, item)) for item in data.get("refused", [])]
+        known["connections"] = [Connection(**_known(Connection, item)) for item in data.get("connections", [])]
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of ``doctor``: what was checked, whether it is well, and what to do if not."""
+
+    check: str
+    ok: bool
+    message: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Finding:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
+
+
+def _known(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    names = {item.name for item in dataclasses.fields(kind)}
+    return {name: value for name, value in data.items() if name in names}

@@ -1,0 +1,154 @@
+"""Bringing the canon to a connected citizen: what is due, in which order, within which window, and what their answers mean.
+
+Runs in the hub's thread, inside its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fwrkit.agent.canon import Canon
+from fwrkit.agent.messages import Delivery, Passed, PutBack
+from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.session import DownwardRun, Session
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import State, is_file
+from fwrkit.agent.store import Citizen, Store
+
+
+class Deliveries:
+    """Fills and empties the windows of sessions."""
+
+    def __init__(self, store: Store, canon: Canon, settings: Settings) -> None:
+        self._store = store
+        self._canon = canon
+        self._settings = settings
+
+    def begin(self, session: Session, citizen: Citizen) -> None:
+        """A session has said all that it had to say: everything at which its citizen lags is due."""
+        session.is_ready = True
+        self.add(session, (lag.path for lag in self._store.lags(citizen.id)))
+
+    def add(self, session: Session, moved: Iterable[bytes]) -> None:
+        """These paths have moved: they are due."""
+        for path in in_safe_order((path, self._store.head(path)) for path in moved):
+            session.due.pop(path, None)
+            session.due[path] = None
+
+    def pump(self, session: Session, citizen: Citizen) -> DownwardRun | None:
+        """Send what is due as far as the window allows; return a run to prepare if there is too much for the stream."""
+        if not session.is_ready or session.channel.is_closed:
+            return None
+        run = self._plan_run(session)
+        waiting = session.downward.files if session.downward is not None else {}
+        for path in list(session.due):
+            if not session.has_room:
+                break
+            if path in waiting or path in session.outstanding_paths:
+                continue
+            del session.due[path]
+            if not self._send(session, citizen, path):
+                session.due[path] = None
+                run = run or self._plan_run(session, only=path)
+                if run is not None:
+                    waiting = run.files
+        if not session.outstanding and not session.due and session.obstructed:
+            session.due, session.obstructed = session.obstructed, {}
+        self._pass_barriers(session, citizen)
+        return run
+
+    def _pass_barriers(self, session: Session, citizen: Citizen) -> None:
+        if session.barriers and session.is_quiet:
+            for number in session.barriers:
+                session.say(Passed(number))
+            session.barriers.clear()
+
+    def _send(self, session: Session, citizen: Citizen, path: bytes) -> bool:
+        """Send the delivery of one path if it is needed at all. Return False if its content has to come by a run."""
+        lag = self._store.lag(citizen.id, path)
+        if lag is None:
+            session.staged.pop(path, None)
+            return True
+        entry = self._store.entry(path)
+        head: State = entry.state if entry is not None else None
+        if lag.base == head and not lag.sent:
+            self._store.drop_lag(citizen.id, path)
+            return True
+        staged_state, run = session.staged.get(path, (None, 0))
+        content = None
+        if entry is not None and is_file(head):
+            if run == 0 or staged_state != head:
+                run = 0
+                if entry.size > self._settings.inline_limit:
+                    return False
+                content = self._canon.read(entry.state)
+        else:
+            run = 0
+        self._store.set_lag(citizen.id, path, lag.base, [*[state for state in lag.sent if state != head], head])
+        time, author = (entry.time, entry.author) if entry is not None else (0, "")
+        session.sent(Delivery(session.next_number(), path, lag.base, head, time, author, content, run))
+        return True
+
+    def _plan_run(self, session: Session, only: bytes | None = None) -> DownwardRun | None:
+        """Plan a run if there are too many deliveries, or for one that is too large and what is due besides."""
+        if session.downward is not None or session.citizen is None:
+            return None
+        if only is None and len(session.due) <= self._settings.batch_count:
+            return None
+        candidates = list(session.due) if only is None else [only, *(path for path in session.due if path != only and self._is_large(path))]
+        files: dict[bytes, State] = {}
+        for path in candidates:
+            head = self._store.head(path)
+            if is_file(head) and path not in session.staged and path not in session.outstanding_paths:
+                files[path] = head
+        if not files:
+            return None
+        session.downward = DownwardRun(session.next_number(), files)
+        return session.downward
+
+    def _is_large(self, path: bytes) -> bool:
+        entry = self._store.entry(path)
+        return entry is not None and entry.size > self._settings.inline_limit
+
+    def fetched(self, session: Session, run: int) -> None:
+        """A run downwards has ended: its files are in the client's staging, or will be found missing one by one."""
+        if session.downward is None or session.downward.number != run:
+            return
+        for path, state in session.downward.files.items():
+            session.staged[path] = (state, run)
+        session.downward = None
+
+    def acknowledge(self, session: Session, citizen: Citizen, number: int) -> None:
+        """A delivery is durable at the citizen's machine: the base moves."""
+        delivery = session.answered(number)
+        if delivery is None:
+            return
+        session.staged.pop(delivery.path, None)
+        self._hold(citizen, delivery.path, delivery.state)
+        if self._store.lag(citizen.id, delivery.path) is not None:
+            session.due[delivery.path] = None
+
+    def put_back(self, session: Session, citizen: Citizen, message: PutBack) -> None:
+        """A delivery was not applied."""
+        delivery = session.answered(message.number)
+        if delivery is None:
+            return
+        lag = self._store.lag(citizen.id, delivery.path)
+        if lag is not None:
+            self._store.set_lag(citizen.id, delivery.path, lag.base, [state for state in lag.sent if state != delivery.state])
+        if message.reason == "changed":
+            return  # the change that is on its way makes it due again
+        if message.reason == "base":
+            self._hold(citizen, delivery.path, message.state)
+        if message.reason == "content":
+            session.staged.pop(delivery.path, None)
+        if message.reason in ("obstructed", "space"):
+            session.obstructed[delivery.path] = None
+        else:
+            session.due[delivery.path] = None
+
+    def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:
+        if self._store.head(path) == state:
+            self._store.drop_lag(citizen.id, path)
+        else:
+            self._store.set_lag(citizen.id, path, state, [])

@@ -1,0 +1,197 @@
+"""The history: a bare git repository, one commit per settled batch and author.
+
+Trees are written as raw objects: libgit2's index takes no names that are not UTF-8, git itself does. Files above a size go in as Git LFS
+pointers, with their content in the LFS layout (``lfs/objects/aa/bb/<sha256>``). Directories that are empty live in the server's tables only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+
+from fwrkit.agent import linux
+from fwrkit.agent.paths import ancestors
+from fwrkit.agent.states import State, is_file
+
+BRANCH = "refs/heads/main"
+_FILE_MODE = b"100644"
+_TREE_MODE = b"40000"
+_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n\Z")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One change of one path, as it goes into a commit. ``received`` is in Unix nanoseconds."""
+
+    id: int
+    path: bytes
+    state: State
+    author: str
+    received: int
+    note: str
+
+
+@dataclass
+class _Node:
+    """A tree that is being changed: its entries as they were read, and the subtrees that were opened."""
+
+    entries: dict[bytes, tuple[bytes, bytes]]
+    opened: dict[bytes, _Node]
+
+
+class History:
+    """One repository. Not safe for two writers; reading from other threads is."""
+
+    def __init__(self, path: Path, world: str) -> None:
+        self.path = path
+        self._domain = world
+        if not (path / "HEAD").exists():
+            pygit2.init_repository(str(path), bare=True, initial_head="main")
+        self._repository = pygit2.Repository(str(path))
+
+    def head(self) -> str:
+        """Return the newest commit's id as hex, empty if there is none."""
+        reference = self._repository.references.get(BRANCH)
+        return str(reference.target) if reference is not None else ""
+
+    def read(self, oid: bytes) -> bytes:
+        """Given a blob's raw id, return the content, a large object's too. Raise KeyError."""
+        data = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
+        match = _POINTER.match(data)
+        if match and (large := self.large_object(bytes.fromhex(match[1].decode()))) is not None:
+            return large.read_bytes()
+        return data
+
+    def large_object(self, state: bytes) -> Path | None:
+        """Return the file of a large object by its SHA-256, None if it is not there."""
+        path = self._large_path(state)
+        return path if path.exists() else None
+
+    def _large_path(self, state: bytes) -> Path:
+        text = state.hex()
+        return self.path / "lfs" / "objects" / text[:2] / text[2:4] / text
+
+    def write(self, content: bytes) -> bytes:
+        """Write a content as a blob and return its raw id."""
+        return bytes(self._repository.create_blob(content).raw)
+
+    def write_large(self, state: bytes, size: int, source: Path) -> bytes:
+        """Write a content that lies in a file as a large object and its pointer; return the pointer's raw blob id."""
+        target = self._large_path(state)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_suffix(".tmp")
+            shutil.copyfile(source, temporary)
+            os.replace(temporary, target)
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{state.hex()}\nsize {size}\n"
+        return self.write(pointer.encode())
+
+    def commit(self, versions: list[Version], blob_of: Callable[[Version], bytes]) -> str:
+        """Commit versions of one author as one commit and return its id. The repository is on disk when this returns.
+
+        ``blob_of`` gives the raw blob id of a version that is a file.
+        """
+        reference = self._repository.references.get(BRANCH)
+        parents = [reference.target] if reference is not None else []
+        root = self._read_tree(bytes(self._repository[parents[0]].tree_id.raw)) if parents else _Node({}, {})
+        for version in versions:
+            self._set(root, version.path.split(b"/"), blob_of(version) if is_file(version.state) else None, version.state)
+        tree = pygit2.Oid(raw=self._write_tree(root))
+        author, seconds = versions[0].author, versions[-1].received // 10**9
+        signature = pygit2.Signature(author, f"{author}@{self._domain}", seconds, 0)
+        commit = self._repository.create_commit(None, signature, signature, message_of(versions), tree, parents)
+        self.sync()
+        self._repository.references.create(BRANCH, commit, force=True)
+        self.sync()
+        return str(commit)
+
+    def sync(self) -> None:
+        """Bring the repository to the disk."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            linux.syncfs(fd)
+        finally:
+            os.close(fd)
+
+    def _read_tree(self, oid: bytes) -> _Node:
+        data, entries, position = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw()), {}, 0
+        while position < len(data):
+            space = data.index(b" ", position)
+            end = data.index(b"\0", space)
+            entries[data[space + 1 : end]] = (data[position:space], data[end + 1 : end + 21])
+            position = end + 21
+        return _Node(entries, {})
+
+    def _write_tree(self, node: _Node) -> bytes:
+        for name, inner in node.opened.items():
+            node.entries.pop(name, None)
+            if inner.entries or inner.opened:
+                oid = self._write_tree(inner)
+                if inner.entries:
+                    node.entries[name] = (_TREE_MODE, oid)
+        node.opened.clear()
+        ordered = sorted(node.entries.items(), key=lambda item: item[0] + (b"/" if item[1][0] == _TREE_MODE else b""))
+        data = b"".join(mode + b" " + name + b"\0" + oid for name, (mode, oid) in ordered)
+        return bytes(self._repository.write(pygit2.GIT_OBJECT_TREE, data).raw)
+
+    def _set(self, node: _Node, parts: list[bytes], blob: bytes | None, state: State) -> None:
+        """Set or remove one path. A directory's state only makes room: git has no empty ones."""
+        *above, name = parts
+        for part in above:
+            inner = node.opened.get(part)
+            if inner is None:
+                mode, oid = node.entries.get(part, (b"", b""))
+                if mode != _TREE_MODE and blob is None:
+                    return
+                inner = self._read_tree(oid) if mode == _TREE_MODE else _Node({}, {})
+                node.opened[part] = inner
+            node = inner
+        if blob is not None:
+            node.opened.pop(name, None)
+            node.entries[name] = (_FILE_MODE, blob)
+        elif state is None or node.entries.get(name, (b"",))[0] == _FILE_MODE:
+            node.opened.pop(name, None)
+            node.entries.pop(name, None)
+
+
+def message_of(versions: list[Version]) -> str:
+    """Given the versions of a commit, return its message: what happened in one line, then notes."""
+    names = [version.path.decode("utf-8", "replace").replace("\n", " ") for version in versions]
+    first = f"{_verb(versions[0])} {names[0]}" if len(versions) == 1 else f"{len(versions)} changes: {', '.join(names[:3])}" + ("…" if len(names) > 3 else "")
+    notes = [f"{name}: {version.note}" for name, version in zip(names, versions, strict=True) if version.note]
+    return "\n".join([first, *([""] + notes[:50] if notes else [])]) + "\n"
+
+
+def _verb(version: Version) -> str:
+    return "delete" if version.state is None else "edit" if version.state else "make directory"
+
+
+def group_by_author(versions: Iterable[Version]) -> list[list[Version]]:
+    """Given versions in order, return the commits to make of them: one author each, as few as keep every version.
+
+    A version joins its author's last commit unless a later commit, or that one itself, has touched the path already: then the state in
+    between would be in no tree and could not be brought back.
+    """
+    groups: list[list[Version]] = []
+    last_of_author: dict[str, int] = {}
+    last_of_path: dict[bytes, int] = {}
+    last_beneath: dict[bytes, int] = {}
+    for version in versions:
+        above = list(ancestors(version.path))
+        group = last_of_author.get(version.author, -1)
+        related = max([last_of_path.get(path, -1) for path in above] + [last_beneath.get(version.path, -1)])
+        if group < 0 or last_of_path.get(version.path, -1) >= group or related > group:
+            group = len(groups)
+            groups.append([])
+            last_of_author[version.author] = group
+        groups[group].append(version)
+        last_of_path[version.path] = group
+        for path in above:
+            last_beneath[path] = max(group, last_beneath.get(path, -1))
+    return groups

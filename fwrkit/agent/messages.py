@@ -1,0 +1,300 @@
+"""What is said over the stream: one frozen dataclass a message, packed as a list that begins with its tag.
+
+``State`` fields are None (absent), empty (directory) or 32 bytes (file). Times are integer Unix nanoseconds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from fwrkit.agent import paths
+from fwrkit.agent.frames import FrameError
+from fwrkit.agent.states import State, is_state
+
+PROTOCOL = 1
+
+
+@dataclass(frozen=True)
+class Hello:
+    """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none)."""
+
+    tag = "hello"
+    protocol: int
+    version: str
+    node_id: str
+    world_id: str
+    world_generation: str
+    record_generation: str
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """Server: go on. ``is_known``: bases are good, send what changed; else everything has to be compared first."""
+
+    tag = "welcome"
+    is_known: bool
+    generation: str
+    world_id: str
+    world_name: str
+    ignore: list[str]
+    inline_limit: int
+    batch_count: int
+    batch_bytes: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Server: no, and why (a name of ExitCode, a sentence, a hint). The connection ends."""
+
+    tag = "refusal"
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """Client: the new generation is durable in its world and its record."""
+
+    tag = "confirm"
+    generation: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Client: one path is now ``state``; it was last known to be ``base`` when it was edited.
+
+    ``prior`` (if ``has_prior``) is a state that was sent before and whose outcome never arrived. ``content`` is None for directories
+    and deletions, for content that the server has, and for content that comes by a run. ``is_unknown``: no base is claimed.
+    ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
+    """
+
+    tag = "change"
+    number: int
+    path: bytes
+    state: State
+    base: State
+    prior: State
+    has_prior: bool
+    is_unknown: bool
+    is_orphan: bool
+    time: int
+    size: int
+    content: bytes | None
+    more: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Server: a change is durable. ``result`` is a name of :class:`fwrkit.agent.decide.Result`; ``copy`` the conflict copy, if any."""
+
+    tag = "outcome"
+    number: int
+    result: str
+    detail: str
+    copy: bytes | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Server: make ``path``, which you hold as ``base``, ``state``. ``run``: content is in staging of that run (0: it is here)."""
+
+    tag = "delivery"
+    number: int
+    path: bytes
+    base: State
+    state: State
+    time: int
+    author: str
+    content: bytes | None
+    run: int
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """Client: deliveries that are durable here."""
+
+    tag = "acknowledgement"
+    numbers: list[int]
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Client: a delivery was not applied; the path is recorded here as ``state``. ``reason``: changed, base, content, obstructed, space."""
+
+    tag = "put-back"
+    number: int
+    reason: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Client: a run upwards begins; the changes that it covers, without content. ``last``: the list is complete.
+
+    ``is_first``: this is the whole world at first contact.
+    """
+
+    tag = "manifest"
+    run: int
+    is_first: bool
+    changes: list[list[Any]]
+    last: bool
+
+
+@dataclass(frozen=True)
+class Need:
+    """Server: of a run's manifest, the contents of these paths (indexes into it) are wanted in the replica, which is ready."""
+
+    tag = "need"
+    run: int
+    indexes: list[int]
+    last: bool
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Client: what was needed lies in the replica. ``failed`` are indexes that could not be sent now."""
+
+    tag = "landed"
+    run: int
+    failed: list[int]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Server: a run's changes are durable; the number of each kind of result, and those that were refused or conflicted."""
+
+    tag = "folded"
+    run: int
+    missing: list[int]
+    notable: list[list[Any]]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
+
+    tag = "offer"
+    run: int
+    count: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Client: the run downwards has ended; staging holds what came."""
+
+    tag = "fetched"
+    run: int
+    is_complete: bool
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """Client: answer when everything sent before is folded and everything due to me is acknowledged."""
+
+    tag = "barrier"
+    number: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """Server: the barrier is passed."""
+
+    tag = "passed"
+    number: int
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Either: are you there?"""
+
+    tag = "ping"
+    number: int
+
+
+@dataclass(frozen=True)
+class Pong:
+    """Either: yes."""
+
+    tag = "pong"
+    number: int
+
+
+FROM_CLIENT: tuple[type[Any], ...] = (
+    Hello, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
+)  # fmt: skip
+FROM_SERVER: tuple[type[Any], ...] = (Welcome, Refusal, Outcome, Delivery, Need, Folded, Offer, Passed, Ping, Pong)
+
+_PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
+
+
+def to_value(message: Any) -> list[Any]:
+    """Given a message, return the list that travels."""
+    return [message.tag, *(getattr(message, item.name) for item in dataclasses.fields(message))]
+
+
+def from_value(value: Any, allowed: tuple[type[Any], ...]) -> Any:
+    """Given what arrived and the messages allowed from that side, return the message. Raise FrameError on anything else."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], str):
+        raise FrameError("not a message")
+    kind = next((kind for kind in allowed if kind.tag == value[0]), None)
+    if kind is None:
+        raise FrameError(f"unexpected message {value[0][:32]!r}")
+    fields = dataclasses.fields(kind)
+    if len(fields) != len(value) - 1:
+        raise FrameError(f"a message {kind.tag} with {len(value) - 1} fields")
+    for item, content in zip(fields, value[1:], strict=True):
+        if not _fits(str(item.type), content) or (item.name in ("path", "copy") and not _is_path(content)):
+            raise FrameError(f"field {item.name} of {kind.tag}")
+    return kind(*value[1:])
+
+
+def _is_path(content: object) -> bool:
+    return content is None or (isinstance(content, bytes) and paths.is_well_formed(content))
+
+
+def _fits(kind: str, content: object) -> bool:
+    if kind in _PLAIN:
+        return type(content) is _PLAIN[kind]
+    if kind == "State":
+        return is_state(content)
+    if kind == "bytes | None":
+        return content is None or type(content) is bytes
+    inner = kind.removeprefix("list[").removesuffix("]")
+    if not isinstance(content, list):
+        return False
+    return inner == "list[Any]" or all(type(item) is _PLAIN[inner] for item in content)
+
+
+@dataclass(frozen=True)
+class ManifestEntry:
+    """One change of a run: like :class:`Change`, without content and number."""
+
+    path: bytes
+    state: State
+    base: State
+    prior: State
+    has_prior: bool
+    is_unknown: bool
+    time: int
+    size: int
+
+    def to_value(self) -> list[Any]:
+        """Return the list that travels."""
+        return list(dataclasses.astuple(self))
+
+    @classmethod
+    def from_value(cls, value: object) -> ManifestEntry:
+        """Given what arrived, return the entry. Raise FrameError if it is none."""
+        kinds = [str(item.type) for item in dataclasses.fields(cls)]
+        if not isinstance(value, list) or len(value) != len(kinds):
+            raise FrameError("not an entry of a manifest")
+        if not all(_fits(kind, content) for kind, content in zip(kinds, value, strict=True)) or not _is_path(value[0]):
+            raise FrameError("not an entry of a manifest")
+        return cls(*value)
+
+

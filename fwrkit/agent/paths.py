@@ -1,0 +1,105 @@
+"""World-relative paths: bytes, separated by ``/``, never beginning or ending with one. Pure functions."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+NAME_LIMIT = 255  # bytes of one component, on every Linux filesystem
+PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it under PATH_MAX (4096)
+SENTINEL = b".fwr-sentinel"
+RECORDS = b".fwr"
+
+# git's own name in any case, and the spellings that git takes for it on other filesystems; such trees do not pass `git fsck`
+_GIT_NAMES = re.compile(rb"(?i)\.git[. ]*\Z|git~[0-9]+\Z")
+_INVISIBLE = frozenset("\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff")
+
+
+def parent(path: bytes) -> bytes:
+    """Given a path, return the path of its directory; empty bytes for the world's root."""
+    return path.rpartition(b"/")[0]
+
+
+def name_of(path: bytes) -> bytes:
+    """Given a path, return its last component."""
+    return path.rpartition(b"/")[2]
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    """Given a directory's path (empty for the root) and a name, return the path of the name in it."""
+    return directory + b"/" + name if directory else name
+
+
+def ancestors(path: bytes) -> Iterator[bytes]:
+    """Yield the directories above a path, the outermost first, without the root."""
+    position = path.find(b"/")
+    while position >= 0:
+        yield path[:position]
+        position = path.find(b"/", position + 1)
+
+
+def is_beneath(path: bytes, directory: bytes) -> bool:
+    """Say whether a path lies somewhere below a directory (everything lies below the root, empty bytes)."""
+    return not directory or path.startswith(directory + b"/")
+
+
+def range_beneath(directory: bytes) -> tuple[bytes, bytes]:
+    """Return the half-open range of paths, in byte order, that holds exactly what lies beneath a directory (not the root)."""
+    return directory + b"/", directory + b"0"  # "0" follows "/" in ASCII
+
+
+def is_well_formed(path: bytes) -> bool:
+    """Say whether bytes from elsewhere are a path at all: no empty, ``.`` or ``..`` component, no NUL."""
+    return bool(path) and b"\0" not in path and all(part not in (b"", b".", b"..") for part in path.split(b"/"))
+
+
+def why_not(path: bytes) -> str | None:
+    """Given a well-formed path, return why it can not travel, or None if it can."""
+    if len(path) > PATH_LIMIT:
+        return f"its path is longer than {PATH_LIMIT} bytes"
+    for part in path.split(b"/"):
+        if len(part) > NAME_LIMIT:
+            return f"a name in it is longer than {NAME_LIMIT} bytes"
+        if is_git_name(part):
+            return "a git repository inside a world stays where it is"
+    return None
+
+
+def is_git_name(part: bytes) -> bool:
+    """Say whether a component is ``.git``, or what some filesystem takes for it."""
+    if part[:1] not in (b".", b"g", b"G", b"\xe2", b"\xef"):
+        return False
+    text = part.decode("utf-8", "surrogateescape")
+    folded = "".join(char for char in text if char not in _INVISIBLE)
+    return bool(_GIT_NAMES.match(folded.encode("utf-8", "surrogateescape")))
+
+
+def conflict_name(path: bytes, citizen: str, when_ns: int, attempt: int = 0) -> bytes:
+    """Given a path, who lost a race for it and when (Unix nanoseconds), return the path of the conflict copy.
+
+    ``notes.txt`` becomes ``notes (conflict alice 2026-11-24 10.05.21).txt``: the extension is kept, and the stem is cut, at a
+    character's boundary where it is UTF-8, so that the name fits 255 bytes. A higher ``attempt`` gives another name.
+    """
+    directory, name = parent(path), name_of(path)
+    stem, dot, extension = name.rpartition(b".")
+    if not stem or len(extension) > 16 or b" " in extension:
+        stem, dot, extension = name, b"", b""
+    stamp = time.strftime("%Y-%m-%d %H.%M.%S", time.gmtime(min(max(when_ns, 0) // 10**9, 253402300799)))
+    again = f" {attempt + 1}" if attempt else ""
+    mark = f" (conflict {citizen} {stamp}{again})".encode()
+    return join(directory, _cut(stem, NAME_LIMIT - len(mark) - len(dot) - len(extension)) + mark + dot + extension)
+
+
+def _cut(stem: bytes, limit: int) -> bytes:
+    if len(stem) <= limit:
+        return stem
+    cut = stem[:limit]
+    while cut and stem[len(cut)] & 0xC0 == 0x80 and limit - len(cut) < 4:
+        cut = cut[:-1]
+    return cut
+
+
+def shown(path: bytes) -> str:
+    """Return a path as text for JSON and logs; bytes that are no UTF-8 become surrogates, as in the rest of Python."""
+    return path.decode("utf-8", "surrogateescape")

@@ -1,0 +1,143 @@
+"""The record: what this node has acknowledged or had accepted, path by path (SQLite in ``state``).
+
+Commits are ordered but not synced one by one; :meth:`Record.sync` brings them to the disk before anything is acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.paths import range_beneath
+from fwrkit.agent.states import ABSENT, State
+from fwrkit.agent.tree import Stamp
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    path BLOB PRIMARY KEY, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL, change_time INTEGER NOT NULL, inode INTEGER NOT NULL,
+    sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far."""
+
+    path: bytes
+    state: State
+    stamp: Stamp
+    sent: State
+    has_sent: bool
+
+
+NO_STAMP = Stamp(-1, -1, -1, -1)
+
+
+class Record:
+    """One node's record. Used by the engine's thread only."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+        self._is_open = False
+
+    def close(self) -> None:
+        """Commit and close."""
+        self.commit()
+        self._db.close()
+
+    def commit(self) -> None:
+        """Commit what was written: it survives the process from now on."""
+        if self._is_open:
+            self._db.execute("COMMIT")
+            self._is_open = False
+
+    def sync(self) -> None:
+        """Commit, and bring it to the disk: it survives a power cut from now on."""
+        self.commit()
+        for suffix in ("-wal", ""):
+            try:
+                fd = os.open(f"{self._path}{suffix}", os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+
+    def _write(self, query: str, values: tuple[Any, ...]) -> None:
+        if not self._is_open:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._is_open = True
+        self._db.execute(query, values)
+
+    def meta(self, key: str) -> str:
+        """Return a value, empty if it was never set."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value."""
+        self._write("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+    def get(self, path: bytes) -> Entry | None:
+        """Return the entry of a path, None if nothing was agreed on."""
+        row = self._db.execute("SELECT * FROM entries WHERE path = ?", (path,)).fetchone()
+        return _entry(row) if row else None
+
+    def state(self, path: bytes) -> State:
+        """Return the agreed state of a path."""
+        row = self._db.execute("SELECT state FROM entries WHERE path = ?", (path,)).fetchone()
+        return row[0] if row else ABSENT
+
+    def beneath(self, path: bytes) -> list[Entry]:
+        """Return the entries beneath a path (of all paths for the root) in path order."""
+        if not path:
+            return [_entry(row) for row in self._db.execute("SELECT * FROM entries ORDER BY path")]
+        query = "SELECT * FROM entries WHERE path >= ? AND path < ? ORDER BY path"
+        return [_entry(row) for row in self._db.execute(query, range_beneath(path))]
+
+    def all(self) -> Iterator[Entry]:
+        """Yield every entry."""
+        return (_entry(row) for row in self._db.execute("SELECT * FROM entries"))
+
+    def count(self) -> int:
+        """Return how many paths exist by the record."""
+        return int(self._db.execute("SELECT count(*) FROM entries WHERE state IS NOT NULL").fetchone()[0])
+
+    def agree(self, path: bytes, state: State, stamp: Stamp = NO_STAMP) -> None:
+        """This is what both ends know of a path now; nothing is under way any more."""
+        if state is ABSENT:
+            self._write("DELETE FROM entries WHERE path = ?", (path,))
+        else:
+            values = (path, state, stamp.size, stamp.time, stamp.change_time, stamp.inode)
+            self._write("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, NULL, 0)", values)
+
+    def touch(self, path: bytes, stamp: Stamp) -> None:
+        """The content is the same, the file's times are not."""
+        values = (stamp.size, stamp.time, stamp.change_time, stamp.inode, path)
+        self._write("UPDATE entries SET size = ?, time = ?, change_time = ?, inode = ? WHERE path = ?", values)
+
+    def will_send(self, path: bytes, state: State) -> None:
+        """This state is about to be sent; whether it arrived will not be known before the answer."""
+        self._write(
+            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, 1) ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1",
+            (path, state),
+        )
+
+    def forget_everything(self) -> None:
+        """Begin anew: first contact."""
+        self._write("DELETE FROM entries", ())
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    path, state, size, time, change_time, inode, sent, has_sent = row
+    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent))

@@ -1,0 +1,154 @@
+"""Finding what was changed in the world: the disk against the record."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from os import stat_result
+
+from fwrkit.agent import paths
+from fwrkit.agent.ignore import IgnoreList
+from fwrkit.agent.record import NO_STAMP, Entry, Record
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, is_directory
+from fwrkit.agent.tree import Busy, NotRegular, Stamp, Tree
+
+
+@dataclass(frozen=True)
+class Found:
+    """A path that is not as recorded. ``content`` is None for directories, deletions and ``is_large`` files, whose state is not known yet."""
+
+    path: bytes
+    state: State
+    stamp: Stamp = NO_STAMP
+    content: bytes | None = None
+    is_large: bool = False
+
+
+@dataclass
+class Findings:
+    """What a look found. ``busy``: being written just now. ``refused``: path to reason; left where it is."""
+
+    found: dict[bytes, Found] = field(default_factory=dict)
+    busy: list[bytes] = field(default_factory=list)
+    refused: dict[bytes, str] = field(default_factory=dict)
+    looked_at: set[bytes] = field(default_factory=set)
+
+
+class Scanner:
+    """Looks at paths of a world. ``inline_limit``: files above it are only noticed, not read."""
+
+    def __init__(self, tree: Tree, record: Record, ignored: IgnoreList, inline_limit: int) -> None:
+        self._tree = tree
+        self._record = record
+        self.ignored = ignored
+        self._inline_limit = inline_limit
+
+    def look(self, wanted: Iterable[bytes]) -> Findings:
+        """Given paths that may have changed, with everything beneath them, return what is not as recorded."""
+        findings = Findings()
+        for path in wanted:
+            if path not in findings.looked_at:
+                self._look_at(path, self._tree.status(path) if path else None, findings)
+        return findings
+
+    def walk(self) -> Findings:
+        """Look at the whole world."""
+        findings = Findings()
+        recorded = {entry.path: entry for entry in self._record.beneath(b"")}
+        self._walk(b"", recorded, findings)
+        return findings
+
+    def _look_at(self, path: bytes, status: stat_result | None, findings: Findings) -> None:
+        if not path:
+            self._merge_walk(b"", findings)
+            return
+        if self._is_out(path, status, findings):
+            return
+        entry = self._record.get(path)
+        if status is not None:
+            self._look_above(path, findings)
+        self._compare(path, status, entry, findings)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            if entry is None or is_directory(entry.state) or status is None:
+                self._gone_beneath(path, self._record.beneath(path), findings)
+        else:
+            self._merge_walk(path, findings)
+
+    def _merge_walk(self, path: bytes, findings: Findings) -> None:
+        self._walk(path, {entry.path: entry for entry in self._record.beneath(path)}, findings)
+
+    def _look_above(self, path: bytes, findings: Findings) -> None:
+        """The directories above a new path may be unrecorded still."""
+        for above in paths.ancestors(path):
+            if above not in findings.looked_at and not is_directory(self._record.state(above)):
+                self._compare(above, self._tree.status(above), self._record.get(above), findings)
+
+    def _walk(self, root: bytes, recorded: dict[bytes, Entry], findings: Findings) -> None:
+        """Compare everything beneath a directory with the record's entries beneath it."""
+        for path, status in self._tree.walk(root, lambda inner: self._skips(inner, findings)):
+            self._compare(path, status, recorded.pop(path, None), findings)
+        self._gone_beneath(root, recorded.values(), findings)
+
+    def _skips(self, path: bytes, findings: Findings) -> bool:
+        return self._is_out(path, None, findings)
+
+    def _is_out(self, path: bytes, status: stat_result | None, findings: Findings) -> bool:
+        findings.looked_at.add(path)
+        if self.ignored.matches(path):
+            return True
+        reason = paths.why_not(path)
+        if reason is not None:
+            findings.refused[path] = reason
+        return reason is not None
+
+    def _gone_beneath(self, root: bytes, entries: Iterable[Entry], findings: Findings) -> None:
+        for entry in entries:
+            if entry.path in findings.looked_at and entry.path in findings.refused:
+                continue
+            if self.ignored.matches(entry.path):
+                continue
+            self._compare(entry.path, self._tree.status(entry.path), entry, findings)
+
+    def _compare(self, path: bytes, status: stat_result | None, entry: Entry | None, findings: Findings) -> None:
+        findings.looked_at.add(path)
+        agreed = entry.state if entry is not None else ABSENT
+        is_settled = entry is None or not entry.has_sent
+        if status is None:
+            if agreed is not ABSENT or not is_settled:
+                findings.found[path] = Found(path, ABSENT)
+        elif stat.S_ISDIR(status.st_mode):
+            if not is_directory(agreed) or not is_settled:
+                findings.found[path] = Found(path, DIRECTORY)
+        elif not stat.S_ISREG(status.st_mode):
+            findings.refused[path] = f"a {_kind(status.st_mode)} does not travel"
+        elif entry is None or not is_settled or entry.stamp != Stamp.of(status):
+            self._compare_file(path, status, entry, findings)
+
+    def _compare_file(self, path: bytes, status: stat_result, entry: Entry | None, findings: Findings) -> None:
+        if status.st_size > self._inline_limit:
+            findings.found[path] = Found(path, ABSENT, Stamp.of(status), None, True)
+            return
+        try:
+            taken = self._tree.take(path, self._inline_limit)
+        except Busy:
+            findings.busy.append(path)
+        except NotRegular:
+            findings.busy.append(path)
+        except PermissionError:
+            findings.refused[path] = "the agent may not read it"
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+            findings.busy.append(path)
+        else:
+            if entry is not None and entry.state == taken.state and not entry.has_sent:
+                self._record.touch(path, taken.stamp)
+            else:
+                findings.found[path] = Found(path, taken.state, taken.stamp, taken.content)
+
+
+def _kind(mode: int) -> str:
+    kinds = ((stat.S_ISLNK, "symbolic link"), (stat.S_ISFIFO, "FIFO"), (stat.S_ISSOCK, "socket"), (stat.S_ISCHR, "device"))
+    return next((name for test, name in kinds if test(mode)), "device")

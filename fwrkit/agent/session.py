@@ -1,0 +1,114 @@
+"""One citizen's connection as the server sees it: what is due to them, what was sent, which runs go on. Used by the hub's thread only."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from fwrkit.agent.channel import Channel
+from fwrkit.agent.messages import Change, Delivery, ManifestEntry
+from fwrkit.agent.states import State
+from fwrkit.agent.store import Citizen
+
+WINDOW_COUNT = 512  # deliveries without an answer
+WINDOW_BYTES = 8 * 1024 * 1024
+
+
+@dataclass
+class UpwardRun:
+    """A run from the client's outgoing tree to the replica."""
+
+    number: int
+    is_first: bool
+    entries: list[ManifestEntry] = field(default_factory=list)
+    needed: list[int] = field(default_factory=list)
+    incoming: dict[int, str] = field(default_factory=dict)
+    missing: list[int] = field(default_factory=list)
+    notable: list[list[Any]] = field(default_factory=list)
+    position: int = 0
+    order: list[int] = field(default_factory=list)
+
+
+@dataclass
+class DownwardRun:
+    """A run from the outbox to the client's staging: the files that were linked, path to state."""
+
+    number: int
+    files: dict[bytes, State]
+    is_offered: bool = False
+
+
+class Session:
+    """The state of one connection."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.citizen: Citizen | None = None
+        self.generation = ""
+        self.is_ready = False
+        self.is_first = False
+        self.batch: list[Change] = []
+        self.due: dict[bytes, None] = {}
+        self.obstructed: dict[bytes, None] = {}
+        self.outstanding: dict[int, Delivery] = {}
+        self.outstanding_paths: dict[bytes, int] = {}
+        self.outstanding_bytes = 0
+        self.upward: UpwardRun | None = None
+        self.downward: DownwardRun | None = None
+        self.staged: dict[bytes, tuple[State, int]] = {}
+        self.barriers: list[int] = []
+        self.number = 0
+        self.started = time.time()
+        self._frames: list[Any] = []
+
+    def say(self, message: Any) -> None:
+        """Queue a message until the transaction has committed."""
+        self._frames.append(message)
+
+    def flush(self) -> None:
+        """Send what was queued."""
+        queued, self._frames = self._frames, []
+        for message in queued:
+            self.channel.send(message)
+
+    def forget(self) -> None:
+        """Drop what was queued: the transaction failed."""
+        self._frames.clear()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another delivery may be sent."""
+        return len(self.outstanding) < WINDOW_COUNT and self.outstanding_bytes < WINDOW_BYTES
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is due, under way or waiting."""
+        return not (self.due or self.outstanding or self.obstructed or self.upward or self.downward or self.batch)
+
+    def next_number(self) -> int:
+        """Return the next number of a delivery or run."""
+        self.number += 1
+        return self.number
+
+    def sent(self, delivery: Delivery) -> None:
+        """Remember a delivery until it is answered."""
+        self.outstanding[delivery.number] = delivery
+        self.outstanding_paths[delivery.path] = delivery.number
+        self.outstanding_bytes += len(delivery.content or b"")
+        self.say(delivery)
+
+    def answered(self, number: int) -> Delivery | None:
+        """Return the delivery that is answered, None if it was void by then."""
+        delivery = self.outstanding.pop(number, None)
+        if delivery is None:
+            return None
+        self.outstanding_paths.pop(delivery.path, None)
+        self.outstanding_bytes -= len(delivery.content or b"")
+        return delivery
+
+    def void(self, path: bytes) -> None:
+        """A change of this path has arrived: what was sent for it is void."""
+        number = self.outstanding_paths.get(path)
+        if number is not None:
+            self.answered(number)

@@ -1,0 +1,100 @@
+"""Settings of an agent, from its environment. Sizes in bytes, times in seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.core.errors import ExitCode, FwrError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What may be tuned with ``FWRKIT_SETTINGS`` (a JSON object of these names)."""
+
+    inline_limit: int = 1024 * 1024  # content above it goes by a run instead of the stream
+    batch_count: int = 500  # changes or deliveries at once above it go by a run
+    batch_bytes: int = 8 * 1024 * 1024
+    settle_quiet: float = 0.004
+    settle_limit: float = 0.04
+    history_quiet: float = 0.5
+    history_limit: float = 2.0
+    large_limit: int = 10 * 1024 * 1024  # files above it go into the history as large objects
+    concurrent_runs: int = 3
+    walk_every: float = 900.0  # the slow timer: events are hints
+    keep_alive: float = 5.0
+
+
+@dataclass(frozen=True)
+class Node:
+    """Who this agent is."""
+
+    role: str
+    name: str
+    node_id: str
+    citizen: str
+    template: str
+    world_name: str
+    owner: tuple[int, int]
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are in a container; tests put them elsewhere."""
+
+    volume: Path = Path("/srv/fwr")
+    state: Path = Path("/var/lib/fwrkit")
+    keys: Path = Path("/etc/fwrkit/keys")
+    run: Path = Path("/run/fwrkit")
+    templates: Path = Path("/usr/share/fwrkit/templates")
+
+    @property
+    def world(self) -> Path:
+        """The world itself."""
+        return self.volume / "world"
+
+    @property
+    def private(self) -> Path:
+        """The agent's own directory on the world's filesystem."""
+        return self.volume / "private"
+
+    @property
+    def control(self) -> Path:
+        """The socket of ``fwrkit-agent VERB``."""
+        return self.run / "control.sock"
+
+    @property
+    def stream(self) -> Path:
+        """The socket that the gate joins a citizen's channel to."""
+        return self.run / "stream.sock"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Node:
+    """Given an environment, return who the agent is. Raise FwrError (USAGE) if something is missing or malformed."""
+    try:
+        settings = Settings(**_known(json.loads(environment.get("FWRKIT_SETTINGS") or "{}")))
+        return Node(
+            role=environment["FWRKIT_ROLE"],
+            name=environment["FWRKIT_NODE"],
+            node_id=environment["FWRKIT_NODE_ID"],
+            citizen=environment.get("FWRKIT_CITIZEN", ""),
+            template=environment.get("FWRKIT_TEMPLATE", "static"),
+            world_name=environment.get("FWRKIT_WORLD_NAME", "") or environment["FWRKIT_NODE"],
+            owner=(int(environment.get("FWRKIT_WORLD_UID", "2011")), int(environment.get("FWRKIT_WORLD_GID", "2011"))),
+            settings=settings,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise FwrError(ExitCode.USAGE, f"The agent's environment is not complete: {error}.", "Start it by its compose file.") from error
+
+
+def _known(values: Mapping[str, object]) -> dict[str, object]:
+    names = {item.name for item in dataclasses.fields(Settings)}
+    unknown = set(values) - names
+    if unknown:
+        raise ValueError(f"unknown settings {sorted(unknown)}")
+    return dict(values)

@@ -1,0 +1,335 @@
+"""The server's durable tables (SQLite): citizens, the canon's index, versions, what each citizen lags behind, pending contents.
+
+A citizen's *base* of a path is the canon's state of it unless a row in ``lags`` says otherwise. One transaction with a synced write-ahead
+log is what makes a change durable: small contents lie in it until they are in the history.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from fwrkit.agent.paths import range_beneath
+from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS citizens (
+    id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, uid INTEGER UNIQUE NOT NULL, role TEXT NOT NULL, node_id TEXT NOT NULL DEFAULT '',
+    public_key TEXT NOT NULL DEFAULT '', is_known INTEGER NOT NULL DEFAULT 0, generation TEXT NOT NULL DEFAULT '',
+    proposed TEXT NOT NULL DEFAULT '', admitted INTEGER NOT NULL, last_seen INTEGER NOT NULL DEFAULT 0, is_banned INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS invites (
+    public_key TEXT PRIMARY KEY, citizen TEXT NOT NULL, expires INTEGER NOT NULL, used_by TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entries (
+    path BLOB PRIMARY KEY, state BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL, author TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL,
+    author TEXT NOT NULL, received INTEGER NOT NULL, note TEXT NOT NULL DEFAULT '', oid BLOB, is_committed INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS versions_path ON versions (path, state);
+CREATE INDEX IF NOT EXISTS versions_state ON versions (state) WHERE state IS NOT NULL AND length(state) = 32;
+CREATE INDEX IF NOT EXISTS versions_pending ON versions (id) WHERE is_committed = 0;
+CREATE TABLE IF NOT EXISTS pending (state BLOB PRIMARY KEY, content BLOB, incoming TEXT);
+CREATE TABLE IF NOT EXISTS lags (
+    citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, sent BLOB NOT NULL DEFAULT x'90', PRIMARY KEY (citizen, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS conflicts (
+    path BLOB NOT NULL, author TEXT NOT NULL, lost_to BLOB, copy BLOB NOT NULL, PRIMARY KEY (path, author)) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the canon has at a path. ``size`` in bytes, ``time`` in Unix nanoseconds."""
+
+    path: bytes
+    state: bytes
+    size: int
+    time: int
+    author: str
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What a citizen is known to hold where it differs from the canon, and what was sent to them since without an answer."""
+
+    path: bytes
+    base: State
+    sent: list[State]
+
+
+@dataclass(frozen=True)
+class Citizen:
+    """A row of the roll."""
+
+    id: int
+    name: str
+    uid: int
+    role: str
+    node_id: str
+    public_key: str
+    is_known: bool
+    generation: str
+    proposed: str
+    admitted: int
+    last_seen: int
+    is_banned: bool
+
+
+def connect(path: Path | str) -> sqlite3.Connection:
+    """Given a database file, return a connection with a synced write-ahead log and explicit transactions."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16000")
+    return connection
+
+
+class Store:
+    """The tables of one server. One writer: the fold's thread; the history has a store of its own on the same file."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = connect(path)
+        self._db.executescript(_SCHEMA)
+        self.set_meta("schema", str(SCHEMA_VERSION))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside durable at once, or nothing of it."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: undo only what is inside if it fails."""
+        self._db.execute("SAVEPOINT item")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO item")
+            self._db.execute("RELEASE item")
+            raise
+        self._db.execute("RELEASE item")
+
+    # meta
+
+    def meta(self, key: str) -> str:
+        """Return a value of the meta table, empty if it was never set."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of the meta table."""
+        self._db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+
+    # citizens
+
+    def citizens(self) -> list[Citizen]:
+        """Return the whole roll, in the order of admission."""
+        return [_citizen(row) for row in self._db.execute("SELECT * FROM citizens ORDER BY id")]
+
+    def citizen(self, *, name: str | None = None, uid: int | None = None, number: int | None = None) -> Citizen | None:
+        """Return the citizen of a name, an account's uid or a row's id; None if there is none."""
+        column, value = ("name", name) if name is not None else ("uid", uid) if uid is not None else ("id", number)
+        row = self._db.execute(f"SELECT * FROM citizens WHERE {column} = ?", (value,)).fetchone()
+        return _citizen(row) if row else None
+
+    def add_citizen(self, name: str, uid: int, role: str, admitted: int) -> Citizen:
+        """Add a citizen and return the row. Raise sqlite3.IntegrityError if the name or the uid was ever used."""
+        self._db.execute("INSERT INTO citizens (name, uid, role, admitted) VALUES (?, ?, ?, ?)", (name, uid, role, admitted))
+        citizen = self.citizen(name=name)
+        assert citizen is not None
+        return citizen
+
+    def update_citizen(self, number: int, **columns: object) -> None:
+        """Set columns of a citizen's row."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(f"UPDATE citizens SET {names} WHERE id = ?", (*columns.values(), number))
+
+    def highest_uid(self) -> int:
+        """Return the highest uid ever given, 0 if none: a uid is never used again."""
+        return int(self._db.execute("SELECT coalesce(max(uid), 0) FROM citizens").fetchone()[0])
+
+    # invites
+
+    def add_invite(self, public_key: str, citizen: str, expires: int) -> None:
+        """Remember an invite by the public half of its secret; ``expires`` in Unix seconds."""
+        self._db.execute("INSERT INTO invites (public_key, citizen, expires) VALUES (?, ?, ?)", (public_key, citizen, expires))
+
+    def invite(self, public_key: str) -> tuple[str, int, str] | None:
+        """Return (citizen, expires, public key that used it or empty) of an invite, None if there is none."""
+        row = self._db.execute("SELECT citizen, expires, used_by FROM invites WHERE public_key = ?", (public_key,)).fetchone()
+        return (str(row[0]), int(row[1]), str(row[2])) if row else None
+
+    def invites(self) -> list[tuple[str, int]]:
+        """Return (public key, expires) of every invite, used ones too: repeating an enrolment has to work."""
+        return [(str(key), int(expires)) for key, expires in self._db.execute("SELECT public_key, expires FROM invites")]
+
+    def use_invite(self, public_key: str, used_by: str) -> None:
+        """Bind an invite to the key that used it."""
+        self._db.execute("UPDATE invites SET used_by = ? WHERE public_key = ?", (used_by, public_key))
+
+    # the canon's index and versions
+
+    def entry(self, path: bytes) -> Entry | None:
+        """Return what the canon has at a path, None if nothing."""
+        row = self._db.execute("SELECT * FROM entries WHERE path = ?", (path,)).fetchone()
+        return Entry(*row) if row else None
+
+    def head(self, path: bytes) -> State:
+        """Return the canon's state of a path."""
+        row = self._db.execute("SELECT state FROM entries WHERE path = ?", (path,)).fetchone()
+        return row[0] if row else ABSENT
+
+    def has_descendants(self, path: bytes) -> bool:
+        """Say whether the canon has anything beneath a path."""
+        return self._db.execute("SELECT 1 FROM entries WHERE path >= ? AND path < ? LIMIT 1", range_beneath(path)).fetchone() is not None
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the whole canon in path order."""
+        return (Entry(*row) for row in self._db.execute("SELECT * FROM entries ORDER BY path"))
+
+    def count_entries(self) -> int:
+        """Return how many paths the canon has."""
+        return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+    def set_head(self, path: bytes, state: State, size: int, time: int, author: str, received: int, note: str = "") -> int:
+        """Move the canon at a path, remember the version, and return the version's id."""
+        if state is ABSENT:
+            self._db.execute("DELETE FROM entries WHERE path = ?", (path,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", (path, state, size, time, author))
+        cursor = self._db.execute(
+            "INSERT INTO versions (path, state, size, time, author, received, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (path, state, size, time, author, received, note),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def was_version(self, path: bytes, state: State) -> bool:
+        """Say whether a state was ever the canon's at this path."""
+        return self._db.execute("SELECT 1 FROM versions WHERE path = ? AND state IS ? LIMIT 1", (path, state)).fetchone() is not None
+
+    def place_of(self, state: bytes) -> tuple[str, bytes] | None:
+        """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known."""
+        if self._db.execute("SELECT 1 FROM pending WHERE state = ?", (state,)).fetchone():
+            return "pending", state
+        row = self._db.execute("SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL LIMIT 1", (state,)).fetchone()
+        return ("history", bytes(row[0])) if row else None
+
+    # pending contents
+
+    def add_pending(self, state: bytes, content: bytes | None, incoming: str | None) -> None:
+        """Keep a content until it is in the history: its bytes, or the name of a file in ``incoming/``."""
+        self._db.execute("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", (state, content, incoming))
+
+    def pending(self, state: bytes) -> tuple[bytes | None, str | None] | None:
+        """Return a pending content (bytes, or a file's name), None if there is none."""
+        row = self._db.execute("SELECT content, incoming FROM pending WHERE state = ?", (state,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def incoming_names(self) -> set[str]:
+        """Return the files in ``incoming/`` that are still of use."""
+        return {str(row[0]) for row in self._db.execute("SELECT incoming FROM pending WHERE incoming IS NOT NULL")}
+
+    def uncommitted(self, limit: int) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
+        """Return (id, path, state, size, time, author, received, note) of the oldest versions that are not in the history yet."""
+        query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 ORDER BY id LIMIT ?"
+        return list(self._db.execute(query, (limit,)))
+
+    def has_uncommitted(self) -> bool:
+        """Say whether the history lags behind."""
+        return self._db.execute("SELECT 1 FROM versions WHERE is_committed = 0 LIMIT 1").fetchone() is not None
+
+    def mark_committed(self, oids: Iterable[tuple[int, bytes | None]]) -> None:
+        """Say that versions are in the history: (id, blob id or None for directories and deletions)."""
+        self._db.executemany("UPDATE versions SET is_committed = 1, oid = ? WHERE id = ?", ((oid, number) for number, oid in oids))
+
+    def drop_pending(self, states: Iterable[bytes]) -> None:
+        """Forget pending contents that no uncommitted version needs."""
+        query = (
+            "DELETE FROM pending WHERE state = ? AND NOT EXISTS"
+            " (SELECT 1 FROM versions INDEXED BY versions_state WHERE state = ? AND length(state) = 32 AND is_committed = 0)"
+        )
+        self._db.executemany(query, ((state, state) for state in states))
+
+    # bases
+
+    def base(self, citizen: Citizen, path: bytes) -> Base:
+        """Return what a citizen's machine is known to hold at a path."""
+        lag = self.lag(citizen.id, path)
+        if lag is not None:
+            return lag.base
+        return self.head(path) if citizen.is_known else UNKNOWN
+
+    def lag(self, citizen: int, path: bytes) -> Lag | None:
+        """Return how a citizen lags at a path, None if the base is the head."""
+        row = self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? AND path = ?", (citizen, path)).fetchone()
+        return _lag(row) if row else None
+
+    def lags(self, citizen: int) -> Iterator[Lag]:
+        """Yield every path at which a citizen lags, in path order."""
+        return (_lag(row) for row in self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? ORDER BY path", (citizen,)).fetchall())
+
+    def count_lags(self, citizen: int) -> int:
+        """Return at how many paths a citizen lags."""
+        return int(self._db.execute("SELECT count(*) FROM lags WHERE citizen = ?", (citizen,)).fetchone()[0])
+
+    def set_lag(self, citizen: int, path: bytes, base: State, sent: list[State]) -> None:
+        """Say what a citizen holds at a path, and what was sent since."""
+        self._db.execute("INSERT OR REPLACE INTO lags VALUES (?, ?, ?, ?)", (citizen, path, base, msgpack.packb(sent)))
+
+    def drop_lag(self, citizen: int, path: bytes) -> None:
+        """Say that a citizen holds the head at a path."""
+        self._db.execute("DELETE FROM lags WHERE citizen = ? AND path = ?", (citizen, path))
+
+    def drop_lags(self, citizen: int) -> None:
+        """Forget everything about where a citizen lags."""
+        self._db.execute("DELETE FROM lags WHERE citizen = ?", (citizen,))
+
+    def leave_behind(self, path: bytes, old: State) -> None:
+        """Before the head of a path moves from ``old``: every known citizen without a row is left behind with it."""
+        self._db.execute("INSERT OR IGNORE INTO lags (citizen, path, base) SELECT id, ?, ? FROM citizens WHERE is_known", (path, old))
+
+    def lag_everywhere(self, citizen: int) -> None:
+        """Say of a citizen that they hold nothing: the base of each of the canon's paths is absent."""
+        self._db.execute("INSERT OR IGNORE INTO lags (citizen, path, base) SELECT ?, path, NULL FROM entries", (citizen,))
+
+    # conflicts
+
+    def conflict(self, path: bytes, author: str) -> tuple[State, bytes] | None:
+        """Return (head it lost to, path of the copy) of the author's live conflict copy of a path."""
+        row = self._db.execute("SELECT lost_to, copy FROM conflicts WHERE path = ? AND author = ?", (path, author)).fetchone()
+        return (row[0], bytes(row[1])) if row else None
+
+    def set_conflict(self, path: bytes, author: str, lost_to: State, copy: bytes) -> None:
+        """Remember a conflict copy."""
+        self._db.execute("INSERT OR REPLACE INTO conflicts VALUES (?, ?, ?, ?)", (path, author, lost_to, copy))
+
+    def drop_conflicts_of(self, copy: bytes) -> None:
+        """Forget the conflict whose copy is gone."""
+        self._db.execute("DELETE FROM conflicts WHERE copy = ?", (copy,))
+
+
+def _citizen(row: tuple[Any, ...]) -> Citizen:
+    (number, name, uid, role, node_id, key, known, generation, proposed, admitted, seen, banned) = row
+    return Citizen(number, name, uid, role, node_id, key, bool(known), generation, proposed, admitted, seen, bool(banned))
+
+
+def _lag(row: tuple[Any, ...]) -> Lag:
+    return Lag(row[0], row[1], msgpack.unpackb(row[2]))

@@ -1,0 +1,61 @@
+"""Docker Compose, by its command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.core import commands
+from fwrkit.core.commands import Command
+from fwrkit.core.errors import ExitCode, FwrError
+
+_UP_TIMEOUT = 300.0  # seconds
+OVERRIDE = "compose.override.yaml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """One compose project: its name and the directory with ``compose.yaml`` and, if somebody wants it, an override beside it."""
+
+    name: str
+    directory: Path
+
+    def command(self, *words: str) -> Command:
+        """Given Compose's verb and its arguments, return the command."""
+        files = [self.directory / "compose.yaml"]
+        if (self.directory / OVERRIDE).is_file():
+            files.append(self.directory / OVERRIDE)
+        chosen = [word for file in files for word in ("--file", str(file))]
+        base = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.directory), *chosen]
+        return Command([*base, *words])
+
+    def up(self) -> None:
+        """Create what is missing and start it. Raise FwrError (FAILED) with Compose's last words."""
+        self._run("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--quiet-pull")
+
+    def recreate(self) -> None:
+        """Like :meth:`up`, with new containers: what they referred to may be gone."""
+        self._run("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--force-recreate")
+
+    def down(self) -> None:
+        """Stop and remove containers and networks; volumes stay."""
+        self._run("down", "--remove-orphans")
+
+    def remove_containers(self) -> None:
+        """Stop and remove containers; networks and volumes stay."""
+        self._run("rm", "--stop", "--force")
+
+    def _run(self, *words: str) -> None:
+        done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
+        if not done.is_ok:
+            hint = f"Run it by hand to see more: {done.command.shown()}"
+            raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
+
+
+def version() -> str:
+    """Return the version of the Compose plugin. Raise FwrError (NO_ENGINE) if there is none of version 2 or later."""
+    done = commands.run(Command(["docker", "compose", "version", "--short"]), 30)
+    text = done.stdout.decode().strip().lstrip("v")
+    if not done.is_ok or not text or text.startswith("1."):
+        raise FwrError(ExitCode.NO_ENGINE, "The Compose plugin of Docker (version 2) is missing.", "Install it: make setup")
+    return text

@@ -1,0 +1,137 @@
+"""The store of nodes: one directory a node, with ``node.json`` (what was asked for) and ``compose.yaml`` (what came of it)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters.home import Home
+
+Role = Literal["server", "client"]
+WORLD_UID = 2011  # whom a world's files belong to unless --world says otherwise; the year of the idea
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one node was asked to be.
+
+    ``upstream`` is the server node on this machine, ``remote`` the address (host:port) of one elsewhere; at most one is set.
+    ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
+    of the agent's settings, as text.
+    """
+
+    name: str
+    role: Role
+    node_id: str
+    citizen: str
+    http_port: int
+    ssh_port: int = 0
+    address: str = ""
+    template: str = ""
+    world_name: str = ""
+    world_dir: str = ""
+    uid: int = WORLD_UID
+    gid: int = WORLD_UID
+    upstream: str = ""
+    remote: str = ""
+    world_id: str = ""
+    is_joined: bool = False
+    citizen_site_hash: str = ""
+    image: str = ""
+    settings: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the node as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Node:
+        """Given the object of :meth:`to_json`, return the node; fields that this version does not know are passed over."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+
+def new_node_id() -> str:
+    """Return 12 random hex digits: a node's hostname for as long as it lives."""
+    return secrets.token_hex(6)
+
+
+@dataclass(frozen=True)
+class NodeStore:
+    """The nodes of one home."""
+
+    home: Home
+
+    def directory(self, name: str) -> Path:
+        """Given a node's name, return its directory, whether it is there or not."""
+        return self.home.nodes / name
+
+    def find(self, name: str) -> Node | None:
+        """Given a name, return the node or None. Raise FwrError (FAILED) if its record cannot be read."""
+        path = self.directory(name) / "node.json"
+        try:
+            return Node.from_json(json.loads(path.read_text()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, TypeError) as error:
+            raise FwrError(ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}.") from error
+
+    def get(self, name: str) -> Node:
+        """Given a name, return the node. Raise FwrError (NOT_FOUND) if there is none."""
+        node = self.find(name)
+        if node is None:
+            known = ", ".join(each.name for each in self.all())
+            hint = f"There are: {known}." if known else "Start one with: fwrkit up server"
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no node '{name}' on this machine.", hint)
+        return node
+
+    def all(self) -> list[Node]:
+        """Return every node, by name."""
+        if not self.home.nodes.is_dir():
+            return []
+        found = (self.find(path.name) for path in sorted(self.home.nodes.iterdir()))
+        return [node for node in found if node is not None]
+
+    def save(self, node: Node) -> Node:
+        """Given a node, write its record (atomically, readable by its owner only) and return it."""
+        directory = self.directory(node.name)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(directory / "node.json", json.dumps(node.to_json(), indent=2) + "\n")
+        return node
+
+    def save_compose(self, node: Node, text: str) -> Path:
+        """Given a node and its rendered compose file, write the file and return its path."""
+        path = self.directory(node.name) / "compose.yaml"
+        _replace(path, text)
+        return path
+
+    def remove(self, name: str) -> None:
+        """Given a node's name, remove its directory."""
+        shutil.rmtree(self.directory(name), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the home's lock: names and ports are chosen by one process at a time."""
+        self.home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.home.path / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

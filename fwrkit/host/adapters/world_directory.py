@@ -1,0 +1,45 @@
+"""A directory of the host that a node shall use as its world's place (``--world DIR``)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters.nodes import WORLD_UID
+
+
+@dataclass(frozen=True)
+class WorldDirectory:
+    """The directory's real path and whom the world's files will belong to."""
+
+    path: str
+    uid: int
+    gid: int
+
+
+def prepare(text: str) -> WorldDirectory:
+    """Given the directory as typed, return it with its owner; an empty one of root's is given to the world's own uid.
+
+    Raise FwrError: NOT_FOUND if it does not exist, REFUSED if it is root's and not empty.
+    """
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise FwrError(ExitCode.NOT_FOUND, f"There is no directory {text}.", f"Make it first: mkdir -p {text}")
+    real = os.path.realpath(path)
+    owner = os.stat(real)
+    if owner.st_uid != 0:
+        return WorldDirectory(real, owner.st_uid, owner.st_gid)
+    if os.listdir(real):
+        hint = f"Give it to the one who edits it: chown -R USER {text}"
+        raise FwrError(ExitCode.REFUSED, f"{text} belongs to root and is not empty.", hint)
+    os.chown(real, WORLD_UID, WORLD_UID)
+    return WorldDirectory(real, WORLD_UID, WORLD_UID)
+
+
+def check_present(directory: str, node: str) -> None:
+    """Given a node's world directory (empty: it has none), raise FwrError (NOT_FOUND) if it vanished."""
+    if directory and not os.path.isdir(directory):
+        hint = f"Mount it or put it back, then: fwrkit up {node}"
+        raise FwrError(ExitCode.NOT_FOUND, f"The world directory {directory} of node '{node}' is gone.", hint)

@@ -1,0 +1,1 @@
+"""Verbs: one use case a file. They take a Machine, return frozen results and print nothing."""

@@ -1,0 +1,155 @@
+"""`fwrkit join SERVER`: make this machine's client of a world, by an invite, of a server on this machine, or by asking elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+
+from fwrkit.core import invites
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.invites import Invite
+from fwrkit.core.names import check_citizen_name, check_client_name
+from fwrkit.core.records import NodeStatus
+from fwrkit.host.adapters import compose, reach
+from fwrkit.host.adapters.machine import Machine, login_citizen
+from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs import addresses, client, rm
+from fwrkit.host.verbs.start import start
+
+FORCED_HOST = "host:"
+SSH_PORT_INSIDE = 2222
+DEFAULT_NAME = "client"
+_REFUSALS = (ExitCode.REFUSED, ExitCode.USAGE)  # the server has decided: trying again will not help
+
+
+@dataclass(frozen=True)
+class JoinWish:
+    """What ``join`` was asked for: ``server`` as typed, None elsewhere means the default."""
+
+    server: str
+    name: str | None = None
+    http_port: int | None = None
+    world: str | None = None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A client that runs. Without ``is_joined`` it waits for an invite, and ``public_key`` is what to hand over."""
+
+    node: str
+    citizen: str
+    world: str
+    server: str
+    is_new: bool
+    is_joined: bool
+    urls: dict[str, str]
+    status: NodeStatus
+    public_key: str = ""
+
+
+def join(machine: Machine, wish: JoinWish) -> Joined:
+    """Given a wish, make a client and join it; a second call finishes what the first began.
+
+    Raise FwrError: USAGE, NOT_FOUND, TAKEN, UNREACHABLE or REFUSED (an invite that is expired, used, or for another world); a node
+    that was refused is removed again.
+    """
+    if invites.is_invite(wish.server):
+        return _join_by_invite(machine, wish, invites.decode(wish.server))
+    if not wish.server.startswith(FORCED_HOST) and machine.nodes.find(wish.server) is not None:
+        return _join_local(machine, wish, machine.nodes.get(wish.server))
+    return _join_host(machine, wish, *_host_of(wish.server))
+
+
+def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
+    check_citizen_name(invite.citizen)
+    name = check_client_name(wish.name or invite.citizen)
+    existing = machine.nodes.find(name)
+    is_repeated = existing is not None and existing.is_joined and (existing.world_id, existing.citizen) == (invite.world_id, invite.citizen)
+    if existing is not None and existing.is_joined and not is_repeated:
+        raise _taken(existing)
+    if existing is not None and is_repeated:
+        return _joined(existing, start(machine, existing), is_new=False)
+    if invite.expires <= time.time():
+        raise FwrError(ExitCode.REFUSED, "This invite has expired.", f"Ask for a new one: fwrkit invite {invite.citizen}")
+    reach.check(invite.host, invite.port)
+    wanted = client.ClientPlan(
+        name, invite.citizen, remote=f"{invite.host}:{invite.port}", world_id=invite.world_id, world_name=invite.world_name
+    )
+    node = _recorded(machine, wish, wanted)
+    return _enrolled(machine, node, invite.encode(), existing is None)
+
+
+def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
+    if server.role != "server":
+        hint = "Join a server: fwrkit ls shows which there are."
+        raise FwrError(ExitCode.USAGE, f"'{server.name}' is a client and serves nobody.", hint)
+    name = check_client_name(wish.name or DEFAULT_NAME)
+    check_citizen_name(name)
+    if name == server.citizen:
+        hint = "Choose another with --name."
+        raise FwrError(ExitCode.TAKEN, f"'{name}' is the citizen of the server itself.", hint)
+    existing = machine.nodes.find(name)
+    if existing is not None and existing.upstream != server.name:
+        raise _taken(existing)
+    if existing is not None and existing.is_joined:
+        return _joined(existing, start(machine, existing), is_new=False)
+    machine.running(server.name)
+    node = _recorded(machine, wish, client.ClientPlan(name, name, upstream=server.name, world_name=server.world_name))
+    start(machine, node)
+    answer = machine.agent(server).invite(node.citizen, f"{server.name}.fwr", SSH_PORT_INSIDE)
+    return _enrolled(machine, node, str(answer["invite"]), existing is None)
+
+
+def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined:
+    remote = f"{host}:{port}"
+    name = check_client_name(wish.name or DEFAULT_NAME)
+    existing = machine.nodes.find(name)
+    if existing is not None and existing.remote != remote:
+        raise _taken(existing)
+    if existing is None:
+        reach.check(host, port)
+    node = _recorded(machine, wish, client.ClientPlan(name, login_citizen(), remote=remote))
+    status = start(machine, node)
+    joined = _joined(node, status, is_new=existing is None)
+    return joined if node.is_joined else dataclasses.replace(joined, public_key=machine.agent(node).public_key())
+
+
+def _host_of(text: str) -> tuple[str, int]:
+    host = text.removeprefix(FORCED_HOST)
+    if not text.startswith(FORCED_HOST) and "." not in host and ":" not in host:
+        hint = f"See: fwrkit ls. If it is another machine's name: fwrkit join {FORCED_HOST}{host}"
+        raise FwrError(ExitCode.NOT_FOUND, f"There is no node '{host}' on this machine, and it is no invite.", hint)
+    return addresses.split_host(host)
+
+
+def _recorded(machine: Machine, wish: JoinWish, plan: client.ClientPlan) -> Node:
+    compose.version()
+    machine.engine.version()
+    with machine.nodes.locked():
+        return machine.nodes.save(client.planned(machine, plan, wish.http_port, wish.world))
+
+
+def _enrolled(machine: Machine, node: Node, invite: str, is_new: bool) -> Joined:
+    """Hand the invite to the node; if the server refuses it, what was made for it goes again."""
+    start(machine, node)
+    machine.report(f"Joining as {node.citizen}")
+    try:
+        answer = machine.agent(node).enrol(invite)
+    except FwrError as error:
+        if is_new and error.code in _REFUSALS:
+            rm.remove(machine, node, with_volumes=True)
+        raise
+    node = dataclasses.replace(node, is_joined=True, world_id=str(answer["world"]), world_name=str(answer["world_name"]))
+    machine.nodes.save(node)
+    return _joined(node, machine.agent(node).status(), is_new=is_new)
+
+
+def _joined(node: Node, status: NodeStatus, *, is_new: bool) -> Joined:
+    server = node.upstream or node.remote
+    return Joined(node.name, node.citizen, node.world_name, server, is_new, node.is_joined, addresses.urls(node), status)
+
+
+def _taken(node: Node) -> FwrError:
+    hint = "Choose another name with --name."
+    return FwrError(ExitCode.TAKEN, f"The node '{node.name}' exists and belongs to something else.", hint)

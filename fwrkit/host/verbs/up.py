@@ -1,0 +1,130 @@
+"""`fwrkit up server` makes and starts a server; `fwrkit up NODE` starts a node that exists."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import check_citizen_name, check_node_name
+from fwrkit.core.records import NodeStatus
+from fwrkit.host.adapters import compose, templates, world_directory
+from fwrkit.host.adapters.machine import Machine, login_citizen
+from fwrkit.host.adapters.nodes import Node, new_node_id
+from fwrkit.host.verbs import addresses, ports, remains
+from fwrkit.host.verbs.start import start
+
+TEMPLATES = ("dokuwiki", "static", "php")
+
+
+@dataclass(frozen=True)
+class ServerWish:
+    """What ``up server`` was asked for; None means: as it is, or the default."""
+
+    name: str = "server"
+    template: str | None = None
+    address: str | None = None
+    ssh_port: int | None = None
+    http_port: int | None = None
+    world: str | None = None
+    citizen: str | None = None
+    citizen_site_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Up:
+    """A node that runs. ``urls`` are what to open; ``is_new`` says that it was made by this call."""
+
+    node: str
+    role: str
+    is_new: bool
+    urls: dict[str, str]
+    ssh_port: int
+    address: str
+    status: NodeStatus
+
+
+def up_server(machine: Machine, wish: ServerWish) -> Up:
+    """Given a wish, make the server unless it exists, and start it. A second call finishes what the first began.
+
+    Raise FwrError: USAGE for a malformed wish, TAKEN for a name or port that is in use or a wish that contradicts the node.
+    """
+    check_node_name(wish.name)
+    existing = machine.nodes.find(wish.name)
+    if existing is not None:
+        _check_same(existing, wish)
+        return up_node(machine, wish.name)
+    _check_wish(wish)
+    compose.version()
+    machine.engine.version()
+    with machine.nodes.locked():
+        node = machine.nodes.save(_new_server(machine, wish))
+    return _up(machine, node, is_new=True)
+
+
+def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port: int | None = None) -> Up:
+    """Given a node's name, start it, on other ports if they are given. Raise FwrError: NOT_FOUND, TAKEN, and what starting raises."""
+    node = machine.nodes.get(name)
+    with machine.nodes.locked():
+        moved = _moved(machine, node, ssh_port, http_port)
+        if moved != node:
+            node = machine.nodes.save(moved)
+    return _up(machine, node, is_new=False)
+
+
+def _up(machine: Machine, node: Node, *, is_new: bool) -> Up:
+    status = start(machine, node)
+    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, status)
+
+
+def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | None) -> Node:
+    host = templates.published_on(node)
+    if ssh_port is not None and node.role == "client":
+        raise FwrError(ExitCode.USAGE, f"'{node.name}' is a client and has no SSH port.", "Leave --ssh-port out.")
+    if ssh_port not in (None, node.ssh_port):
+        node = dataclasses.replace(node, ssh_port=ports.ssh_port(machine, ssh_port, host))
+    if http_port not in (None, node.http_port):
+        node = dataclasses.replace(node, http_port=ports.http_port(machine, http_port, host))
+    return node
+
+
+def _new_server(machine: Machine, wish: ServerWish) -> Node:
+    host = templates.EVERYWHERE if wish.address else templates.LOOPBACK
+    place = world_directory.prepare(wish.world) if wish.world else None
+    node = Node(
+        name=wish.name,
+        role="server",
+        node_id=remains.node_id(machine, wish.name) or new_node_id(),
+        citizen=wish.citizen or login_citizen(),
+        http_port=ports.http_port(machine, wish.http_port, host),
+        ssh_port=ports.ssh_port(machine, wish.ssh_port, host),
+        address=wish.address or "",
+        template=wish.template or TEMPLATES[0],
+        world_name="world" if wish.name == "server" else wish.name,
+        citizen_site_hash=wish.citizen_site_hash or "",
+    )
+    return dataclasses.replace(node, world_dir=place.path, uid=place.uid, gid=place.gid) if place else node
+
+
+def _check_wish(wish: ServerWish) -> None:
+    if wish.template is not None and wish.template not in TEMPLATES:
+        raise FwrError(ExitCode.USAGE, f"There is no template '{wish.template}'.", f"Use one of: {', '.join(TEMPLATES)}.")
+    if wish.citizen is not None:
+        check_citizen_name(wish.citizen)
+    if wish.address is not None:
+        addresses.check_host(wish.address)
+
+
+def _check_same(node: Node, wish: ServerWish) -> None:
+    """A wish for a server that exists may repeat what it is, never change it in passing."""
+    if node.role != "server":
+        raise FwrError(ExitCode.TAKEN, f"'{node.name}' is a {node.role} on this machine.", f"Start it with: fwrkit up {node.name}")
+    wished = {"template": wish.template, "address": wish.address, "ssh_port": wish.ssh_port, "http_port": wish.http_port}
+    wished["citizen"] = wish.citizen
+    wished["world_dir"] = world_directory.prepare(wish.world).path if wish.world else None
+    for name, value in wished.items():
+        if value is not None and value != getattr(node, name):
+            option = "--" + name.replace("_dir", "").replace("_", "-")
+            message = f"The server '{node.name}' exists with {option} {getattr(node, name) or '(none)'}."
+            hint = f"Start it as it is with: fwrkit up {node.name}; or make another with --name."
+            raise FwrError(ExitCode.TAKEN, message, hint)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -92,7 +93,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Node:
         raise FwrError(ExitCode.USAGE, f"The agent's environment is not complete: {error}.", "Start it by its compose file.") from error
 
 
-def _known(values: Mapping[str, object]) -> dict[str, object]:
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     names = {item.name for item in dataclasses.fields(Settings)}
     unknown = set(values) - names
     if unknown:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from os import stat_result
 
 from fwrkit.agent import paths
-from fwrkit.agent.ignore import IgnoreList
-from fwrkit.agent.record import NO_STAMP, Entry, Record
+from fwrkit.agent.citizen.record import NO_STAMP, Entry, Record
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.files.tree import Busy, NotRegular, Stamp, Tree
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, is_directory
-from fwrkit.agent.tree import Busy, NotRegular, Stamp, Tree
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,22 @@ class Findings:
     busy: list[bytes] = field(default_factory=list)
     refused: dict[bytes, str] = field(default_factory=dict)
     looked_at: set[bytes] = field(default_factory=set)
+    kept_bytes: int = 0
 
 
 class Scanner:
-    """Looks at paths of a world. ``inline_limit``: files above it are only noticed, not read."""
+    """Looks at paths of a world.
 
-    def __init__(self, tree: Tree, record: Record, ignored: IgnoreList, inline_limit: int) -> None:
+    ``inline_limit``: files above it are only noticed, not read. ``keep_limit``: contents beyond that many bytes in one look are hashed,
+    not kept. Both in bytes.
+    """
+
+    def __init__(self, tree: Tree, record: Record, ignored: IgnoreList, inline_limit: int, keep_limit: int) -> None:
         self._tree = tree
         self._record = record
         self.ignored = ignored
         self._inline_limit = inline_limit
+        self._keep_limit = keep_limit
 
     def look(self, wanted: Iterable[bytes]) -> Findings:
         """Given paths that may have changed, with everything beneath them, return what is not as recorded."""
@@ -87,12 +93,17 @@ class Scanner:
 
     def _walk(self, root: bytes, recorded: dict[bytes, Entry], findings: Findings) -> None:
         """Compare everything beneath a directory with the record's entries beneath it."""
-        for path, status in self._tree.walk(root, lambda inner: self._skips(inner, findings)):
+        for path, status in self._tree.walk(
+            root, lambda inner: self._skips(inner, findings), lambda closed: self._refuse(closed, findings)
+        ):
             self._compare(path, status, recorded.pop(path, None), findings)
         self._gone_beneath(root, recorded.values(), findings)
 
     def _skips(self, path: bytes, findings: Findings) -> bool:
         return self._is_out(path, None, findings)
+
+    def _refuse(self, path: bytes, findings: Findings) -> None:
+        findings.refused[path] = "the agent may not look into it"
 
     def _is_out(self, path: bytes, status: stat_result | None, findings: Findings) -> bool:
         findings.looked_at.add(path)
@@ -105,11 +116,10 @@ class Scanner:
 
     def _gone_beneath(self, root: bytes, entries: Iterable[Entry], findings: Findings) -> None:
         for entry in entries:
-            if entry.path in findings.looked_at and entry.path in findings.refused:
-                continue
-            if self.ignored.matches(entry.path):
-                continue
-            self._compare(entry.path, self._tree.status(entry.path), entry, findings)
+            if entry.path in findings.refused or any(above in findings.refused for above in paths.ancestors(entry.path)):
+                continue  # what can not be seen is not gone
+            if not self.ignored.matches(entry.path):
+                self._compare(entry.path, self._tree.status(entry.path), entry, findings)
 
     def _compare(self, path: bytes, status: stat_result | None, entry: Entry | None, findings: Findings) -> None:
         findings.looked_at.add(path)
@@ -131,7 +141,7 @@ class Scanner:
             findings.found[path] = Found(path, ABSENT, Stamp.of(status), None, True)
             return
         try:
-            taken = self._tree.take(path, self._inline_limit)
+            taken = self._tree.take(path, min(self._inline_limit, self._keep_limit - findings.kept_bytes))
         except Busy:
             findings.busy.append(path)
         except NotRegular:
@@ -146,6 +156,7 @@ class Scanner:
             if entry is not None and entry.state == taken.state and not entry.has_sent:
                 self._record.touch(path, taken.stamp)
             else:
+                findings.kept_bytes += len(taken.content or b"")
                 findings.found[path] = Found(path, taken.state, taken.stamp, taken.content)
 
 

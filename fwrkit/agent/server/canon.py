@@ -11,10 +11,10 @@ import shutil
 from collections import OrderedDict
 from pathlib import Path
 
-from fwrkit.agent.history import History
+from fwrkit.agent.files.tree import Tree, write_all
 from fwrkit.agent.paths import parent
-from fwrkit.agent.store import Store
-from fwrkit.agent.tree import Tree, write_all
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.store import Store
 
 _CACHE_BYTES = 32 * 1024 * 1024
 

@@ -8,16 +8,21 @@ writing.
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
+import shutil
 import stat
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwrkit.agent import linux
-from fwrkit.agent.paths import name_of, parent
+from fwrkit.agent.files import linux
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.files.tree import Busy, NotRegular, Stamp, Taken, Tree, take, write_all
+from fwrkit.agent.paths import conflict_name, name_of, parent
 from fwrkit.agent.states import ABSENT, State, file_state, is_directory, is_file
-from fwrkit.agent.tree import Busy, NotRegular, Stamp, Tree, take, write_all
 
 log = logging.getLogger("fwrkit.placing")
 
@@ -25,7 +30,7 @@ SYNC_ONE_BY_ONE = 8  # up to that many files are synced each by itself, more by 
 
 
 class PutBack(Exception):
-    """A delivery can not be applied. ``reason`` is one of those of :class:`fwrkit.agent.messages.PutBack`."""
+    """A delivery can not be applied now: ``changed`` (somebody worked on the path), ``obstructed`` (something is in the way), ``space``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -55,24 +60,26 @@ class Placer:
     def __init__(self, world: Tree, private: Path, owner: tuple[int, int]) -> None:
         self._world = world
         self._exchange = Tree(private / "exchange", owner)
+        self._kept = Tree(private / "kept")
+        self.ignored = IgnoreList(ALWAYS)
         self._serial = 0
         self.displaced: list[Displaced] = []
 
-    def prepare(self, content: bytes, state: bytes, time: int) -> Prepared:
-        """Write a content into the private directory; ``time`` in Unix nanoseconds. Not synced yet. Raise OSError (ENOSPC, …)."""
-        name = self._fresh_name()
-        self._exchange.create(name, lambda fd: write_all(fd, content), time)
+    def prepare(self, path: bytes, content: bytes, state: bytes, when_ns: int) -> Prepared:
+        """Write a content for a path into the private directory; ``when_ns`` in Unix nanoseconds. Not synced yet. Raise OSError (ENOSPC, …)."""
+        name = self._fresh_name(path)
+        self._exchange.create(name, lambda fd: write_all(fd, content), when_ns)
         return Prepared(name, state)
 
-    def adopt(self, staged: Path, state: bytes, time: int) -> Prepared:
-        """Take a file from staging, on the same filesystem, whose content was verified to be ``state``."""
-        name = self._fresh_name()
+    def adopt(self, path: bytes, staged: Path, state: bytes, when_ns: int) -> Prepared:
+        """Take a file from staging, on the same filesystem, whose content was verified to be ``state``. Raise OSError."""
+        name = self._fresh_name(path)
         target = os.path.join(self._exchange.root, name)
         os.rename(os.fsencode(staged), target)
         if self._exchange.owner is not None:
             os.chown(target, *self._exchange.owner, follow_symlinks=False)
         os.chmod(target, 0o644)
-        os.utime(target, ns=(time, time), follow_symlinks=False)
+        os.utime(target, ns=(when_ns, when_ns), follow_symlinks=False)
         return Prepared(name, state)
 
     def sync(self, prepared: list[Prepared]) -> None:
@@ -107,33 +114,30 @@ class Placer:
     def place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
         try:
-            return self._place(path, agreed, prepared)
+            if is_directory(agreed):
+                self._remove_directory(path)
+                agreed = ABSENT
+            self._world.make_directories(parent(path))
+            with self._world.directory(parent(path)) as directory:
+                if agreed is ABSENT:
+                    self._move_in(path, directory, prepared)
+                else:
+                    linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_EXCHANGE)
         except OSError as error:
             self.discard(prepared)
             raise _put_back(error) from error
-        except _Kept:
-            raise
         except PutBack:
             self.discard(prepared)
             raise
-
-    def _place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
-        if is_directory(agreed):
-            self._world.remove_directory(path)
-            agreed = ABSENT
-        self._world.make_directories(parent(path))
+        # from here on, the prepared one's name may hold what somebody wrote: nothing is discarded unseen
         with self._world.directory(parent(path)) as directory:
-            name = name_of(path)
-            if agreed is ABSENT:
-                self._move_in(path, directory, name, prepared)
-            else:
-                linux.rename(self._exchange.fd, prepared.name, directory, name, linux.RENAME_EXCHANGE)
-                self._look_at_displaced(path, agreed, prepared, directory, name)
-            return Stamp.of(os.stat(name, dir_fd=directory, follow_symlinks=False))
+            if agreed is not ABSENT:
+                self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
+            return Stamp.of(os.stat(name_of(path), dir_fd=directory, follow_symlinks=False))
 
-    def _move_in(self, path: bytes, directory: int, name: bytes, prepared: Prepared) -> None:
+    def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> None:
         try:
-            linux.rename(self._exchange.fd, prepared.name, directory, name, linux.RENAME_NOREPLACE)
+            linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_NOREPLACE)
         except FileExistsError:
             if not self._is_same(path, prepared.state):
                 raise PutBack("changed") from None
@@ -154,9 +158,10 @@ class Placer:
             self.displaced.append(Displaced(prepared.name, path, agreed))
         else:
             linux.rename(self._exchange.fd, prepared.name, directory, name, linux.RENAME_EXCHANGE)
-            if self._judge(prepared.name, prepared.state) != "agreed":
+            if self._judge(prepared.name, prepared.state) == "agreed":
+                self._exchange.unlink(prepared.name)
+            else:
                 self.displaced.append(Displaced(prepared.name, path, prepared.state))
-                raise _Kept("changed")
             raise PutBack("changed")
 
     def _judge(self, name: bytes, agreed: State) -> str:
@@ -184,6 +189,7 @@ class Placer:
                 raise _put_back(error) from error
 
     def _remove_directory(self, path: bytes) -> None:
+        """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed."""
         status = self._world.status(path)
         if status is None:
             return
@@ -192,12 +198,32 @@ class Placer:
         try:
             self._world.remove_directory(path)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                raise PutBack("changed") from error
-            raise
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            self._move_aside(path)
+
+    def _move_aside(self, path: bytes) -> None:
+        if not self._holds_only_ignored(self._world, path, path):
+            raise PutBack("changed")
+        name = self._fresh_name(path)
+        with self._world.directory(parent(path)) as directory:
+            linux.rename(directory, name_of(path), self._kept.fd, name, linux.RENAME_NOREPLACE)
+            if not self._holds_only_ignored(self._kept, name, path):
+                linux.rename(self._kept.fd, name, directory, name_of(path), linux.RENAME_NOREPLACE)
+                raise PutBack("changed")
+
+    def _holds_only_ignored(self, tree: Tree, root: bytes, path: bytes) -> bool:
+        """Say whether every file beneath ``root``, which stands for the world's ``path``, is one that never travels."""
+        return all(stat.S_ISDIR(status.st_mode) or self.ignored.matches(path + inner[len(root) :]) for inner, status in tree.walk(root))
+
+    def forget_kept(self, older_than: float) -> None:
+        """Remove what was moved aside longer ago than ``older_than`` seconds."""
+        for item in os.scandir(self._kept.root):
+            if time.time() - item.stat(follow_symlinks=False).st_ctime > older_than:
+                shutil.rmtree(item.path, ignore_errors=True)
 
     def _remove_file(self, path: bytes, agreed: State) -> None:
-        name = self._fresh_name()
+        name = self._fresh_name(path)
         with self._world.directory(parent(path)) as directory:
             linux.rename(directory, name_of(path), self._exchange.fd, name, linux.RENAME_NOREPLACE)
             verdict = self._judge(name, agreed)
@@ -222,15 +248,15 @@ class Placer:
         except OSError as error:
             raise _put_back(error) from error
 
-    def settle_displaced(self) -> list[tuple[Displaced, bytes, int]]:
-        """Look again at displaced files that were open: let go what nobody changed; return what was written on, with content and time.
+    def settle_displaced(self, memory_limit: int) -> list[tuple[Displaced, Taken]]:
+        """Look again at displaced files that were open: let go what nobody changed; return what was written on.
 
-        What is returned stays in the private directory until :meth:`let_go`.
+        What is returned stays in the private directory until :meth:`let_go`, or :meth:`keep_beside` if it is too large for a message.
         """
         changed, still = [], []
         for item in self.displaced:
             try:
-                taken = self._exchange.take(item.name, 1 << 62)
+                taken = self._exchange.take(item.name, memory_limit)
             except Busy:
                 still.append(item)
                 continue
@@ -239,7 +265,7 @@ class Placer:
             if taken.state == item.state:
                 self._exchange.unlink(item.name)
             else:
-                changed.append((item, taken.content or b"", taken.stamp.time))
+                changed.append((item, taken))
         self.displaced = still
         return changed
 
@@ -247,28 +273,41 @@ class Placer:
         """A displaced content is safe elsewhere."""
         self._exchange.unlink(item.name)
 
-    def leftovers(self) -> list[tuple[bytes, bytes]]:
-        """Return (name, content) of what an earlier run of the agent left in the private directory."""
-        result = []
-        for name, status in self._exchange.walk():
-            if stat.S_ISREG(status.st_mode):
+    def keep_beside(self, item: Displaced, citizen: str, when_ns: int) -> bytes:
+        """Move a displaced file back into the world under a conflict name, and return that: it travels like any new file."""
+        attempt = 0
+        while True:
+            place = conflict_name(item.path, citizen, when_ns, attempt)
+            self._world.make_directories(parent(place))
+            with self._world.directory(parent(place)) as directory:
                 try:
-                    result.append((name, self._exchange.take(name, 1 << 62).content or b""))
-                except (Busy, NotRegular, OSError):
+                    linux.rename(self._exchange.fd, item.name, directory, name_of(place), linux.RENAME_NOREPLACE)
+                except FileExistsError:
+                    attempt += 1
                     continue
-        return result
+                return place
 
-    def remove_leftover(self, name: bytes) -> None:
-        """Remove a leftover."""
-        self._exchange.unlink(name)
+    def find_leftovers(self, known_paths: Iterable[bytes]) -> None:
+        """Take up what an earlier run of the agent left in the private directory: it was displaced, or not yet placed.
 
-    def _fresh_name(self) -> bytes:
+        Each is looked at by :meth:`settle_displaced` as if its program had just closed it; the server says which contents are new.
+        """
+        names = [name for name, status in self._exchange.walk() if stat.S_ISREG(status.st_mode)]
+        if not names:
+            return
+        by_mark = {_mark(path): path for path in known_paths}
+        for name in names:
+            path = by_mark.get(name.rpartition(b"-")[2], b"recovered-" + name.rpartition(b"-")[2][:8])
+            self.displaced.append(Displaced(name, path, ABSENT))
+
+    def _fresh_name(self, path: bytes) -> bytes:
+        """Return a new name for the private directory. It ends with a mark of the path, by which a leftover finds back."""
         self._serial += 1
-        return f"{os.getpid()}-{os.urandom(4).hex()}-{self._serial}".encode()
+        return f"{os.getpid()}-{os.urandom(4).hex()}-{self._serial}-".encode() + _mark(path)
 
 
-class _Kept(PutBack):
-    """Put back, and the prepared name is in use by what was written meanwhile."""
+def _mark(path: bytes) -> bytes:
+    return hashlib.sha256(path).hexdigest()[:32].encode()
 
 
 def _is_as_agreed(fd: int, agreed: State) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fwrkit.agent import paths
-from fwrkit.agent.frames import FrameError
 from fwrkit.agent.states import State, is_state
+from fwrkit.agent.wire.frames import FrameError
 
 PROTOCOL = 1
 
@@ -88,7 +88,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Server: a change is durable. ``result`` is a name of :class:`fwrkit.agent.decide.Result`; ``copy`` the conflict copy, if any."""
+    """Server: a change is durable. ``result`` is a name of :class:`fwrkit.agent.server.decide.Result`; ``copy`` the conflict copy, if any."""
 
     tag = "outcome"
     number: int
@@ -122,7 +122,10 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class PutBack:
-    """Client: a delivery was not applied; the path is recorded here as ``state``. ``reason``: changed, base, content, obstructed, space."""
+    """Client: a delivery can not be applied as it is. ``reason``: ``base``, another ``state`` is recorded here; ``content``, it did not arrive.
+
+    A path that was changed here meanwhile is not answered at all: the change that follows makes the delivery void.
+    """
 
     tag = "put-back"
     number: int
@@ -296,5 +299,3 @@ class ManifestEntry:
         if not all(_fits(kind, content) for kind, content in zip(kinds, value, strict=True)) or not _is_path(value[0]):
             raise FrameError("not an entry of a manifest")
         return cls(*value)
-
-

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pygit2
 
-from fwrkit.agent import linux
+from fwrkit.agent.files import linux
 from fwrkit.agent.paths import ancestors
 from fwrkit.agent.states import State, is_file
 
@@ -163,7 +163,11 @@ class History:
 def message_of(versions: list[Version]) -> str:
     """Given the versions of a commit, return its message: what happened in one line, then notes."""
     names = [version.path.decode("utf-8", "replace").replace("\n", " ") for version in versions]
-    first = f"{_verb(versions[0])} {names[0]}" if len(versions) == 1 else f"{len(versions)} changes: {', '.join(names[:3])}" + ("…" if len(names) > 3 else "")
+    first = (
+        f"{_verb(versions[0])} {names[0]}"
+        if len(versions) == 1
+        else f"{len(versions)} changes: {', '.join(names[:3])}" + ("…" if len(names) > 3 else "")
+    )
     notes = [f"{name}: {version.note}" for name, version in zip(names, versions, strict=True) if version.note]
     return "\n".join([first, *([""] + notes[:50] if notes else [])]) + "\n"
 

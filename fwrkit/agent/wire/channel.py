@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import queue
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, Any
 
-from fwrkit.agent import frames, messages
-from fwrkit.agent.frames import FrameError
+from fwrkit.agent.wire import frames, messages
+from fwrkit.agent.wire.frames import FrameError
 
 log = logging.getLogger("fwrkit.channel")
 
@@ -22,8 +23,8 @@ class Channel:
 
     def __init__(
         self,
-        reader: BinaryIO,
-        writer: BinaryIO,
+        reader: IO[bytes],
+        writer: IO[bytes] | io.RawIOBase,
         allowed: tuple[type[Any], ...],
         on_message: Callable[[Any], None],
         on_end: Callable[[str], None],
@@ -37,7 +38,9 @@ class Channel:
         self._close = close
         self._outgoing: queue.Queue[bytes | None] = queue.Queue(_QUEUE_LIMIT)
         self._is_closed = threading.Event()
-        self._threads = [threading.Thread(target=target, daemon=True, name=name) for target, name in ((self._read, "read"), (self._write, "write"))]
+        self._threads = [
+            threading.Thread(target=target, daemon=True, name=name) for target, name in ((self._read, "read"), (self._write, "write"))
+        ]
 
     def start(self) -> None:
         """Begin to read and write."""

@@ -229,7 +229,9 @@ class Store:
         """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known."""
         if self._db.execute("SELECT 1 FROM pending WHERE state = ?", (state,)).fetchone():
             return "pending", state
-        row = self._db.execute("SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL LIMIT 1", (state,)).fetchone()
+        row = self._db.execute(
+            "SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL LIMIT 1", (state,)
+        ).fetchone()
         return ("history", bytes(row[0])) if row else None
 
     # pending contents
@@ -284,7 +286,10 @@ class Store:
 
     def lags(self, citizen: int) -> Iterator[Lag]:
         """Yield every path at which a citizen lags, in path order."""
-        return (_lag(row) for row in self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? ORDER BY path", (citizen,)).fetchall())
+        return (
+            _lag(row)
+            for row in self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? ORDER BY path", (citizen,)).fetchall()
+        )
 
     def count_lags(self, citizen: int) -> int:
         """Return at how many paths a citizen lags."""

@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import messages as say
-from fwrkit.agent.canon import Canon
-from fwrkit.agent.decide import Result
-from fwrkit.agent.deliveries import Deliveries
-from fwrkit.agent.fold import Content, Edit, Fold
-from fwrkit.agent.frames import FrameError
-from fwrkit.agent.landing import Landing, wanted
-from fwrkit.agent.order import in_safe_order
-from fwrkit.agent.session import DownwardRun, Session, UpwardRun
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.decide import Result
+from fwrkit.agent.server.deliveries import Deliveries
+from fwrkit.agent.server.fold import Content, Edit, Fold
+from fwrkit.agent.server.landing import Landing, wanted
+from fwrkit.agent.server.order import in_safe_order
+from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import file_state, is_file
-from fwrkit.agent.store import Citizen, Store
+from fwrkit.agent.wire import messages as say
+from fwrkit.agent.wire.frames import FrameError
 
 log = logging.getLogger("fwrkit.hub")
 
@@ -252,7 +252,9 @@ class Hub:
             text = f"The server runs fwrkit {__version__}, this node {hello.version}."
             return say.Refusal("REFUSED", text, "Update the older of the two, then start it again.")
         if hello.world_id and hello.world_id != self._store.meta("world_id"):
-            return say.Refusal("REFUSED", "This node belongs to another world.", "Join with an invite of this world under a new node's name.")
+            return say.Refusal(
+                "REFUSED", "This node belongs to another world.", "Join with an invite of this world under a new node's name."
+            )
         if citizen.node_id and citizen.node_id != hello.node_id:
             text = f"The key of {citizen.name} belongs to another machine."
             return say.Refusal("HELD", text, f"Fork this copy, or have a new invite made for {citizen.name}.")

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from fwrkit.agent.channel import Channel
-from fwrkit.agent.messages import Change, Delivery, ManifestEntry
+from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.states import State
-from fwrkit.agent.store import Citizen
+from fwrkit.agent.wire.channel import Channel
+from fwrkit.agent.wire.messages import Change, Delivery, ManifestEntry
 
 WINDOW_COUNT = 512  # deliveries without an answer
 WINDOW_BYTES = 8 * 1024 * 1024
@@ -50,7 +50,6 @@ class Session:
         self.is_first = False
         self.batch: list[Change] = []
         self.due: dict[bytes, None] = {}
-        self.obstructed: dict[bytes, None] = {}
         self.outstanding: dict[int, Delivery] = {}
         self.outstanding_paths: dict[bytes, int] = {}
         self.outstanding_bytes = 0
@@ -84,7 +83,7 @@ class Session:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is due, under way or waiting."""
-        return not (self.due or self.outstanding or self.obstructed or self.upward or self.downward or self.batch)
+        return not (self.due or self.outstanding or self.upward or self.downward or self.batch)
 
     def next_number(self) -> int:
         """Return the next number of a delivery or run."""

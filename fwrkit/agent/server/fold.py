@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fwrkit.agent import paths
-from fwrkit.agent.canon import Canon
-from fwrkit.agent.decide import Question, Result, decide
-from fwrkit.agent.ignore import IgnoreList
-from fwrkit.agent.merge import union_of_logs
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.decide import Question, Result, decide
+from fwrkit.agent.server.merge import union_of_logs
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, Base, State, file_state, is_directory, is_file
-from fwrkit.agent.store import Citizen, Store
 
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger texts are not merged in memory
 
@@ -170,7 +170,9 @@ class Fold:
         place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit)
         target = place + edit.path[len(lost_at) :]
         if self._store.head(target) != edit.state:
-            self._move(citizen, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " "))
+            self._move(
+                citizen, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+            )
         self._store.set_conflict(lost_at, citizen.name, lost_to, place)
         return target
 

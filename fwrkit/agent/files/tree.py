@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fwrkit.agent import linux
+from fwrkit.agent.files import linux
 from fwrkit.agent.paths import join, name_of, parent
 
 CHUNK = 1024 * 1024
@@ -167,16 +167,21 @@ class Tree:
         """Bring the whole filesystem to the disk."""
         linux.syncfs(self.fd)
 
-    def walk(self, path: bytes = b"", skip: Callable[[bytes], bool] | None = None) -> Iterator[tuple[bytes, os.stat_result]]:
+    def walk(
+        self, path: bytes = b"", skip: Callable[[bytes], bool] | None = None, closed: Callable[[bytes], None] | None = None
+    ) -> Iterator[tuple[bytes, os.stat_result]]:
         """Yield (path, status) of everything beneath a directory, parents first; what ``skip`` says is neither yielded nor entered.
 
-        Links are yielded and never followed. What vanishes meanwhile is passed over.
+        Links are yielded and never followed. What vanishes meanwhile is passed over; directories that may not be read are told to ``closed``.
         """
         try:
             with self.directory(path) as fd, os.scandir(fd) as scan:
                 found = [(os.fsencode(item.name), item.stat(follow_symlinks=False)) for item in scan if item is not None]
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                return
+            if error.errno == errno.EACCES and closed is not None:
+                closed(path)
                 return
             raise
         for name, status in sorted(found, key=lambda pair: pair[0]):
@@ -185,7 +190,7 @@ class Tree:
                 continue
             yield inner, status
             if stat.S_ISDIR(status.st_mode):
-                yield from self.walk(inner, skip)
+                yield from self.walk(inner, skip, closed)
 
 
 def take(fd: int, memory_limit: int) -> Taken:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent.files.tree import Stamp
 from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, State
-from fwrkit.agent.tree import Stamp
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

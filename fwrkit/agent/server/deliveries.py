@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fwrkit.agent.canon import Canon
-from fwrkit.agent.messages import Delivery, Passed, PutBack
-from fwrkit.agent.order import in_safe_order
-from fwrkit.agent.session import DownwardRun, Session
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.order import in_safe_order
+from fwrkit.agent.server.session import DownwardRun, Session
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import State, is_file
-from fwrkit.agent.store import Citizen, Store
+from fwrkit.agent.wire.messages import Delivery, Passed, PutBack
 
 
 class Deliveries:
@@ -52,8 +52,6 @@ class Deliveries:
                 run = run or self._plan_run(session, only=path)
                 if run is not None:
                     waiting = run.files
-        if not session.outstanding and not session.due and session.obstructed:
-            session.due, session.obstructed = session.obstructed, {}
         self._pass_barriers(session, citizen)
         return run
 
@@ -136,16 +134,10 @@ class Deliveries:
         lag = self._store.lag(citizen.id, delivery.path)
         if lag is not None:
             self._store.set_lag(citizen.id, delivery.path, lag.base, [state for state in lag.sent if state != delivery.state])
-        if message.reason == "changed":
-            return  # the change that is on its way makes it due again
         if message.reason == "base":
             self._hold(citizen, delivery.path, message.state)
-        if message.reason == "content":
-            session.staged.pop(delivery.path, None)
-        if message.reason in ("obstructed", "space"):
-            session.obstructed[delivery.path] = None
-        else:
-            session.due[delivery.path] = None
+        session.staged.pop(delivery.path, None)
+        session.due[delivery.path] = None
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:
         if self._store.head(path) == state:

@@ -1,0 +1,90 @@
+"""By what a world, a record and a server's base recognise that they belong together.
+
+The sentinel is a small file in the world that never travels; the record remembers its generation, inode and change time. A copy of the
+world that was put in its place, a lost record, or a server from a backup do not match, and then nothing is taken for deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.files.tree import NotRegular, Tree, write_all
+from fwrkit.agent.paths import SENTINEL
+
+_LIMIT = 4096  # bytes of a sentinel
+_TEMPORARY = b".fwr-sentinel.new"
+
+
+@dataclass(frozen=True)
+class Generations:
+    """What a client says of itself in its hello: ``id:counter`` of world and record, empty if there is none or it is another's."""
+
+    world: str
+    record: str
+
+
+def look(tree: Tree, record: Record) -> Generations:
+    """Return the generations of a world and its record as they are on disk."""
+    written, stamp = _read(tree)
+    recorded = record.meta("generation")
+    pending = record.meta("pending_generation")
+    if pending and written == pending != recorded:
+        # the agent ended between writing the sentinel and remembering it; the server chose that generation for that connection alone
+        _remember(record, pending, stamp)
+        recorded = pending
+    if written and record.meta("sentinel") != stamp:
+        written = ""  # a copy: the same words in another file
+    return Generations(written, recorded)
+
+
+def advance(tree: Tree, record: Record, generation: str) -> None:
+    """Write a new generation into world and record; both are on disk when this returns."""
+    record.set_meta("pending_generation", generation)
+    record.sync()
+    tree.unlink(_TEMPORARY)
+    text = json.dumps({"generation": generation, "about": "fwrkit knows this copy of the world by this file; it never travels"})
+    tree.create(_TEMPORARY, lambda fd: _write_synced(fd, text.encode()), 0)
+    os.rename(_TEMPORARY, SENTINEL, src_dir_fd=tree.fd, dst_dir_fd=tree.fd)
+    tree.sync_directory(b"")
+    _remember(record, generation, _stamp(tree))
+
+
+def is_present(tree: Tree) -> bool:
+    """Say whether the world is there at all: its sentinel is where it was written."""
+    return tree.status(SENTINEL) is not None and os.path.samestat(os.fstat(tree.fd), os.stat(tree.root))
+
+
+def _remember(record: Record, generation: str, stamp: str) -> None:
+    record.set_meta("generation", generation)
+    record.set_meta("sentinel", stamp)
+    record.set_meta("pending_generation", "")
+    record.sync()
+
+
+def _stamp(tree: Tree) -> str:
+    status = tree.status(SENTINEL)
+    return f"{status.st_ino}:{status.st_ctime_ns}" if status is not None else ""
+
+
+def _read(tree: Tree) -> tuple[str, str]:
+    try:
+        fd = tree.open_file(SENTINEL)
+    except (OSError, NotRegular):
+        return "", ""
+    try:
+        status = os.fstat(fd)
+        text = os.pread(fd, _LIMIT, 0)
+    finally:
+        os.close(fd)
+    try:
+        return str(json.loads(text)["generation"]), f"{status.st_ino}:{status.st_ctime_ns}"
+    except (ValueError, KeyError, TypeError):
+        return "", ""
+
+
+def _write_synced(fd: int, content: bytes) -> None:
+    write_all(fd, content)
+    os.fdatasync(fd)

@@ -1,0 +1,94 @@
+"""One watchdog observer on the world. Events are hints: which paths to look at; nothing is believed because an event said so."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.inotify_buffer import InotifyBuffer
+
+log = logging.getLogger("fwrkit.watch")
+
+# of a directory only its coming and going: what changes inside has events of its own
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
+]  # fmt: skip
+_BURST = 8000  # events within a second: half of the kernel's usual queue, whose overflow watchdog drops without a word
+
+
+class Watch:
+    """Calls ``on_hint`` (from its own threads) with the paths to look at, or with None when the whole world has to be looked at."""
+
+    def __init__(self, root: bytes, on_hint: Callable[[list[bytes] | None], None]) -> None:
+        self._root = root
+        self._on_hint = on_hint
+        self._observer: InotifyObserver | None = None
+        self._burst_count = 0
+        self._burst_began = 0.0
+
+    def start(self) -> bool:
+        """Begin to watch. Return False if the kernel gives no watches: then only walking finds changes."""
+        # Unpaired halves of renames (our own deletions move files out) would otherwise hold back all later events for half a second.
+        InotifyBuffer.delay = 0.0
+        handler = FileSystemEventHandler()
+        handler.dispatch = self._dispatch
+        observer = InotifyObserver(generate_full_events=False)
+        try:
+            observer.schedule(handler, self._root, recursive=True, event_filter=_EVENTS)
+            observer.start()
+        except OSError as error:
+            log.warning("the world can not be watched (%s): changes are found by walking, which takes longer", error)
+            return False
+        self._observer = observer
+        return True
+
+    def stop(self) -> None:
+        """End watching."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(5)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all of the observer's threads live: an exception in one of them ends it."""
+        observer = self._observer
+        return observer is not None and observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
+
+    def _dispatch(self, event: FileSystemEvent) -> None:
+        try:
+            self._count()
+            hints = [path for path in (self._relative(event.src_path), self._relative(event.dest_path)) if path]
+            if hints:
+                self._on_hint(hints)
+        except Exception:  # watchdog's dispatching thread must outlive whatever happens here
+            log.exception("an event was lost")
+            self._on_hint(None)
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if now - self._burst_began > 1:
+            self._burst_began, self._burst_count = now, 0
+        self._burst_count += 1
+        if self._burst_count == _BURST:
+            threading.Timer(2.0, self._on_hint, [None]).start()
+
+    def _relative(self, path: bytes | str) -> bytes:
+        full = os.fsencode(path)
+        return full[len(self._root) + 1 :] if full.startswith(self._root + b"/") else b""

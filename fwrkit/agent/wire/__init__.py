@@ -1,0 +1,1 @@
+"""What travels between a citizen and the server: frames, messages, channels."""

@@ -74,6 +74,11 @@ class Places:
         """The socket that the gate joins a citizen's channel to."""
         return self.run / "stream.sock"
 
+    @property
+    def enrol(self) -> Path:
+        """The socket that the gate passes enrolments to."""
+        return self.run / "enrol.sock"
+
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Node:
     """Given an environment, return who the agent is. Raise FwrError (USAGE) if something is missing or malformed."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
-from fwrkit.agent.server.order import in_safe_order
 from fwrkit.agent.server.session import DownwardRun, Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings

@@ -105,12 +105,18 @@ class Fold:
             base=self._base(citizen, edit),
             head=head,
             new=edit.state,
-            was_version=self._store.was_version(edit.path, edit.state),
+            was_version=self._was_version(edit),
             is_mergeable=self._is_mergeable(edit, head),
             is_blocked=self._blocking_ancestor(edit.path) is not None,
             has_descendants=is_directory(head) and self._store.has_descendants(edit.path),
             is_orphan=edit.is_orphan,
         )
+
+    def _was_version(self, edit: Edit) -> bool:
+        """Say whether the state was the canon's at this path at some time; of a displaced file, whether its content was anywhere."""
+        if edit.is_orphan and isinstance(edit.state, bytes) and is_file(edit.state):
+            return self._store.place_of(edit.state) is not None
+        return self._store.was_version(edit.path, edit.state)
 
     def _base(self, citizen: Citizen, edit: Edit) -> Base:
         """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown."""

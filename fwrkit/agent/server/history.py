@@ -87,7 +87,11 @@ class History:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_suffix(".tmp")
-            shutil.copyfile(source, temporary)
+            temporary.unlink(missing_ok=True)
+            try:
+                os.link(source, temporary)  # received files are never written again
+            except OSError:
+                shutil.copyfile(source, temporary)
             os.replace(temporary, target)
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{state.hex()}\nsize {size}\n"
         return self.write(pointer.encode())

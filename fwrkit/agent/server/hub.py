@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
+from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.landing import Landing, wanted
-from fwrkit.agent.server.order import in_safe_order
 from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
+from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import file_state, is_file
@@ -54,9 +55,9 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
-        self._workers = ThreadPoolExecutor(settings.concurrent_runs, thread_name_prefix="run")
-        self._slots = threading.BoundedSemaphore(settings.concurrent_runs)
-        self.on_commit: Callable[[], None] = lambda: None
+        self._workers = ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
+        self._slots = Slots(settings.concurrent_runs)
+        self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
 
@@ -135,6 +136,7 @@ class Hub:
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:
                     del self._sessions[number]
+                    self._slots.sweep()
                     continue
                 if session.citizen is None:
                     continue
@@ -151,7 +153,7 @@ class Hub:
         for function in after:
             function()
         if moved:
-            self.on_commit()
+            self.on_commit(self._store.last_version())
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""
@@ -186,7 +188,8 @@ class Hub:
 
     def _message(self, session: Session, message: Any) -> None:
         if isinstance(message, say.Hello):
-            return self._hello(session, message)
+            self._hello(session, message)
+            return
         citizen = session.citizen
         if citizen is None or self._sessions.get(citizen.id) is not session:
             raise FrameError("a message before hello")
@@ -204,6 +207,7 @@ class Hub:
         elif isinstance(message, say.Landed):
             self._landed(session, citizen, message)
         elif isinstance(message, say.Fetched):
+            self._slots.release(session, "down")
             self._deliveries.fetched(session, message.run)
         elif isinstance(message, say.Barrier):
             session.barriers.append(message.number)
@@ -285,12 +289,13 @@ class Hub:
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
-            session.void(item.path)
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown, item.is_orphan, item.time, item.size,
                 Content(_verified(item)),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
+            if verdict.result is not Result.MISSING and not item.is_orphan:
+                session.void(item.path)
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
 
     # runs upwards
@@ -320,17 +325,26 @@ class Hub:
         links = self._links_for(citizen, [run.entries[index] for index in run.needed])
         landing = Landing(self._state, citizen.name, citizen.uid)
 
-        def work() -> None:
-            self._slots.acquire()
-            try:
-                landing.prepare_replica(links)
-            except Exception as error:
-                self._slots.release()
-                self._fail_run(session, error)
-                return
+        def prepare() -> None:
+            landing.prepare_replica(links)
             self._queue.put((None, lambda: self._say_need(session, run)))
 
-        threading.Thread(target=work, name="prepare", daemon=True).start()
+        self._slots.take(session, "up", lambda: self._in_worker(session, prepare))
+
+    def _in_worker(self, session: Session, work: Callable[[], None]) -> None:
+        """Have slow disk work done beside the hub's thread, once this turn is durable; its failure costs the session the connection."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:
+                log.exception("a run failed")
+                session.channel.close(f"a run failed: {error}")
+
+        self._after.append(lambda: self._submit(guarded))
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        self._workers.submit(work)
 
     def _links_for(self, citizen: Citizen, entries: list[say.ManifestEntry]) -> list[tuple[bytes, bytes]]:
         """Return what to link into the replica: where the citizen's base is the canon's file, Unison sends only what differs."""
@@ -346,10 +360,6 @@ class Hub:
         for position, part in enumerate(parts):
             session.say(say.Need(run.number, part, position == len(parts) - 1))
 
-    def _fail_run(self, session: Session, error: Exception) -> None:
-        log.error("a run failed: %s", error)
-        session.channel.close(f"a run failed: {error}")
-
     def _landed(self, session: Session, citizen: Citizen, message: say.Landed) -> None:
         run = session.upward
         if run is None or run.number != message.run or not run.needed:
@@ -359,24 +369,19 @@ class Hub:
         landing = Landing(self._state, citizen.name, citizen.uid)
         prefix = f"{citizen.name}-{session.generation.replace(':', '-')}-{run.number}"
 
-        def work() -> None:
-            try:
-                run.incoming, run.missing = landing.collect(wants, self._canon.incoming, prefix)
-                run.missing.extend(failed)
-                landing.empty_replica()
-            except Exception as error:
-                self._fail_run(session, error)
-                return
-            finally:
-                self._slots.release()
+        def collect() -> None:
+            run.incoming, run.missing = landing.collect(wants, self._canon.incoming, prefix)
+            run.missing.extend(failed)
+            landing.empty_replica()
             self._queue.put((None, lambda: self._fold_run(session, citizen, run)))
 
-        threading.Thread(target=work, name="collect", daemon=True).start()
+        self._in_worker(session, collect)
 
     def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
             return
+        self._slots.release(session, "up")
         if run.position == 0 and run.is_first:
             self._store.lag_everywhere(citizen.id)
             self._store.update_citizen(citizen.id, is_known=1)
@@ -388,7 +393,6 @@ class Hub:
             if entry.state in missing and is_file(entry.state):
                 run.missing.append(index)
                 continue
-            session.void(entry.path)
             edit = Edit(
                 entry.path, entry.state, entry.base, entry.prior, entry.has_prior, entry.is_unknown or run.is_first, False, entry.time, entry.size,
                 Content(None, by_state.get(entry.state)),
@@ -396,7 +400,9 @@ class Hub:
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:
                 run.missing.append(index)
-            elif verdict.result in _NOTABLE and len(run.notable) < 1000:
+                continue
+            session.void(entry.path)
+            if verdict.result in _NOTABLE and len(run.notable) < 1000:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
         run.position += _SLICE
         if run.position < len(run.order):
@@ -418,15 +424,11 @@ class Hub:
             run.is_offered = True
             session.say(say.Offer(run.number, count, size))
 
-        def work() -> None:
-            try:
-                count, size = landing.fill_outbox(run.number, links)
-            except Exception as error:
-                self._fail_run(session, error)
-                return
+        def fill() -> None:
+            count, size = landing.fill_outbox(run.number, links)
             self._queue.put((None, lambda: offer(count, size)))
 
-        self._after.append(lambda: self._workers.submit(work) and None)
+        self._slots.take(session, "down", lambda: self._in_worker(session, fill))
 
 
 def _verified(change: say.Change) -> bytes | None:

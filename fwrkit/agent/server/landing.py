@@ -1,24 +1,18 @@
 """The landing places at the server: a citizen's replica, where a run brings contents, and their outbox, where a run fetches them.
 
-Both are flat: a content lies under the SHA-256 of its path (:func:`place_name`). So no name that a citizen chose, however strange or
+Both are flat (:mod:`fwrkit.agent.files.flat`). So no name that a citizen chose, however strange or
 long, meets a filesystem here, and nothing has to be created, followed or walked but one directory. Only disk work, done by run workers.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from fwrkit.agent.files.flat import empty, place_name
 from fwrkit.agent.files.tree import NotRegular, Tree, copy_all
 from fwrkit.agent.states import is_file
-
-
-def place_name(path: bytes) -> str:
-    """Given a path of the world, return the name under which its content lies in a landing place."""
-    return hashlib.sha256(path).hexdigest()
 
 
 class Landing:
@@ -89,15 +83,6 @@ class Landing:
 def wanted(entries: Iterable[tuple[int, bytes, object]]) -> list[tuple[int, bytes, bytes]]:
     """Given (index, path, state), return those that are files."""
     return [(index, path, state) for index, path, state in entries if isinstance(state, bytes) and is_file(state)]
-
-
-def empty(directory: Path) -> None:
-    """Remove everything in a directory, following no link."""
-    for item in os.scandir(directory):
-        if item.is_dir(follow_symlinks=False):
-            shutil.rmtree(item.path)
-        else:
-            os.unlink(item.path)
 
 
 def _link_all(directory: Path, links: Iterable[tuple[bytes, bytes]]) -> tuple[int, int]:

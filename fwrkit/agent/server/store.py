@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS citizens (
     proposed TEXT NOT NULL DEFAULT '', admitted INTEGER NOT NULL, last_seen INTEGER NOT NULL DEFAULT 0, is_banned INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS invites (
     public_key TEXT PRIMARY KEY, citizen TEXT NOT NULL, expires INTEGER NOT NULL, used_by TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revoked (public_key TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
     path BLOB PRIMARY KEY, state BLOB NOT NULL, size INTEGER NOT NULL, time INTEGER NOT NULL, author TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (
@@ -185,6 +186,18 @@ class Store:
         """Bind an invite to the key that used it."""
         self._db.execute("UPDATE invites SET used_by = ? WHERE public_key = ?", (used_by, public_key))
 
+    def revoke_key(self, public_key: str, since: int) -> None:
+        """A key opens nothing any more."""
+        self._db.execute("INSERT OR IGNORE INTO revoked VALUES (?, ?)", (public_key, since))
+
+    def unrevoke_key(self, public_key: str) -> None:
+        """A key is admitted again."""
+        self._db.execute("DELETE FROM revoked WHERE public_key = ?", (public_key,))
+
+    def revoked_keys(self) -> list[str]:
+        """Return the keys that open nothing any more."""
+        return [str(row[0]) for row in self._db.execute("SELECT public_key FROM revoked ORDER BY since, public_key")]
+
     # the canon's index and versions
 
     def entry(self, path: bytes) -> Entry | None:
@@ -249,10 +262,14 @@ class Store:
         """Return the files in ``incoming/`` that are still of use."""
         return {str(row[0]) for row in self._db.execute("SELECT incoming FROM pending WHERE incoming IS NOT NULL")}
 
-    def uncommitted(self, limit: int) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
-        """Return (id, path, state, size, time, author, received, note) of the oldest versions that are not in the history yet."""
-        query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 ORDER BY id LIMIT ?"
-        return list(self._db.execute(query, (limit,)))
+    def last_version(self) -> int:
+        """Return the id of the newest version, 0 if there is none."""
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM versions").fetchone()[0])
+
+    def uncommitted(self, limit: int, up_to: int = 1 << 62) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
+        """Return (id, path, state, size, time, author, received, note) of the oldest versions, to an id, that are not in the history yet."""
+        query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 AND id <= ? ORDER BY id LIMIT ?"
+        return list(self._db.execute(query, (up_to, limit)))
 
     def has_uncommitted(self) -> bool:
         """Say whether the history lags behind."""

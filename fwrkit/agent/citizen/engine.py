@@ -1,0 +1,522 @@
+"""The citizen's engine: one thread that looks at what changed in the world, sends it, and applies what others did.
+
+Everything reaches it through one queue: hints of the watch, messages of the connection, results of workers, requests of the control
+socket. A turn takes what is queued, acts, commits the record, and only then lets messages out.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fwrkit import __version__
+from fwrkit.agent.citizen import generations
+from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.downloads import Downloader
+from fwrkit.agent.citizen.placing import Placer
+from fwrkit.agent.citizen.receiving import Receiver
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.scan import Findings, Found, Scanner
+from fwrkit.agent.citizen.sending import Sender
+from fwrkit.agent.citizen.uploads import Uploader, needs_run
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import ABSENT
+from fwrkit.agent.wire import messages as say
+from fwrkit.agent.wire.channel import Channel
+
+log = logging.getLogger("fwrkit.engine")
+
+_TURN = 1024  # items of one turn
+_BUSY_FIRST, _BUSY_LAST = 0.05, 2.0  # seconds between two looks at a file that somebody is writing
+_RETRY = 5.0  # seconds between two tries of an obstructed delivery
+_KEPT_SECONDS = 7 * 86400.0
+
+
+@dataclass(frozen=True)
+class View:
+    """What the engine shows of itself. ``refused``: path to reason. ``waiting``: paths that are not agreed on yet."""
+
+    is_connected: bool = False
+    is_ready: bool = False
+    waiting: tuple[bytes, ...] = ()
+    refused: dict[bytes, str] = field(default_factory=dict)
+    refusal: say.Refusal | None = None
+    world_id: str = ""
+    world_name: str = ""
+
+
+@dataclass
+class _Request:
+    """Somebody waits until node and upstream agree."""
+
+    done: threading.Event
+    is_walked: bool = False
+    barrier: int = 0
+
+
+class Engine:
+    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging`` and ``kept``, on the world's filesystem."""
+
+    def __init__(
+        self, node_id: str, citizen: str, world: Path, private: Path, record: Record, owner: tuple[int, int], settings: Settings
+    ) -> None:
+        for name in ("exchange", "outgoing", "staging", "kept"):
+            (private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._node_id = node_id
+        self._citizen = citizen
+        self._settings = settings
+        self._tree = Tree(world, owner)
+        self._record = record
+        self._placer = Placer(self._tree, private, owner)
+        self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes)
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="bulk")
+        self._sender = Sender(record, self._say)
+        self._receiver = Receiver(record, self._placer, private / "staging", self._say)
+        self._uploader = Uploader(self._tree, record, private / "outgoing", self._say, self._work)
+        self._downloader = Downloader(private / "staging", self._say, self._work)
+        self._uploader.on_busy = self._look_later
+        self._downloader.on_staged = self._receiver.staged.update
+        self._channel: Channel | None = None
+        self._frames: list[Any] = []
+        self._deliveries: list[say.Delivery] = []
+        self._dirty: dict[bytes, None] = {}
+        self._changed: dict[bytes, None] = {}
+        self._busy: dict[bytes, tuple[float, float]] = {}
+        self._refused: dict[bytes, str] = {}
+        self._requests: list[_Request] = []
+        self._is_ready = False
+        self._is_first = False
+        self._generation = ""
+        self._refusal: say.Refusal | None = None
+        self._barrier = 0
+        self._first_hint = self._last_hint = 0.0
+        self._retry_at = 0.0
+        self._walk_at = 0.0
+        self._limits = (settings.batch_count, settings.batch_bytes)
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
+        self.view = View()
+
+    # for other threads
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the turn, let the connection go, close the record."""
+        self._is_stopping = True
+        self._queue.put(lambda: None)
+        self._thread.join(10)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._record.close()
+
+    def hint(self, paths: Iterable[bytes] | None) -> None:
+        """These paths may have changed; None: anything may."""
+        wanted = None if paths is None else list(paths)
+        self._queue.put(lambda: self._hinted(wanted))
+
+    def connected(self, channel: Channel, carrier: Carrier) -> None:
+        """A connection to the upstream stands; its messages are to be given to :meth:`received`, its end to :meth:`ended`."""
+        self._queue.put(lambda: self._greet(channel, carrier))
+
+    def received(self, channel: Channel, message: Any) -> None:
+        """A message has arrived."""
+        self._queue.put(lambda: self._message(channel, message))
+
+    def ended(self, channel: Channel) -> None:
+        """A connection has ended."""
+        self._queue.put(lambda: self._lost(channel))
+
+    def synchronise(self, timeout: float) -> tuple[bytes, ...] | None:
+        """Wait until node and upstream agree, ``timeout`` seconds at most. Return None if they do, else the paths that are known to wait."""
+        request = _Request(threading.Event())
+        self._queue.put(lambda: self._requests.append(request))
+        if request.done.wait(timeout):
+            return None
+        self._queue.put(lambda: self._forget(request))
+        return self.view.waiting
+
+    def _forget(self, request: _Request) -> None:
+        if request in self._requests:
+            self._requests.remove(request)
+
+    # the loop
+
+    def _loop(self) -> None:
+        try:
+            self._take_up()
+        except Exception:
+            log.exception("the private directory can not be looked at")
+        while not self._is_stopping:
+            items: list[Callable[[], None]] = []
+            try:
+                items.append(self._queue.get(timeout=self._time_left()))
+                while len(items) < _TURN:
+                    items.append(self._queue.get_nowait())
+            except queue.Empty:
+                pass
+            try:
+                self._turn(items)
+            except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
+                log.exception("a turn failed")
+                self._frames.clear()
+                self._drop(f"the engine failed: {error}")
+                time.sleep(1)
+
+    def _take_up(self) -> None:
+        self._downloader.clear()
+        self._placer.find_leftovers(entry.path for entry in self._record.all())
+        self._placer.forget_kept(_KEPT_SECONDS)
+
+    def _time_left(self) -> float:
+        now = time.monotonic()
+        times = [now + 1.0]
+        if self._dirty and (self._channel is None or self._is_ready):
+            times.append(self._settled_at())
+        times.extend(at for at, _ in self._busy.values())
+        return max(0.0, min(times) - now)
+
+    def _settled_at(self) -> float:
+        return min(self._last_hint + self._settings.settle_quiet, self._first_hint + self._settings.settle_limit)
+
+    def _turn(self, items: list[Callable[[], None]]) -> None:
+        for item in items:
+            item()
+        self._apply()
+        now = time.monotonic()
+        self._look_at_busy(now)
+        if self._walk_at and now >= self._walk_at:
+            self._walk()
+        elif self._dirty and now >= self._settled_at():
+            self._look()
+        self._retry(now)
+        self._settle_displaced()
+        self._answer_requests()
+        self._record.commit()
+        self._flush()
+        self._show()
+
+    def _say(self, message: Any) -> None:
+        self._frames.append(message)
+
+    def _flush(self) -> None:
+        frames, self._frames = self._frames, []
+        if self._channel is not None:
+            for message in frames:
+                self._channel.send(message)
+
+    def _work(self, job: Callable[[], Callable[[], None]]) -> None:
+        def run() -> None:
+            try:
+                self._queue.put(job())
+            except Exception:
+                log.exception("a worker failed")
+                self._queue.put(lambda: self._drop("a worker failed"))
+
+        self._workers.submit(run)
+
+    # hints and looks
+
+    def _hinted(self, paths: list[bytes] | None) -> None:
+        now = time.monotonic()
+        if paths is None:
+            self._walk_at = now
+            return
+        if not self._dirty:
+            self._first_hint = now
+        self._last_hint = now
+        self._dirty.update(dict.fromkeys(paths))
+
+    def _look_later(self, paths: list[bytes]) -> None:
+        for path in paths:
+            _, pause = self._busy.get(path, (0.0, _BUSY_FIRST / 2))
+            pause = min(2 * pause, _BUSY_LAST)
+            self._busy[path] = (time.monotonic() + pause, pause)
+
+    def _look_at_busy(self, now: float) -> None:
+        due = [path for path, (at, _) in self._busy.items() if at <= now]
+        if due:
+            self._hinted(due)
+
+    def _is_under_way(self, path: bytes) -> bool:
+        return path in self._sender.paths or path in self._uploader.covered
+
+    def _look(self) -> None:
+        wanted = [path for path in self._dirty if not self._is_under_way(path)]
+        if self._channel is not None and not self._is_ready:
+            return  # the walk at the connection's beginning comes first
+        for path in wanted:
+            del self._dirty[path]
+            self._refused.pop(path, None)
+        if not wanted:
+            self._first_hint = self._last_hint = time.monotonic() + 0.05
+            return
+        self._take(self._scanner.look(wanted), wanted)
+
+    def _walk(self) -> None:
+        self._walk_at = time.monotonic() + self._settings.walk_every
+        if self._channel is not None and not self._is_ready:
+            return
+        if not generations.is_present(self._tree):
+            self._drop("the world is not where it was")
+            return
+        self._dirty.clear()
+        self._refused.clear()
+        self._take(self._scanner.walk(), None)
+
+    def _take(self, findings: Findings, wanted: list[bytes] | None) -> None:
+        """Act on a look at some paths, or (None) at all of them."""
+        self._refused.update(findings.refused)
+        for path in findings.looked_at:
+            if path not in findings.busy:
+                self._busy.pop(path, None)
+        self._look_later(findings.busy)
+        found = []
+        for item in findings.found.values():
+            if self._is_under_way(item.path):
+                self._dirty[item.path] = None
+            else:
+                found.append(item)
+        if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree):
+            self._drop("the world is not where it was")
+            return
+        if self._is_ready:
+            self._send(found)
+            self._redeliver(findings, wanted)
+        else:
+            self._note_changed(findings, found)
+
+    def _note_changed(self, findings: Findings, found: list[Found]) -> None:
+        """Without a connection: remember what will have to be sent, for people to see; the walk at the next connection finds it again."""
+        for path in findings.looked_at:
+            self._changed.pop(path, None)
+        self._changed.update(dict.fromkeys(item.path for item in found))
+
+    def _send(self, found: list[Found]) -> None:
+        streaming, bulk = needs_run(found, *self._limits)
+        if bulk and self._uploader.current is not None:
+            self._dirty.update(dict.fromkeys(item.path for item in bulk))
+            bulk = []
+        if streaming:
+            self._sender.send(streaming)
+        if bulk:
+            self._uploader.begin(bulk, is_first=False)
+
+    def _redeliver(self, findings: Findings, wanted: list[bytes] | None) -> None:
+        """What waited for a look and turned out unchanged here is applied now."""
+        paths = list(self._receiver.waiting) if wanted is None else [path for path in wanted if path in self._receiver.waiting]
+        for path in paths:
+            if path not in findings.found and path not in self._busy and not self._is_under_way(path):
+                waiting = self._receiver.waiting[path]
+                if waiting.reason == "changed":
+                    self._deliveries.append(waiting.delivery)
+
+    def _retry(self, now: float) -> None:
+        if now < self._retry_at or not self._receiver.waiting:
+            return
+        self._retry_at = now + _RETRY
+        for waiting in list(self._receiver.waiting.values()):
+            if not self._is_under_way(waiting.delivery.path):
+                if waiting.reason == "changed":
+                    self._hinted([waiting.delivery.path])
+                else:
+                    self._deliveries.append(waiting.delivery)
+
+    def _apply(self) -> None:
+        if self._deliveries:
+            deliveries, self._deliveries = self._deliveries, []
+            to_look_at = self._receiver.apply(deliveries, self._is_under_way)
+            if to_look_at:
+                self._hinted(to_look_at)
+
+    def _settle_displaced(self) -> None:
+        if not self._placer.displaced or not self._is_ready:
+            return
+        for item, taken in self._placer.settle_displaced(self._settings.inline_limit):
+            if taken.content is not None:
+                self._sender.send_orphan(item, taken.state, taken.content, taken.stamp.time)
+            else:
+                self._hinted([self._placer.keep_beside(item, self._citizen, taken.stamp.time)])
+
+    # the connection
+
+    def _greet(self, channel: Channel, carrier: Carrier) -> None:
+        if self._channel is not None and self._channel is not channel:
+            self._channel.close("a newer connection")
+        self._reset()
+        self._channel = channel
+        self._uploader.carrier = self._downloader.carrier = carrier
+        known = generations.look(self._tree, self._record)
+        hello = say.Hello(say.PROTOCOL, __version__, self._node_id, self._record.meta("world_id"), known.world, known.record)
+        self._say(hello)
+
+    def _lost(self, channel: Channel) -> None:
+        if channel is self._channel:
+            self._reset()
+
+    def _drop(self, reason: str) -> None:
+        if self._channel is not None:
+            log.warning("the connection is ended: %s", reason)
+            self._channel.close(reason)
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget everything that belonged to a connection."""
+        self._channel = None
+        self._is_ready = self._is_first = False
+        self._placer.displaced.extend(self._sender.reset())
+        for path in (*self._uploader.covered, *self._sender.paths, *self._receiver.waiting):
+            self._changed[path] = None
+        self._receiver.reset()
+        self._uploader.reset()
+        self._downloader.reset()
+        self._deliveries.clear()
+        self._frames.clear()
+        for request in self._requests:
+            request.is_walked, request.barrier = False, 0
+
+    def _message(self, channel: Channel, message: Any) -> None:
+        if channel is not self._channel:
+            return
+        if isinstance(message, say.Delivery):
+            self._deliveries.append(message)
+            return
+        self._apply()  # in the order of the stream: what was delivered before this message comes first
+        if isinstance(message, say.Outcome):
+            self._outcome(message)
+        elif isinstance(message, say.Welcome):
+            self._welcome(message)
+        elif isinstance(message, say.Refusal):
+            self._refusal = message
+            self._drop(message.message)
+        elif isinstance(message, say.Need):
+            self._uploader.need(message)
+        elif isinstance(message, say.Folded):
+            self._folded(message)
+        elif isinstance(message, say.Offer):
+            self._downloader.offered(message)
+        elif isinstance(message, say.Passed):
+            self._passed(message)
+        elif isinstance(message, say.Ping):
+            self._say(say.Pong(message.number))
+
+    def _welcome(self, welcome: say.Welcome) -> None:
+        self._refusal = None
+        self._record.set_meta("world_id", welcome.world_id)
+        self._record.set_meta("world_name", welcome.world_name)
+        ignored = IgnoreList((*ALWAYS, *welcome.ignore))
+        self._scanner = Scanner(self._tree, self._record, ignored, welcome.inline_limit, welcome.batch_bytes)
+        self._placer.ignored = self._receiver.ignored = ignored
+        self._limits = (welcome.batch_count, welcome.batch_bytes)
+        self._generation = welcome.generation
+        self._is_first = not welcome.is_known
+        self._dirty.clear()
+        self._changed.clear()
+        self._busy.clear()
+        self._refused.clear()
+        self._walk_at = time.monotonic() + self._settings.walk_every
+        self._is_ready = True
+        if self._is_first:
+            self._record.forget_everything()
+            self._record.set_meta("generation", "")
+            findings = self._scanner.walk()
+            self._refused.update(findings.refused)
+            self._look_later(findings.busy)
+            self._uploader.begin(findings.found.values(), is_first=True)
+        else:
+            self._take(self._scanner.walk(), None)
+            self._confirm()
+
+    def _confirm(self) -> None:
+        self._record.commit()
+        generations.advance(self._tree, self._record, self._generation)
+        self._say(say.Confirm(self._generation))
+
+    def _outcome(self, outcome: say.Outcome) -> None:
+        flight = self._sender.take(outcome)
+        if flight is None:
+            return
+        if flight.orphan is not None:
+            self._placer.let_go(flight.orphan)
+            return
+        if outcome.result == "MISSING":
+            self._hinted([flight.path])
+            return
+        self._receiver.void(flight.path)
+        if outcome.result == "REFUSED":
+            self._refused[flight.path] = outcome.detail
+        if flight.path in self._dirty:
+            self._hinted([flight.path])
+
+    def _folded(self, folded: say.Folded) -> None:
+        ended = self._uploader.folded(folded)
+        if ended is None:
+            return
+        run, settled, again = ended
+        for item in settled:
+            self._receiver.void(item.path)
+        for index, result, detail, _ in folded.notable:
+            if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):
+                self._refused[run.items[index].path] = str(detail)
+        if again:
+            self._hinted(again)
+        if run.is_first:
+            self._is_first = False
+            self._confirm()
+
+    # answers
+
+    @property
+    def _is_quiet(self) -> bool:
+        return (
+            self._is_ready
+            and not self._is_first
+            and not (
+                self._dirty or self._busy or self._sender.paths or self._uploader.current or self._receiver.waiting or self._deliveries
+            )
+            and not self._downloader.current
+        )
+
+    def _answer_requests(self) -> None:
+        for request in self._requests:
+            if not request.is_walked and self._is_ready and not self._is_first:
+                request.is_walked = True
+                self._walk()
+            if request.is_walked and not request.barrier and self._is_quiet:
+                self._barrier += 1
+                request.barrier = self._barrier
+                self._say(say.Barrier(request.barrier))
+
+    def _passed(self, message: say.Passed) -> None:
+        for request in list(self._requests):
+            if request.barrier == message.number:
+                if self._is_quiet:
+                    self._requests.remove(request)
+                    request.done.set()
+                else:
+                    request.barrier = 0
+
+    def _show(self) -> None:
+        under_way = {**self._sender.paths, **self._receiver.waiting, **self._changed, **self._busy}
+        waiting = (*under_way, *self._uploader.covered)
+        refused = {**self._refused, **self._receiver.obstacles()}
+        self.view = View(
+            is_connected=self._channel is not None,
+            is_ready=self._is_ready and not self._is_first,
+            waiting=waiting,
+            refused=refused,
+            refusal=self._refusal,
+            world_id=self._record.meta("world_id"),
+            world_name=self._record.meta("world_name"),
+        )

@@ -1,0 +1,133 @@
+"""Applying deliveries to the world, and what becomes of those that can not be applied now. Used by the engine's thread only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent import paths
+from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
+from fwrkit.agent.citizen.record import NO_STAMP, Record
+from fwrkit.agent.files.flat import place_name
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.states import ABSENT, State, is_directory, is_file
+from fwrkit.agent.wire.messages import Acknowledgement, Delivery
+from fwrkit.agent.wire.messages import PutBack as PutBackMessage
+
+log = logging.getLogger("fwrkit.receiving")
+
+OBSTRUCTED = "something that does not travel is in the way of what others have there"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A delivery that could not be applied: ``changed`` (the path is looked at first), ``obstructed`` or ``space`` (tried again)."""
+
+    delivery: Delivery
+    reason: str
+
+
+class Receiver:
+    """Applies deliveries. What waits, waits here, unanswered: the server voids it when a change of the path arrives."""
+
+    def __init__(self, record: Record, placer: Placer, staging: Path, say: Callable[[Any], None]) -> None:
+        self._record = record
+        self._placer = placer
+        self._staging = staging
+        self._say = say
+        self.ignored = IgnoreList(())
+        self.staged: dict[str, bytes] = {}
+        self.waiting: dict[bytes, Waiting] = {}
+
+    def reset(self) -> None:
+        """The connection ended: everything is delivered anew."""
+        self.waiting.clear()
+        self.staged.clear()
+
+    def void(self, path: bytes) -> None:
+        """A change of the path was folded: what was delivered before it is void."""
+        self.waiting.pop(path, None)
+
+    def apply(self, deliveries: list[Delivery], is_busy: Callable[[bytes], bool]) -> list[bytes]:
+        """Apply what can be applied, durably, and acknowledge it; return the paths that have to be looked at.
+
+        ``is_busy`` says which paths have a change under way: their deliveries wait for its outcome.
+        """
+        ready: list[tuple[Delivery, Prepared | None]] = []
+        for delivery in deliveries:
+            self.waiting.pop(delivery.path, None)
+            if is_busy(delivery.path):
+                self.waiting[delivery.path] = Waiting(delivery, "changed")
+            elif self._is_applicable(delivery):
+                self._prepare(delivery, ready)
+        self._placer.sync([prepared for _, prepared in ready if prepared is not None])
+        done: list[Delivery] = []
+        to_look_at: list[bytes] = []
+        for delivery, prepared in ready:
+            try:
+                self._place(delivery, prepared)
+            except PutBack as reason:
+                self.waiting[delivery.path] = Waiting(delivery, reason.reason)
+                to_look_at.append(delivery.path)
+            else:
+                done.append(delivery)
+        self._acknowledge(done)
+        return to_look_at
+
+    def _is_applicable(self, delivery: Delivery) -> bool:
+        """Say whether a delivery fits the record; answer it here if not."""
+        agreed = self._record.state(delivery.path)
+        if paths.why_not(delivery.path) or self.ignored.matches(delivery.path) or delivery.path == paths.SENTINEL:
+            log.warning("the server delivered %r, which does not travel", delivery.path)
+            return False
+        if agreed != delivery.base and agreed != delivery.state:
+            self._say(PutBackMessage(delivery.number, "base", agreed))
+            return False
+        return True
+
+    def _prepare(self, delivery: Delivery, ready: list[tuple[Delivery, Prepared | None]]) -> None:
+        state = delivery.state
+        if not isinstance(state, bytes) or not is_file(state) or self._record.state(delivery.path) == state:
+            ready.append((delivery, None))
+            return
+        try:
+            if delivery.content is not None:
+                prepared = self._placer.prepare(delivery.path, delivery.content, state, delivery.time)
+            elif self.staged.pop(place_name(delivery.path), None) == state:
+                prepared = self._placer.adopt(delivery.path, self._staging / place_name(delivery.path), state, delivery.time)
+            else:
+                self._say(PutBackMessage(delivery.number, "content", self._record.state(delivery.path)))
+                return
+        except OSError as error:
+            log.warning("a delivery can not be written: %s", error)
+            self.waiting[delivery.path] = Waiting(delivery, "space")
+            return
+        ready.append((delivery, prepared))
+
+    def _place(self, delivery: Delivery, prepared: Prepared | None) -> None:
+        agreed: State = self._record.state(delivery.path)
+        if prepared is not None:
+            self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared))
+        elif agreed == delivery.state:
+            return
+        elif is_directory(delivery.state):
+            self._placer.make_directory(delivery.path, agreed)
+            self._record.agree(delivery.path, delivery.state, NO_STAMP)
+        elif delivery.state is ABSENT:
+            self._placer.delete(delivery.path, agreed)
+            self._record.agree(delivery.path, ABSENT)
+
+    def _acknowledge(self, done: list[Delivery]) -> None:
+        if not done:
+            return
+        self._placer.sync_places([delivery.path for delivery in done])
+        self._record.sync()
+        self._say(Acknowledgement([delivery.number for delivery in done]))
+
+    def obstacles(self) -> dict[bytes, str]:
+        """Return the paths whose deliveries wait for something that a person may have to remove, and why."""
+        reasons = {"obstructed": OBSTRUCTED, "space": "there is no room for it"}
+        return {path: reasons[item.reason] for path, item in self.waiting.items() if item.reason in reasons}

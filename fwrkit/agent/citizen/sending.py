@@ -1,0 +1,108 @@
+"""Changes on their way to the server: one in flight per path, remembered in the record before it is sent, settled by its outcome.
+
+Used by the engine's thread only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from fwrkit.agent.citizen.placing import Displaced
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.scan import Found
+from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.states import ABSENT, State, is_file
+from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A change without an outcome so far. ``orphan`` is the displaced file that it tells of."""
+
+    path: bytes
+    state: State
+    stamp: Stamp
+    orphan: Displaced | None = None
+
+
+class Sender:
+    """Sends found changes as one batch and takes their outcomes."""
+
+    def __init__(self, record: Record, say: Callable[[Any], None]) -> None:
+        self._record = record
+        self._say = say
+        self._number = 0
+        self._flights: dict[int, Flight] = {}
+        self.paths: dict[bytes, int] = {}
+        self._missing: set[bytes] = set()  # paths whose content the server turned out not to have
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def reset(self) -> list[Displaced]:
+        """The connection ended: outcomes will not come. Return the displaced files that were told of in vain."""
+        orphans = [flight.orphan for flight in self._flights.values() if flight.orphan is not None]
+        self._flights.clear()
+        self.paths.clear()
+        self._missing.clear()
+        return orphans
+
+    def send(self, found: Iterable[Found]) -> None:
+        """Send changes as one batch, which the server folds when it is whole: puts before deletions, so that a rename never loses."""
+        by_path = {item.path: item for item in found}
+        ordered = [by_path[path] for path in in_safe_order((item.path, item.state) for item in by_path.values())]
+        # what is deleted in the same batch is known to the server: a renamed file travels without its content
+        known = {self._record.state(item.path) for item in ordered if item.state is ABSENT}
+        for position, item in enumerate(ordered):
+            content = None if item.state in known and item.path not in self._missing else item.content
+            self._missing.discard(item.path)
+            self._send_one(item, content, more=position < len(ordered) - 1)
+
+    def _send_one(self, item: Found, content: bytes | None, more: bool) -> None:
+        entry = self._record.get(item.path)
+        base = entry.state if entry is not None else ABSENT
+        prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
+        self._record.will_send(item.path, item.state)
+        number = self._next(Flight(item.path, item.state, item.stamp))
+        self.paths[item.path] = number
+        time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
+        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more))
+
+    def send_orphan(self, item: Displaced, state: bytes, content: bytes, time: int) -> None:
+        """Tell the server of a displaced file that was written on; the path itself holds something else by now."""
+        number = self._next(Flight(item.path, state, Stamp(len(content), time, 0, 0), item))
+        self._say(Change(number, item.path, state, ABSENT, ABSENT, False, True, True, time, len(content), content, False))
+
+    def take(self, outcome: Outcome) -> Flight | None:
+        """Given an outcome, return the change that it settles, recorded as agreed on; None if it is none of ours.
+
+        A missing content settles nothing: the path has to be looked at, and sent, again.
+        """
+        flight = self._flights.pop(outcome.number, None)
+        if flight is None:
+            return None
+        if flight.orphan is None:
+            self.paths.pop(flight.path, None)
+            if outcome.result == "MISSING":
+                self._missing.add(flight.path)
+            else:
+                self._record.agree(flight.path, flight.state, flight.stamp)
+        return flight
+
+    def _next(self, flight: Flight) -> int:
+        self._number += 1
+        self._flights[self._number] = flight
+        return self._number
+
+
+def manifest_entry(record: Record, item: Found, is_unknown: bool) -> ManifestEntry:
+    """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent."""
+    entry = record.get(item.path)
+    base = entry.state if entry is not None else ABSENT
+    prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
+    record.will_send(item.path, item.state)
+    time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
+    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size)

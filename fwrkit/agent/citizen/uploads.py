@@ -1,0 +1,170 @@
+"""A run upwards, seen from the citizen: hash, tell (manifest), send what is needed, hear what came of it.
+
+The engine's thread owns the state; hashing, linking and the carrier work in a worker that comes back through the engine's queue.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.scan import Found
+from fwrkit.agent.citizen.sending import manifest_entry
+from fwrkit.agent.files.flat import empty, place_name
+from fwrkit.agent.files.tree import Busy, NotRegular, Tree
+from fwrkit.agent.states import is_file
+from fwrkit.agent.wire.messages import Folded, Landed, Manifest, Need
+
+log = logging.getLogger("fwrkit.uploads")
+
+_PART_BYTES = 1024 * 1024  # of manifest entries in one message
+_PART_COUNT = 5000
+_ENTRY_BYTES = 160  # what an entry takes besides its path, at most
+
+
+@dataclass
+class Upload:
+    """A run that is under way."""
+
+    number: int
+    is_first: bool
+    items: list[Found]
+    needed: list[int] = field(default_factory=list)
+
+    @property
+    def paths(self) -> set[bytes]:
+        """The paths that wait for this run's end."""
+        return {item.path for item in self.items}
+
+
+class Uploader:
+    """At most one run at a time. ``work`` runs a function in a worker and its result's continuation in the engine's thread."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        record: Record,
+        outgoing: Path,
+        say: Callable[[Any], None],
+        work: Callable[[Callable[[], Callable[[], None]]], None],
+    ) -> None:
+        self._tree = tree
+        self._record = record
+        self._outgoing = outgoing
+        self._say = say
+        self._work = work
+        self._number = 0
+        self.current: Upload | None = None
+        self.covered: set[bytes] = set()
+        self.carrier: Carrier | None = None
+        self.on_busy: Callable[[list[bytes]], None] = lambda _: None
+
+    def reset(self) -> None:
+        """The connection ended: what is under way is void."""
+        self.current = None
+        self.covered = set()
+
+    def begin(self, items: Iterable[Found], is_first: bool) -> None:
+        """Begin a run with what was found. Files that are too large for a look to read are hashed first."""
+        self._number += 1
+        run = Upload(self._number, is_first, list(items))
+        self.current = run
+        self.covered = run.paths
+
+        def hash_large() -> Callable[[], None]:
+            hashed, busy = [], []
+            for item in run.items:
+                if not item.is_large:
+                    hashed.append(replace(item, content=None))
+                    continue
+                try:
+                    taken = self._tree.take(item.path, 0)
+                    hashed.append(Found(item.path, taken.state, taken.stamp))
+                except (Busy, NotRegular, OSError):
+                    busy.append(item.path)
+            return lambda: self._tell(run, hashed, busy)
+
+        self._work(hash_large)
+
+    def _tell(self, run: Upload, hashed: list[Found], busy: list[bytes]) -> None:
+        if self.current is not run:
+            return
+        run.items = hashed
+        self.covered = run.paths
+        self.on_busy(busy)
+        part: list[list[Any]] = []
+        size = 0
+        for item in run.items:
+            part.append(manifest_entry(self._record, item, run.is_first).to_value())
+            size += len(item.path) + _ENTRY_BYTES
+            if size > _PART_BYTES or len(part) >= _PART_COUNT:
+                self._say(Manifest(run.number, run.is_first, part, False))
+                part, size = [], 0
+        self._say(Manifest(run.number, run.is_first, part, True))
+
+    def need(self, message: Need) -> None:
+        """The server says what it wants to have in the replica."""
+        run = self.current
+        if run is None or run.number != message.run:
+            return
+        run.needed.extend(index for index in message.indexes if 0 <= index < len(run.items))
+        if not message.last or not run.needed:
+            return
+        carrier = self.carrier
+
+        def carry() -> Callable[[], None]:
+            failed: list[int] = []
+            try:
+                empty(self._outgoing)
+                failed = [index for index in run.needed if not self._link(run.items[index].path)]
+                if carrier is not None:
+                    carrier.send(self._outgoing)
+            except Exception as error:
+                log.warning("a run upwards failed, its contents are sent again: %s", error)
+            finally:
+                empty(self._outgoing)
+            return lambda: self._landed(run, failed)
+
+        self._work(carry)
+
+    def _link(self, path: bytes) -> bool:
+        """Link a file of the world into the outgoing directory. Whoever writes on meanwhile is found out by the hash at the server."""
+        directory, _, name = path.rpartition(b"/")
+        try:
+            with self._tree.directory(directory) as fd:
+                os.link(name, os.fsencode(self._outgoing / place_name(path)), src_dir_fd=fd, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def _landed(self, run: Upload, failed: list[int]) -> None:
+        if self.current is run:
+            self._say(Landed(run.number, failed))
+
+    def folded(self, message: Folded) -> tuple[Upload, list[Found], list[bytes]] | None:
+        """A run is durable at the server: return it, what was settled, and the paths that have to be looked at and sent again."""
+        run = self.current
+        if run is None or run.number != message.run:
+            return None
+        missing = set(message.missing)
+        settled = [item for index, item in enumerate(run.items) if index not in missing]
+        for item in settled:
+            self._record.agree(item.path, item.state, item.stamp)
+        self.reset()
+        return run, settled, [run.items[index].path for index in missing if 0 <= index < len(run.items)]
+
+
+def needs_run(found: list[Found], batch_count: int, batch_bytes: int) -> tuple[list[Found], list[Found]]:
+    """Given what was found, return (what streams, what goes by a run): everything by a run if it is much, else only what is large."""
+    small = [item for item in found if not item.is_large and not (is_file(item.state) and item.content is None)]
+    size = sum(len(item.content or b"") for item in small)
+    if len(found) > batch_count or size > batch_bytes:
+        return [], found
+    streaming = {item.path for item in small}
+    return small, [item for item in found if item.path not in streaming]

@@ -1,0 +1,89 @@
+"""The gate: the forced command that sshd runs, as a citizen's account, for every channel. A fixed table of requests, nothing else.
+
+It runs as a stranger's uid and gets strangers' words: it starts no shell, takes no argument from them, and becomes the program it allows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import socket
+import sys
+from pathlib import Path
+
+from fwrkit.agent.settings import Places
+from fwrkit.core.names import ACCOUNT_PREFIX
+
+UNISON = "unison-2.53"
+_REQUEST_LIMIT = 8192  # bytes of an enrolment
+_READ, _WRITE = "read-file,read-dir", "read-file,read-dir,write-file,remove-file,remove-dir,make-dir,make-reg,make-sym,truncate"
+_REFUSED = 97  # exit status of a request that is not in the table
+_UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -server __new-rpc-mode"})
+
+
+def main() -> int:
+    """Serve one channel. Return the exit status."""
+    places = Places()
+    if sys.argv[1:2] == ["enrol"] and len(sys.argv) == 3:
+        return enrol(sys.argv[2], places)
+    account = pwd.getpwuid(os.getuid()).pw_name
+    if len(sys.argv) != 1 or not account.startswith(ACCOUNT_PREFIX):
+        return refuse("nothing")
+    citizen = account.removeprefix(ACCOUNT_PREFIX)
+    request = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    if request == "stream":
+        become(stream_command(places), {})
+    if request in _UNISON_REQUESTS:
+        become(
+            unison_command(citizen, places),
+            {"UNISON": str(places.state / "accounts" / citizen), "HOME": str(places.state / "accounts" / citizen)},
+        )
+    return refuse(request)
+
+
+def stream_command(places: Places) -> list[str]:
+    """Return the program that joins the channel to the agent's socket; the agent asks the kernel whose process it is."""
+    return ["/usr/bin/socat", "-t", "2", "-b", "65536", "STDIO", f"UNIX-CONNECT:{places.stream}"]
+
+
+def unison_command(citizen: str, places: Places) -> list[str]:
+    """Return Unison's server for a citizen, inside Landlock: their replica, their outbox, Unison's directory, the libraries."""
+    rules = [f"path-beneath:execute,{_READ}:{path}" for path in ("/usr", "/etc") if Path(path).exists()]
+    rules += [f"path-beneath:{_READ}:{places.state / 'outboxes' / citizen}", "path-beneath:read-file,write-file:/dev/null"]
+    rules += [f"path-beneath:{_WRITE}:{places.state / kind / citizen}" for kind in ("replicas", "accounts")]
+    landlock = ["--landlock-access", "fs", *(word for rule in rules for word in ("--landlock-rule", rule))]
+    return ["/usr/bin/setpriv", "--no-new-privs", *landlock, f"/usr/bin/{UNISON}", "-server", "__new-rpc-mode"]
+
+
+def become(argv: list[str], extra: dict[str, str]) -> None:
+    """Replace this process by a program with a clean environment."""
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "UNISONLOCALHOSTNAME": os.uname().nodename, **extra}
+    os.chdir(extra.get("HOME", "/"))
+    os.execve(argv[0], argv, environment)  # noqa: S606 - no shell: that is the point
+
+
+def refuse(request: str) -> int:
+    """Say no, without repeating more than a few of a stranger's words."""
+    sys.stderr.write(f"fwrkit: the gate does not know {request[:40]!r}\n")
+    return _REFUSED
+
+
+def enrol(invite_key: str, places: Places) -> int:
+    """Pass one enrolment, a line on standard input, to the agent, with the invite's key that sshd knows; print its answer."""
+    line = sys.stdin.buffer.readline(_REQUEST_LIMIT)
+    try:
+        request = json.loads(line)
+        if not isinstance(request, dict):
+            raise TypeError
+    except (ValueError, TypeError):
+        return refuse("this enrolment")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(places.enrol))
+        connection.sendall(json.dumps({"invite_key": invite_key, "request": request}).encode() + b"\n")
+        connection.shutdown(socket.SHUT_WR)
+        while chunk := connection.recv(65536):
+            sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+    return 0

@@ -1,0 +1,123 @@
+"""Writes accepted versions into the history: a thread of its own, behind the hub, which never waits for it.
+
+A version is durable in the database before anybody hears of it; here it becomes part of a commit, and its content leaves the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+from fwrkit.agent.server.history import History, Version, group_by_author
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import is_file
+
+log = logging.getLogger("fwrkit.historian")
+
+_ONCE = 5000  # versions of one round
+_PAUSE_AFTER_FAILURE = 5.0  # seconds
+
+
+class Historian:
+    """Settles versions for a quiet period, a bounded time at most, and commits them, one commit per batch and author."""
+
+    def __init__(self, store: Store, history: History, incoming: Path, settings: Settings) -> None:
+        self._store = store
+        self._history = history
+        self._incoming = incoming
+        self._settings = settings
+        self._up_to = store.last_version()
+        self._first = self._last = time.monotonic()
+        self._wake = threading.Event()
+        self._wake.set()
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._loop, name="historian", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what there is, and stop."""
+        self._is_stopping = True
+        self._wake.set()
+        self._thread.join(15)
+
+    def tell(self, version: int) -> None:
+        """Versions up to this id are durable, and on disk in the canon."""
+        now = time.monotonic()
+        if not self._wake.is_set():
+            self._first = now
+        self._last = now
+        self._up_to = max(self._up_to, version)
+        self._wake.set()
+
+    def _loop(self) -> None:
+        while not self._is_stopping:
+            self._wake.wait()
+            self._settle()
+            self._wake.clear()
+            try:
+                while self.commit_some(self._up_to) == _ONCE:
+                    continue
+            except Exception:
+                log.exception("the history can not be written")
+                self._wake.set()
+                time.sleep(_PAUSE_AFTER_FAILURE)
+
+    def _settle(self) -> None:
+        while not self._is_stopping:
+            now = time.monotonic()
+            left = min(self._last + self._settings.history_quiet, self._first + self._settings.history_limit) - now
+            if left <= 0:
+                return
+            time.sleep(min(left, 0.1))
+
+    def commit_some(self, up_to: int) -> int:
+        """Commit the oldest versions that are not in the history yet, up to an id; return how many."""
+        rows = self._store.uncommitted(_ONCE, up_to)
+        if not rows:
+            return 0
+        versions = [Version(number, path, state, author, received, note) for number, path, state, _, _, author, received, note in rows]
+        sizes = {row[0]: row[3] for row in rows}
+        oids: dict[int, bytes] = {}
+
+        def blob_of(version: Version) -> bytes:
+            if version.id not in oids:
+                oids[version.id] = self._blob(version, sizes[version.id])
+            return oids[version.id]
+
+        for group in group_by_author(versions):
+            self._history.commit(group, blob_of)
+        done = [(version.id, oids.get(version.id)) for version in versions]
+        states = {version.state for version in versions if isinstance(version.state, bytes) and is_file(version.state)}
+        with self._store.transaction():
+            self._store.mark_committed(done)
+            self._store.drop_pending(states)
+        self._sweep_incoming()
+        return len(rows)
+
+    def _blob(self, version: Version, size: int) -> bytes:
+        assert isinstance(version.state, bytes)
+        stored, incoming = self._store.pending(version.state) or (None, None)
+        if stored is not None:
+            return self._history.write(stored)
+        if incoming is not None:
+            source = self._incoming / incoming
+            if size > self._settings.large_limit:
+                return self._history.write_large(version.state, size, source)
+            return self._history.write(source.read_bytes())
+        place = self._store.place_of(version.state)
+        if place is None or place[0] != "history":
+            raise KeyError(f"no content for version {version.id}")
+        return place[1]
+
+    def _sweep_incoming(self) -> None:
+        """Remove received files that are in the history now. Those of a run that is not folded yet have no row: they are younger."""
+        kept = self._store.incoming_names()
+        for item in self._incoming.glob("*-*"):
+            if item.name not in kept and time.time() - item.stat().st_mtime > 600:
+                item.unlink(missing_ok=True)

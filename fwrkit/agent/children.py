@@ -8,8 +8,10 @@ import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from fwrkit.core.commands import Command, start
+from fwrkit.core.names import FIRST_UID
 
 log = logging.getLogger("fwrkit.children")
 
@@ -63,14 +65,17 @@ class Child:
             self._stop.wait(delay)
 
 
-def end_processes_of(uid: int) -> None:
-    """End every process of a citizen's account. Only ever for accounts of citizens: the agent's own uid is none."""
-    if uid < 1000 or uid == os.geteuid():
+def end_processes_of(uid: int, program: str = "") -> None:
+    """End the processes of a citizen's account: all of them, or those whose program's name begins with ``program``.
+
+    Only ever for accounts of citizens: the agent's own uid is none.
+    """
+    if uid < FIRST_UID or uid == os.geteuid():
         return
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                if entry.stat().st_uid == uid:
+                if entry.stat().st_uid == uid and Path(entry.path, "comm").read_text().startswith(program):
                     os.kill(int(entry.name), signal.SIGKILL)
             except OSError:
                 continue

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fwrkit.agent.server.store import Citizen
-from fwrkit.core.names import account_of
-
-FIRST_UID = 20000  # far from the system's and from those that people give to themselves
+from fwrkit.core.names import FIRST_UID, account_of
 
 
 def write_accounts(directory: Path, homes: Path, citizens: Iterable[Citizen]) -> None:

@@ -89,7 +89,7 @@ class Deliveries:
 
     def _plan_run(self, session: Session, only: bytes | None = None) -> DownwardRun | None:
         """Plan a run if there are too many deliveries, or for one that is too large and what is due besides."""
-        if session.downward is not None or session.citizen is None:
+        if session.downward is not None:
             return None
         if only is None and len(session.due) <= self._settings.batch_count:
             return None

@@ -11,13 +11,13 @@ from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent.keys import is_public_key, pem_of_seed, public_key, write_private
-from fwrkit.agent.server.accounts import FIRST_UID, write_accounts
+from fwrkit.agent.server.accounts import write_accounts
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
-from fwrkit.core.names import account_of, check_citizen_name
+from fwrkit.core.names import FIRST_UID, account_of, check_citizen_name
 
 GATE = "/usr/lib/fwrkit/gate"
 DEFAULT_EXPIRY = 7 * 86400  # seconds

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
+from fwrkit.agent.children import end_processes_of
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
@@ -44,13 +45,12 @@ _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STA
 class Hub:
     """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction."""
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, kill: Callable[[int], None]) -> None:
+    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
         self._settings = settings
         self._state = state
-        self._kill = kill
         self._deliveries = Deliveries(store, canon, settings)
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
@@ -73,6 +73,10 @@ class Hub:
         for session in list(self._sessions.values()):
             session.channel.close("the server stops")
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def wake(self) -> None:
+        """Have a turn taken: a connection has ended."""
+        self._queue.put((None, lambda: None))
 
     def put(self, session: Session, message: Any) -> None:
         """Queue a message of a session; called by reading threads."""
@@ -106,7 +110,7 @@ class Hub:
         session = self._sessions.pop(citizen.id, None)
         if session is not None:
             session.channel.close(reason)
-        self._kill(citizen.uid)
+        end_processes_of(citizen.uid)
 
     # the loop
 
@@ -137,8 +141,6 @@ class Hub:
                 if session.channel.is_closed:
                     del self._sessions[number]
                     self._slots.sweep()
-                    continue
-                if session.citizen is None:
                     continue
                 if moved and session.is_ready:
                     self._deliveries.add(session, moved)
@@ -191,7 +193,7 @@ class Hub:
             self._hello(session, message)
             return
         citizen = session.citizen
-        if citizen is None or self._sessions.get(citizen.id) is not session:
+        if self._sessions.get(citizen.id) is not session:
             raise FrameError("a message before hello")
         if isinstance(message, say.Change):
             self._change(session, citizen, message)
@@ -215,11 +217,7 @@ class Hub:
             session.say(say.Pong(message.number))
 
     def _hello(self, session: Session, hello: say.Hello) -> None:
-        citizen = session.citizen
-        if citizen is None:
-            raise FrameError("nobody's connection")
-        citizen = self._store.citizen(number=citizen.id)
-        assert citizen is not None
+        citizen = self._store.known_citizen(session.citizen.id)
         refusal = self._why_refused(citizen, hello)
         if refusal is not None:
             log.info("refused %s: %s", citizen.name, refusal.message)
@@ -231,7 +229,7 @@ class Hub:
         older = self._sessions.pop(citizen.id, None)
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")
-            self._kill(citizen.uid)
+            end_processes_of(citizen.uid, "unison")  # the newer one has none before it is welcome
         generation = _next_generation(hello.record_generation if is_known else "")
         if is_known:
             self._store.update_citizen(citizen.id, proposed=generation, node_id=hello.node_id, last_seen=int(time.time()))
@@ -240,7 +238,7 @@ class Hub:
             self._store.update_citizen(
                 citizen.id, is_known=0, generation="", proposed="", node_id=hello.node_id, last_seen=int(time.time())
             )
-        session.citizen = self._store.citizen(number=citizen.id)
+        session.citizen = self._store.known_citizen(citizen.id)
         session.generation = generation
         session.is_first = not is_known
         self._sessions[citizen.id] = session
@@ -276,7 +274,7 @@ class Hub:
         if message.generation != session.generation:
             raise FrameError("another generation is confirmed")
         self._store.update_citizen(citizen.id, generation=message.generation, proposed="")
-        session.citizen = self._store.citizen(number=citizen.id)
+        session.citizen = self._store.known_citizen(citizen.id)
         self._deliveries.begin(session, citizen)
 
     def _change(self, session: Session, citizen: Citizen, change: say.Change) -> None:

@@ -42,9 +42,9 @@ class DownwardRun:
 class Session:
     """The state of one connection."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, citizen: Citizen) -> None:
         self.channel = channel
-        self.citizen: Citizen | None = None
+        self.citizen: Citizen = citizen
         self.generation = ""
         self.is_ready = False
         self.is_first = False

@@ -151,6 +151,13 @@ class Store:
         row = self._db.execute(f"SELECT * FROM citizens WHERE {column} = ?", (value,)).fetchone()
         return _citizen(row) if row else None
 
+    def known_citizen(self, number: int) -> Citizen:
+        """Return the citizen of a row's id, which exists."""
+        citizen = self.citizen(number=number)
+        if citizen is None:
+            raise KeyError(number)
+        return citizen
+
     def add_citizen(self, name: str, uid: int, role: str, admitted: int) -> Citizen:
         """Add a citizen and return the row. Raise sqlite3.IntegrityError if the name or the uid was ever used."""
         self._db.execute("INSERT INTO citizens (name, uid, role, admitted) VALUES (?, ?, ?, ?)", (name, uid, role, admitted))

@@ -1,0 +1,135 @@
+"""Keeps one connection to the upstream: dial, hand it to the engine, and dial again when it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
+from fwrkit.agent.citizen.engine import Engine
+from fwrkit.agent.citizen.ssh import read_upstream, stream_command, write_configuration
+from fwrkit.agent.citizen.unison import UnisonCarrier
+from fwrkit.agent.wire.channel import Channel, over_socket
+from fwrkit.agent.wire.messages import FROM_SERVER
+from fwrkit.core.commands import start
+from fwrkit.core.errors import FwrError
+
+log = logging.getLogger("fwrkit.link")
+
+_DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
+_NOT_ENROLLED = 0.2  # seconds between two looks whether this node was enrolled meanwhile
+
+Callbacks = tuple[Callable[[Any], None], Callable[[str], None]]
+Dial = Callable[[Callable[[Any], None], Callable[[str], None]], tuple[Channel, Carrier] | None]
+
+
+class Link:
+    """Owns the connection. ``dial`` returns a channel that is not started yet and its carrier, None if there is no upstream so far."""
+
+    def __init__(self, engine: Engine, dial: Dial) -> None:
+        self._engine = engine
+        self._dial = dial
+        self._stop = threading.Event()
+        self._channel: Channel | None = None
+        self._thread = threading.Thread(target=self._loop, name="link", daemon=True)
+        self.last_words = ""
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the connection go for good."""
+        self._stop.set()
+        if self._channel is not None:
+            self._channel.close("the node stops")
+        self._thread.join(5)
+
+    def _loop(self) -> None:
+        tries = 0
+        while not self._stop.is_set():
+            try:
+                outcome = self._once()
+            except (OSError, FwrError) as error:
+                self.last_words = str(error)
+                outcome = False
+            if outcome is None:
+                self._stop.wait(_NOT_ENROLLED)
+                continue
+            tries = 1 if outcome else tries + 1
+            self._stop.wait(_DELAYS[min(tries, len(_DELAYS)) - 1])
+
+    def _once(self) -> bool | None:
+        """Have one connection from its beginning to its end. Return whether the upstream let us in, None if there is none to dial."""
+        ended = threading.Event()
+        was_ready = threading.Event()
+        box: list[Channel] = []
+
+        def on_message(message: Any) -> None:
+            was_ready.set()
+            self._engine.received(box[0], message)
+
+        def on_end(reason: str) -> None:
+            self.last_words = reason
+            ended.set()
+
+        dialled = self._dial(on_message, on_end)
+        if dialled is None:
+            return None
+        channel, carrier = dialled
+        box.append(channel)
+        self._channel = channel
+        self._engine.connected(channel, carrier)
+        channel.start()
+        ended.wait()
+        carrier.stop()
+        self._engine.ended(channel)
+        return was_ready.is_set() and self._engine.view.refusal is None
+
+
+def over_ssh(keys: Path, run: Path, unison_directory: Path) -> Dial:
+    """Return how a client dials the upstream that it was enrolled at."""
+
+    def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        upstream = read_upstream(keys)
+        if upstream is None:
+            return None
+        configuration = write_configuration(upstream, keys, run)
+        (run / "ssh.sock").unlink(missing_ok=True)
+        process = start(stream_command(configuration), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        errors = process.stderr
+
+        def close() -> None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+
+        def ended(reason: str) -> None:
+            words = errors.read(4096).decode(errors="replace").strip().splitlines()
+            on_end(words[-1] if words else reason)
+
+        channel = Channel(process.stdout, process.stdin, FROM_SERVER, on_message, ended, close)
+        return channel, UnisonCarrier(upstream.citizen, configuration, unison_directory)
+
+    return dial
+
+
+def over_socket_of(path: Path, replica: Path, outbox: Path) -> Dial:
+    """Return how the server's own engine dials the hub beside it."""
+
+    def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(path))
+        return over_socket(connection, FROM_SERVER, on_message, on_end), LocalCarrier(replica, outbox)
+
+    return dial

@@ -1,0 +1,100 @@
+"""The client's one SSH connection: its configuration, the command that opens it with the stream, and Unison's way through it.
+
+Sources: ssh_config(5), OpenSSH 10.0. The master carries the stream; Unison comes as further channels through its control socket and never
+connects by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fwrkit.agent.keys import write_private
+from fwrkit.core.commands import Command
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import account_of
+
+MASTER, BULK = "upstream", "bulk"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Where a client's upstream is and who the client is there. ``authority`` is the world's authority: type and base64."""
+
+    host: str
+    port: int
+    world_id: str
+    world_name: str
+    citizen: str
+    authority: str
+
+
+def read_upstream(keys: Path) -> Upstream | None:
+    """Return the upstream that this node was enrolled at, None if it was not. Raise FwrError if the file is damaged."""
+    try:
+        return Upstream(**json.loads((keys / "upstream.json").read_text()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise FwrError(ExitCode.FAILED, "What this node knows of its upstream is damaged.", "Join again with a new invite.") from error
+
+
+def write_upstream(keys: Path, upstream: Upstream) -> None:
+    """Remember the upstream, durably."""
+    write_private(keys / "upstream.json", json.dumps(asdict(upstream)))
+
+
+def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Path) -> str:
+    """Return the text of an ssh_config with two hosts: the master, and what only ever goes through it."""
+    return f"""\
+Host {MASTER} {BULK}
+    HostName {upstream.host}
+    Port {upstream.port}
+    User {account_of(upstream.citizen)}
+    HostKeyAlias {upstream.world_id}
+    HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com
+    UserKnownHostsFile {known_hosts}
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    UpdateHostKeys no
+    IdentityFile {keys}/node
+    CertificateFile {keys}/node-cert.pub
+    IdentitiesOnly yes
+    IdentityAgent none
+    PreferredAuthentications publickey
+    BatchMode yes
+    ConnectTimeout 5
+    ServerAliveInterval 5
+    ServerAliveCountMax 2
+    TCPKeepAlive no
+    Compression no
+    RequestTTY no
+    ClearAllForwardings yes
+    LogLevel ERROR
+    ControlPath {control}
+Host {MASTER}
+    ControlMaster yes
+Host {BULK}
+    ControlMaster no
+    ProxyCommand /bin/false
+"""
+
+
+def known_hosts_line(world_id: str, authority: str) -> str:
+    """Return the line by which every host that the world's authority signed is trusted, and no other."""
+    return f"@cert-authority {world_id} {authority}\n"
+
+
+def write_configuration(upstream: Upstream, keys: Path, run: Path) -> Path:
+    """Write what ssh needs into a run directory and return the configuration's path."""
+    known_hosts = run / "known_hosts"
+    known_hosts.write_text(known_hosts_line(upstream.world_id, upstream.authority))
+    path = run / "ssh_config"
+    path.write_text(configuration(upstream, keys, known_hosts, run / "ssh.sock"))
+    return path
+
+
+def stream_command(configuration_file: Path) -> Command:
+    """Return the command whose standard streams are the stream."""
+    return Command(["ssh", "-T", "-F", str(configuration_file), MASTER, "stream"])

@@ -1,0 +1,129 @@
+"""``doctor`` inside a container: what the kernel, the filesystem and the node's own memory offer, each said in a sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from fwrkit.agent.citizen.ssh import read_upstream
+from fwrkit.agent.files import linux
+from fwrkit.agent.server.server import Server
+from fwrkit.agent.settings import Node, Places
+from fwrkit.core.commands import Command, run
+from fwrkit.core.records import Finding
+
+_LOW_SPACE = 200 * 1024 * 1024  # bytes
+
+
+def examine(node: Node, places: Places, server: Server | None) -> list[Finding]:
+    """Return one finding for each check, good ones too."""
+    checks: list[Callable[[], Finding]] = [
+        lambda: _space(places.volume, "world"),
+        lambda: _space(places.state, "state"),
+        lambda: _exchange(places.private),
+        lambda: _leases(places.private),
+        _landlock,
+        _watches,
+        lambda: _database(places.state / "record.sqlite", "record"),
+    ]
+    if server is not None:
+        checks += [lambda: _database(places.state / "hub.sqlite", "tables"), lambda: _sshd(server)]
+    else:
+        checks.append(lambda: _upstream(places))
+    return [_guarded(check) for check in checks]
+
+
+def _guarded(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except Exception as error:
+        return Finding("doctor", False, f"A check failed: {error}.", "Report this, with the log (fwrkit logs NODE).")
+
+
+def _space(path: Path, name: str) -> Finding:
+    free = shutil.disk_usage(path).free
+    message = f"{free // 2**20} MiB are free where the {name} lies."
+    return Finding(f"{name} space", free > _LOW_SPACE, message, "" if free > _LOW_SPACE else "Make room; nothing is lost meanwhile.")
+
+
+def _exchange(private: Path) -> Finding:
+    with tempfile.TemporaryDirectory(dir=private) as work:
+        first, second = Path(work, "first"), Path(work, "second")
+        first.write_text("1")
+        second.write_text("2")
+        fd = os.open(work, os.O_RDONLY)
+        try:
+            linux.rename(fd, b"first", fd, b"second", linux.RENAME_EXCHANGE)
+        except OSError as error:
+            return Finding(
+                "atomic exchange",
+                False,
+                f"The world's filesystem does not exchange files ({error}).",
+                "Use a volume, or a directory on ext4, xfs or btrfs.",
+            )
+        finally:
+            os.close(fd)
+    return Finding("atomic exchange", True, "Files are replaced without a gap.")
+
+
+def _leases(private: Path) -> Finding:
+    with tempfile.NamedTemporaryFile(dir=private) as file:
+        fd = os.open(file.name, os.O_RDONLY)
+        writer = os.open(file.name, os.O_WRONLY)
+        try:
+            is_seen = not linux.take_read_lease(fd)
+        except OSError as error:
+            hint = "Programs that keep a file open while others change it are noticed later, by their next write."
+            return Finding("leases", False, f"The world's filesystem has no leases ({error}).", hint)
+        finally:
+            os.close(writer)
+            os.close(fd)
+    return Finding("leases", is_seen, "Files that a program is writing are noticed." if is_seen else "Leases do not work.")
+
+
+def _landlock() -> Finding:
+    done = run(
+        Command(["setpriv", "--landlock-access", "fs", "--landlock-rule", "path-beneath:execute,read-file,read-dir:/usr", "/usr/bin/true"]),
+        10,
+    )
+    hint = "" if done.is_ok else "Use a kernel of version 5.13 or newer with Landlock; without it bulk content can not travel."
+    return Finding("Landlock", done.is_ok, "Unison is confined." if done.is_ok else "The kernel has no Landlock.", hint)
+
+
+def _watches() -> Finding:
+    limit = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
+    is_well = limit >= 8192
+    hint = "" if is_well else "Raise fs.inotify.max_user_watches on the host; until then changes are found by walking."
+    return Finding("watches", is_well, f"The kernel gives {limit} watches.", hint)
+
+
+def _database(path: Path, name: str) -> Finding:
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
+        words = str(connection.execute("PRAGMA quick_check").fetchone()[0])
+    connection.close()
+    hint = "" if words == "ok" else "Stop the node and remove its state volume; it finds back by itself."
+    return Finding(name, words == "ok", "The database is whole." if words == "ok" else f"The database is damaged: {words}.", hint)
+
+
+def _sshd(server: Server) -> Finding:
+    is_well = server.is_sshd_running
+    return Finding(
+        "sshd", is_well, "sshd runs." if is_well else "sshd does not run.", "" if is_well else "Look at the log (fwrkit logs NODE)."
+    )
+
+
+def _upstream(places: Places) -> Finding:
+    upstream = read_upstream(places.keys)
+    if upstream is None:
+        return Finding("upstream", False, "This node has not joined a world yet.", "Join one: fwrkit join SERVER.")
+    place = f"{upstream.host}:{upstream.port}"
+    try:
+        socket.create_connection((upstream.host, upstream.port), 5).close()
+    except OSError as error:
+        return Finding("upstream", False, f"The upstream at {place} is out of reach ({error}).", "Edits are kept and travel later.")
+    return Finding("upstream", True, f"The upstream at {place} answers.")

@@ -1,0 +1,63 @@
+"""``fwrkit-agent VERB``: the one program inside the containers. JSON on standard output, one object; exit codes of core.errors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from fwrkit import __version__
+from fwrkit.agent import joining, run
+from fwrkit.agent.control import ask
+from fwrkit.agent.settings import Node, Places, from_environment
+from fwrkit.core.errors import FwrError
+
+_ASK_TIMEOUT = 30.0  # seconds
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb and return the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.verb == "run":
+            return run.main(from_environment(), Places())
+        print(json.dumps(_do(arguments, Places())))  # noqa: T201
+    except FwrError as error:
+        print(json.dumps(error.to_json()))  # noqa: T201
+        return int(error.code)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fwrkit-agent", description="The agent of one fwrkit node.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("run", help="the agent itself")
+    verbs.add_parser("status", help="what the node says of itself")
+    invite = verbs.add_parser("invite", help="server: make an invite")
+    invite.add_argument("name")
+    invite.add_argument("--host", required=True)
+    invite.add_argument("--port", required=True, type=int)
+    invite.add_argument("--expires", type=int, default=7 * 86400, help="seconds")
+    verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
+    verbs.add_parser("key", help="client: print the public key")
+    sync = verbs.add_parser("sync", help="wait until node and upstream agree")
+    sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
+    verbs.add_parser("world", help="identity of the world")
+    verbs.add_parser("doctor", help="checks inside the container")
+    return parser
+
+
+def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
+    verb = arguments.verb
+    if verb == "key":
+        return {"public_key": joining.node_key(places.keys, _node().node_id)}
+    if verb == "enrol":
+        return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id)
+    values = {name: value for name, value in vars(arguments).items() if name != "verb"}
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + _ASK_TIMEOUT)
+
+
+def _node() -> Node:
+    return from_environment()

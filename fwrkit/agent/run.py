@@ -1,0 +1,167 @@
+"""The agent itself: what the container starts, and how its parts are put together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from fwrkit import __version__
+from fwrkit.agent import doctor, paths
+from fwrkit.agent.citizen.engine import Engine, View
+from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.ssh import Upstream, read_upstream
+from fwrkit.agent.citizen.watch import Watch
+from fwrkit.agent.control import serve_control
+from fwrkit.agent.files.linux import ignore_lease_breaks
+from fwrkit.agent.joining import account_for_ssh
+from fwrkit.agent.server.server import Server
+from fwrkit.agent.settings import Node, Places
+from fwrkit.agent.status import StatusWriter
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.records import NodeStatus, Refusal
+
+log = logging.getLogger("fwrkit.agent")
+
+_WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
+_BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
+_SHOWN = 200  # refused paths that a status lists at most
+
+
+class Agent:
+    """One node's agent."""
+
+    def __init__(self, node: Node, places: Places) -> None:
+        self._node = node
+        self._places = places
+        self._stop = threading.Event()
+        prepare_places(node, places)
+        self._server = Server(node, places) if node.role == "server" else None
+        if self._server is None:
+            account_for_ssh(places.state / "extrausers", os.geteuid(), os.getegid())
+        record = Record(places.state / "record.sqlite")
+        self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings)
+        self._watch = Watch(os.fsencode(places.world), self._engine.hint)
+        self._link = Link(self._engine, self._dial())
+        self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
+
+    def _dial(self) -> Any:
+        if self._server is not None:
+            return over_socket_of(self._places.stream, *self._server.landing())
+        return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        if self._server is not None:
+            self._server.start()
+        is_watching = self._watch.start()
+        self._engine.start()
+        self._link.start()
+        self._status.start()
+        listener = serve_control(self._places.control, self._verbs())
+        log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
+        while not self._stop.wait(_WATCH_CHECK if is_watching else _BLIND_WALK):
+            if is_watching and self._watch.is_well:
+                continue
+            self._watch.stop()
+            is_watching = self._watch.start()
+            self._engine.hint(None)
+        log.info("stopping")
+        listener.close()
+        self._status.stop()
+        self._link.stop()
+        self._watch.stop()
+        self._engine.stop()
+        if self._server is not None:
+            self._server.stop()
+
+    # verbs
+
+    def _verbs(self) -> dict[str, Any]:
+        verbs = {
+            "status": lambda _: self._status.now().to_json(),
+            "sync": self._sync,
+            "world": lambda _: self._world(),
+            "doctor": lambda _: {"findings": [finding.to_json() for finding in doctor.examine(self._node, self._places, self._server)]},
+        }
+        if self._server is not None:
+            verbs["invite"] = self._server.invite
+        return verbs
+
+    def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        missing = self._engine.synchronise(float(arguments["timeout"]))
+        return {"in_sync": missing is None, "missing": [paths.shown(path) for path in (missing or ())[:_SHOWN]]}
+
+    def _world(self) -> dict[str, Any]:
+        if self._server is not None:
+            meta = self._server.store.meta
+            return {"id": meta("world_id"), "name": meta("world_name"), "template": meta("template")}
+        view = self._engine.view
+        return {"id": view.world_id, "name": view.world_name, "template": ""}
+
+    # status
+
+    def status(self) -> NodeStatus:
+        """Return what the node says of itself, without ``since``."""
+        view, upstream = self._engine.view, self._upstream()
+        state, detail = self._state(view, upstream)
+        return NodeStatus(
+            node=self._node.name,
+            role=self._node.role,
+            citizen=upstream.citizen if upstream is not None else self._node.citizen,
+            world=view.world_name or (upstream.world_name if upstream is not None else self._node.world_name),
+            world_id=view.world_id or (upstream.world_id if upstream is not None else ""),
+            state=state,
+            since=0.0,
+            written=0.0,
+            pending=len(view.waiting),
+            upstream=f"{upstream.host}:{upstream.port}" if upstream is not None else "",
+            detail=detail,
+            version=__version__,
+            refused=[Refusal(paths.shown(path), reason) for path, reason in sorted(view.refused.items())[:_SHOWN]],
+            connections=self._server.connections() if self._server is not None else [],
+        )
+
+    def _upstream(self) -> Upstream | None:
+        return read_upstream(self._places.keys) if self._server is None else None
+
+    def _state(self, view: View, upstream: Upstream | None) -> tuple[str, str]:
+        if view.refusal is not None:
+            return ("held" if view.refusal.code == "HELD" else "offline"), f"{view.refusal.message} {view.refusal.hint}"
+        if self._server is None and upstream is None:
+            return "starting", "This node has not joined a world yet."
+        if not view.is_connected:
+            return ("offline" if self._server is None else "starting"), self._link.last_words
+        if not view.is_ready or view.waiting:
+            return "waiting", ""
+        return "in sync", ""
+
+
+def prepare_places(node: Node, places: Places) -> None:
+    """Make the directories that the agent needs. Raise FwrError (FAILED) where it may not write."""
+    try:
+        places.world.mkdir(exist_ok=True)
+        places.private.mkdir(mode=0o700, exist_ok=True)
+        places.private.chmod(0o700)
+        places.run.mkdir(mode=0o755, exist_ok=True, parents=True)
+        places.keys.chmod(0o711)
+        if os.geteuid() == 0 and places.world.stat().st_uid != node.owner[0]:
+            os.chown(places.world, *node.owner)
+    except OSError as error:
+        hint = "Look at the owner and the mode of the world's directory and of the node's volumes."
+        raise FwrError(ExitCode.FAILED, f"The agent may not write where it has to ({error}).", hint) from error
+
+
+def main(node: Node, places: Places) -> int:
+    """Run the agent of a node. Return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
+    os.umask(0o022)
+    ignore_lease_breaks()
+    Agent(node, places).run()
+    return 0

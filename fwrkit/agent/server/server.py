@@ -1,0 +1,118 @@
+"""A server's parts, put together: tables, canon, history, hub, accounts, sshd and the sockets that the gate connects to."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.children import Child
+from fwrkit.agent.keys import make_key
+from fwrkit.agent.server import world
+from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.enrolment import Enrolment
+from fwrkit.agent.server.fold import Fold
+from fwrkit.agent.server.historian import Historian
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.sshd import child, configuration
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Node, Places
+from fwrkit.core.names import ENROL_ACCOUNT
+from fwrkit.core.records import Connection
+
+_AUTHORITY_ACCOUNT = "authority"
+_EXTRAUSERS = "extrausers"
+
+
+class Server:
+    """Everything that makes a node a server. ``with_network``: sshd and accounts too (tests of the hub do without)."""
+
+    def __init__(self, node: Node, places: Places, with_network: bool = True) -> None:
+        self._places = places
+        state = places.state
+        for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
+            (state / name).mkdir(mode=mode, exist_ok=True)
+            (state / name).chmod(mode)
+        self.store = Store(state / "hub.sqlite")
+        world.create_world(node, places.world, places.templates, self.store)
+        self.operator = world.operator(node, self.store)
+        history = History(state / "history.git", self.world_id)
+        self.canon = Canon(state, self.store, history)
+        self.canon.recover()
+        fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store))
+        self.hub = Hub(self.store, self.canon, fold, node.settings, state)
+        historian_store = Store(state / "hub.sqlite")
+        self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon.incoming, node.settings)
+        self.hub.on_commit = self._historian.tell
+        self._reading = Store(state / "hub.sqlite")  # for the status, which must not wait for the hub
+        uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
+        self._authority = Authority(places.keys, uid)
+        self._authority.create()
+        self.enrolment = Enrolment(self.store, self._authority, state, state / _EXTRAUSERS)
+        self._sshd: Child | None = self._prepare_sshd() if with_network else None
+        self._enrol_uid = pwd.getpwnam(ENROL_ACCOUNT).pw_uid if with_network else os.geteuid()
+        self._listeners: list[socket.socket] = []
+        Landing(state, self.operator.name, self.operator.uid).create()
+
+    @property
+    def world_id(self) -> str:
+        """The world's id."""
+        return self.store.meta("world_id")
+
+    def _prepare_sshd(self) -> Child:
+        key = self._places.keys / "host"
+        make_key(key, f"fwrkit host of {self.world_id}")
+        self._authority.host_certificate(key, self.world_id)
+        file = self._places.run / "sshd_config"
+        file.write_text(configuration(self._places.keys, self._places.state))
+        return child(file)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self.enrolment.write_files()
+        self._historian.start()
+        self.hub.start()
+        self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
+        self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uid))
+        if self._sshd is not None:
+            self._sshd.start()
+
+    def stop(self) -> None:
+        """Let everybody go, finish what is begun."""
+        if self._sshd is not None:
+            self._sshd.stop()
+        for listener in self._listeners:
+            listener.close()
+        self.hub.stop()
+        self._historian.stop()
+
+    def invite(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Make an invite: verb ``invite``."""
+        name, host, port = str(arguments["name"]), str(arguments["host"]), int(arguments["port"])
+        invite = self.hub.call(lambda: self.enrolment.invite(name, host, port, int(arguments["expires"])))
+        return {"invite": invite.encode(), "citizen": invite.citizen, "expires": invite.expires}
+
+    def connections(self) -> list[Connection]:
+        """Return everybody but the operator, as the server sees them."""
+        live = self.hub.sessions()
+        return [
+            Connection(citizen.name, citizen.id in live, self._reading.count_lags(citizen.id))
+            for citizen in self._reading.citizens()
+            if citizen.id != self.operator.id
+        ]
+
+    @property
+    def is_sshd_running(self) -> bool:
+        """Whether sshd runs."""
+        return self._sshd is not None and self._sshd.is_running
+
+    def landing(self) -> tuple[Path, Path]:
+        """Return replica and outbox of the server's own world."""
+        landing = Landing(self._places.state, self.operator.name, self.operator.uid)
+        return landing.replica, landing.outbox

@@ -1,0 +1,64 @@
+"""The two sockets that the gate connects to: streams of citizens, and enrolments."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.server.enrolment import Enrolment
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.session import Session
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.sockets import listen, peer_uid
+from fwrkit.agent.wire.channel import over_socket
+from fwrkit.agent.wire.messages import FROM_CLIENT
+from fwrkit.core.errors import ExitCode, FwrError
+
+log = logging.getLogger("fwrkit.serving")
+
+_REQUEST_LIMIT = 16384  # bytes of an enrolment
+
+
+def serve_streams(path: Path, hub: Hub, store: Store) -> socket.socket:
+    """Serve the streams of citizens: who connects is known by the uid of the account."""
+
+    def serve(connection: socket.socket) -> None:
+        uid = peer_uid(connection)
+        citizen = hub.call(lambda: store.citizen(uid=uid))
+        if citizen is None:
+            log.warning("uid %d is no citizen's", uid)
+            connection.close()
+            return
+        box: list[Session] = []
+        channel = over_socket(connection, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake())
+        box.append(Session(channel, citizen))
+        channel.start()
+
+    return listen(path, 0o666, serve)
+
+
+def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uid: int) -> socket.socket:
+    """Serve enrolments: one request a connection, from the enrolment account's gate only."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.settimeout(30)
+            connection.sendall(json.dumps(_answer(connection)).encode() + b"\n")
+
+    def _answer(connection: socket.socket) -> dict[str, Any]:
+        if peer_uid(connection) not in (uid, os.geteuid()):
+            return FwrError(ExitCode.REFUSED, "This account does not enrol.", "").to_json()
+        try:
+            data = json.loads(connection.makefile("rb").readline(_REQUEST_LIMIT))
+            result: dict[str, Any] = hub.call(lambda: enrolment.enrol(str(data["invite_key"]), dict(data["request"])))
+        except FwrError as error:
+            return error.to_json()
+        except (ValueError, KeyError, TypeError):
+            return FwrError(ExitCode.USAGE, "The enrolment is malformed.", "Update the node's fwrkit, then join again.").to_json()
+        return result
+
+    return listen(path, 0o666, serve)

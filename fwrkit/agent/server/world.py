@@ -1,0 +1,102 @@
+"""Making a world from a template, once, and what the server remembers of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.settings import Node
+from fwrkit.core.errors import ExitCode, FwrError
+
+_SITES = ("www", "www_tourist")
+
+
+def create_world(node: Node, world: Path, templates: Path, store: Store) -> None:
+    """Given a server's node, see to it that its world exists. Harmless when repeated; what is there already is left as it is.
+
+    Raise FwrError (NOT_FOUND) if the template does not exist.
+    """
+    if not store.meta("world_id"):
+        _remember(node, templates / node.template, store)
+    if not store.meta("world_laid"):
+        _lay(node, world, templates / store.meta("template"), store)
+        store.set_meta("world_laid", "yes")
+
+
+def operator(node: Node, store: Store) -> Citizen:
+    """Return the operator, first official of the world, whose edits those in the server's own world are."""
+    citizen = store.citizen(uid=os.geteuid())
+    if citizen is None:
+        citizen = store.add_citizen(node.citizen, os.geteuid(), "official", int(time.time()))
+    return citizen
+
+
+def ignored(store: Store) -> IgnoreList:
+    """Return what never travels in this world."""
+    return IgnoreList((*ALWAYS, *json.loads(store.meta("ignore"))))
+
+
+def union_logs(store: Store) -> IgnoreList:
+    """Return which files are append-only logs, merged by union."""
+    return IgnoreList(json.loads(store.meta("union_logs")))
+
+
+def _remember(node: Node, template: Path, store: Store) -> None:
+    try:
+        rules = tomllib.loads((template / "template.toml").read_text())
+    except FileNotFoundError as error:
+        raise FwrError(ExitCode.NOT_FOUND, f"There is no template '{node.template}'.", "Use dokuwiki, static or php.") from error
+    with store.transaction():
+        store.set_meta("world_name", node.world_name)
+        store.set_meta("template", node.template)
+        store.set_meta("ignore", json.dumps(list(rules.get("ignore", []))))
+        store.set_meta("union_logs", json.dumps(list(rules.get("union_logs", []))))
+        store.set_meta("world_id", secrets.token_hex(8))
+
+
+def _lay(node: Node, world: Path, template: Path, store: Store) -> None:
+    _own(world, node.owner)
+    for site in _SITES:
+        if not (world / site).exists():
+            shutil.copytree(template / site, world / site)
+            _own_all(world / site, node.owner)
+    records = world / ".fwr"
+    records.mkdir(exist_ok=True)
+    (records / "world.toml").write_text(_world_toml(store))
+    _own_all(records, node.owner)
+
+
+def _world_toml(store: Store) -> str:
+    def strings(values: Iterable[str]) -> str:
+        return "[\n" + "".join(f"    {json.dumps(value)},\n" for value in values) + "]"
+
+    return (
+        "# What this world is. Officials change it, through the server; everybody else only reads it.\n"
+        f"id = {json.dumps(store.meta('world_id'))}\n"
+        f"name = {json.dumps(store.meta('world_name'))}\n"
+        f"template = {json.dumps(store.meta('template'))}\n\n"
+        "# paths that never travel\n"
+        f"ignore = {strings(json.loads(store.meta('ignore')))}\n\n"
+        "# append-only logs that are merged by union, in time order\n"
+        f"union_logs = {strings(json.loads(store.meta('union_logs')))}\n"
+    )
+
+
+def _own(path: Path, owner: tuple[int, int]) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, *owner, follow_symlinks=False)
+
+
+def _own_all(root: Path, owner: tuple[int, int]) -> None:
+    _own(root, owner)
+    for directory, names, files in os.walk(root):
+        for name in (*names, *files):
+            _own(Path(directory) / name, owner)

@@ -1,0 +1,48 @@
+"""Unix sockets that the agent listens on. The kernel says whose process is at the other end; nothing that it says itself is believed."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+log = logging.getLogger("fwrkit.sockets")
+
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+
+
+def listen(path: Path, mode: int, serve: Callable[[socket.socket], None]) -> socket.socket:
+    """Listen on a Unix socket and call ``serve`` with each connection, in a thread of its own; return the listening socket."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(mode)
+    listener.listen(128)
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=_guarded, args=(serve, connection), name=path.stem, daemon=True).start()
+
+    threading.Thread(target=accept, name=f"{path.stem}-accept", daemon=True).start()
+    return listener
+
+
+def _guarded(serve: Callable[[socket.socket], None], connection: socket.socket) -> None:
+    try:
+        serve(connection)
+    except Exception:
+        log.exception("a connection failed")
+        connection.close()
+
+
+def peer_uid(connection: socket.socket) -> int:
+    """Return the uid of the process that connected, as the kernel saw it then."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[1])

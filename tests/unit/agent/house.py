@@ -1,0 +1,192 @@
+"""A whole world in one process: a hub and engines on real directories, joined by socket pairs. No sshd, no Unison, no containers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
+from fwrkit.agent.citizen.engine import Engine
+from fwrkit.agent.citizen.link import Link
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.watch import Watch
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.fold import Fold
+from fwrkit.agent.server.historian import Historian
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.session import Session
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.wire.channel import Channel, over_socket
+from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER
+from fwrkit.core.names import FIRST_UID
+
+IGNORED = (*ALWAYS, "www/cache", "**/*.meta")
+LOGS = ("**/*.changes",)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+    """Wait for a condition, with a deadline."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.005)
+
+
+class House:
+    """A hub with its tables, canon and history below ``root``."""
+
+    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+        self.root = root
+        self.settings = settings or Settings(history_quiet=0.05, history_limit=0.2)
+        self.state = root / "state"
+        self.state.mkdir(exist_ok=True)
+        for name in ("replicas", "outboxes", "accounts"):
+            (self.state / name).mkdir(exist_ok=True)
+        self.store = Store(self.state / "hub.sqlite")
+        self.store.set_meta("world_id", "w" * 16)
+        self.store.set_meta("world_name", "test")
+        self.history = History(self.state / "history.git", "w" * 16)
+        self.canon = Canon(self.state, self.store, self.history)
+        self.canon.recover()
+        self.fold = Fold(self.store, self.canon, IgnoreList(IGNORED), IgnoreList(LOGS))
+        self.hub = Hub(self.store, self.canon, self.fold, self.settings, self.state)
+        self._historian_store = Store(self.state / "hub.sqlite")
+        self.historian = Historian(self._historian_store, History(self.state / "history.git", "w" * 16), self.canon.incoming, self.settings)
+        self.hub.on_commit = self.historian.tell
+        self.historian.start()
+        self.hub.start()
+        self.members: list[Member] = []
+
+    def member(self, name: str, **options: Any) -> Member:
+        """Admit a citizen and start their node."""
+        member = Member(self, name, **options)
+        self.members.append(member)
+        member.start()
+        return member
+
+    def stop(self) -> None:
+        """Stop everything."""
+        for member in self.members:
+            member.stop()
+        self.hub.stop()
+        self.historian.stop()
+
+    def settled(self, seconds: float = 15) -> None:
+        """Wait until every connected member agrees with the server; twice, for what one brings, the others get."""
+        for _ in range(2):
+            for member in self.members:
+                if member.is_running and not member.is_cut:
+                    missing = member.engine.synchronise(seconds)
+                    assert missing is None, f"{member.name} is not in sync: {missing}"
+
+
+class Member:
+    """One citizen's node: a world, a record, an engine, a watch and a link that can be cut."""
+
+    def __init__(self, house: House, name: str, role: str = "citizen") -> None:
+        self.house = house
+        self.name = name
+        self.volume = house.root / f"volume-{name}"
+        self.world = self.volume / "world"
+        self.world.mkdir(parents=True, exist_ok=True)
+        self.record_path = house.root / f"record-{name}.sqlite"
+        self.role = role
+        self.node_id = f"node{name}"
+        self.is_cut = False
+        self.is_running = False
+        self._sessions: list[Channel] = []
+
+        def admit() -> Any:
+            known = house.store.citizen(name=name)
+            uid = max(FIRST_UID - 1, house.store.highest_uid()) + 1
+            return known or house.store.add_citizen(name, uid, role, 0)
+
+        self.citizen = house.hub.call(admit)
+        self.landing = Landing(house.state, name, self.citizen.uid)
+        self.landing.create()
+
+    def start(self) -> None:
+        """Start the node."""
+        record = Record(self.record_path)
+        owner = (os.geteuid(), os.getegid())
+        self.engine = Engine(self.node_id, self.name, self.world, self.volume / "private", record, owner, self.house.settings)
+        self.watch = Watch(os.fsencode(self.world), self.engine.hint)
+        assert self.watch.start()
+        self.link = Link(self.engine, self.dial)
+        self.engine.start()
+        self.link.start()
+        self.is_running = True
+
+    def stop(self) -> None:
+        """Stop the node."""
+        if self.is_running:
+            self.is_running = False
+            self.link.stop()
+            self.watch.stop()
+            self.engine.stop()
+
+    def cut(self) -> None:
+        """Cut the connection until :meth:`mend`."""
+        self.is_cut = True
+        for channel in self._sessions:
+            channel.close("cut")
+        wait_until(lambda: not self.engine.view.is_connected, f"{self.name} is offline")
+
+    def mend(self) -> None:
+        """The network is back."""
+        self.is_cut = False
+
+    def dial(self, on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        """As the link wants it."""
+        if self.is_cut:
+            raise OSError("cut")
+        ours, theirs = socket.socketpair()
+        box: list[Session] = []
+        hub = self.house.hub
+        channel = over_socket(theirs, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake())
+        citizen = hub.call(lambda: self.house.store.known_citizen(self.citizen.id))
+        box.append(Session(channel, citizen))
+        channel.start()
+        self._sessions = [channel]
+        return over_socket(ours, FROM_SERVER, on_message, on_end), LocalCarrier(self.landing.replica, self.landing.outbox)
+
+    # files
+
+    def write(self, path: str | bytes, content: str | bytes) -> None:
+        """Write a file as most programs do: a new file, renamed over the old one."""
+        target = self.world / os.fsdecode(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".tmp-{threading.get_ident()}")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.rename(temporary, target)
+
+    def tree(self) -> dict[str, str | None]:
+        """Return the world: path to content (None: a directory), without what never travels."""
+        return tree_of(self.world)
+
+
+def tree_of(root: Path) -> dict[str, str | None]:
+    """Return the regular files and directories below a root that are part of a world."""
+    ignored = IgnoreList(IGNORED)
+    result: dict[str, str | None] = {}
+    for directory, names, files in os.walk(root):
+        for name in (*names, *files):
+            path = Path(directory) / name
+            relative = os.path.relpath(path, root)
+            if ignored.matches(os.fsencode(relative)) or path.is_symlink():
+                continue
+            if path.is_dir():
+                result[relative] = None
+            elif path.is_file():
+                result[relative] = path.read_bytes().decode("latin-1")
+    return result

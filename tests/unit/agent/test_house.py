@@ -1,0 +1,187 @@
+"""The hub and the engines together: edits travel, conflicts keep both, nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.agent.house import House, tree_of, wait_until
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.stop()
+
+
+def test_an_edit_travels_to_everybody(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    alice.write("www/index.html", "hello")
+    wait_until(lambda: bob.tree().get("www/index.html") == "hello", "bob has it")
+    bob.write("www/index.html", "hello, alice")
+    wait_until(lambda: alice.tree().get("www/index.html") == "hello, alice", "alice has it")
+    house.settled()
+    assert alice.tree() == bob.tree() == tree_of(house.state / "canon")
+
+
+def test_offline_edits_on_both_sides_converge(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("a", "b", "c", "d", "e"):
+        alice.write(f"www/{name}", f"first {name}")
+    house.settled()
+    bob.cut()
+    bob.write("www/a", "bob's a")
+    (bob.world / "www/b").unlink()
+    (bob.world / "www/c").rename(bob.world / "www/c2")
+    bob.write("www/d", "other")
+    bob.write("www/d", "first d")
+    alice.write("www/e", "alice's e")
+    alice.write("www/new/deep/file", "new")
+    house.settled()
+    bob.mend()
+    house.settled()
+    expected = {
+        "www": None, "www/a": "bob's a", "www/c2": "first c", "www/d": "first d", "www/e": "alice's e",
+        "www/new": None, "www/new/deep": None, "www/new/deep/file": "new",
+    }  # fmt: skip
+    assert alice.tree() == bob.tree() == tree_of(house.state / "canon") == expected
+
+
+def test_both_change_the_same_file_apart(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("www/page.txt", "before")
+    house.settled()
+    bob.cut()
+    alice.write("www/page.txt", "alice's")
+    bob.write("www/page.txt", "bob's")
+    house.settled()
+    bob.mend()
+    house.settled()
+    assert alice.tree() == bob.tree()
+    assert bob.tree()["www/page.txt"] == "alice's"
+    copies = [path for path in bob.tree() if "conflict" in path]
+    assert len(copies) == 1
+    assert copies[0].startswith("www/page (conflict bob ")
+    assert bob.tree()[copies[0]] == "bob's"
+
+
+def test_logs_are_merged_by_union(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("www/a.changes", "1 first\n")
+    house.settled()
+    bob.cut()
+    alice.write("www/a.changes", "1 first\n3 alice\n")
+    bob.write("www/a.changes", "1 first\n2 bob\n")
+    bob.mend()
+    house.settled()
+    assert alice.tree()["www/a.changes"] == bob.tree()["www/a.changes"] == "1 first\n2 bob\n3 alice\n"
+
+
+def test_much_and_large_goes_by_a_run(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    for number in range(1200):
+        alice.write(f"www/many/{number % 7}/{number}", f"content {number}")
+    alice.write("www/large", b"x" * 5_000_000)
+    house.settled(60)
+    assert bob.tree() == alice.tree()
+    assert len(bob.tree()) == 1200 + 7 + 3
+    alice.write("www/large", b"y" * 5_000_000)
+    house.settled(60)
+    assert bob.tree() == alice.tree()
+
+
+def test_a_late_joiner_with_a_world_of_its_own_gets_a_union(house: House) -> None:
+    alice = house.member("alice")
+    alice.write("www/both", "same")
+    alice.write("www/differs", "alice's")
+    alice.write("www/alice", "only")
+    house.settled()
+    world = house.root / "volume-bob" / "world" / "www"
+    world.mkdir(parents=True)
+    for name, text in (("both", "same"), ("differs", "bob's"), ("bob", "only")):
+        (world / name).write_text(text)
+    bob = house.member("bob")
+    house.settled()
+    assert alice.tree() == bob.tree()
+    assert {"www/both", "www/differs", "www/alice", "www/bob"} < set(alice.tree())
+    assert sorted(text for path, text in alice.tree().items() if "differs" in path) == ["alice's", "bob's"]
+
+
+@pytest.mark.parametrize("lost", ["record", "world", "both"])
+def test_a_lost_record_or_world_finds_back(house: House, lost: str) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("a", "b", "sub/c"):
+        alice.write(f"www/{name}", f"first {name}")
+    house.settled()
+    bob.stop()
+    alice.write("www/a", "second a")
+    (alice.world / "www/b").unlink()
+    wait_until(lambda: not (house.state / "canon/www/b").exists(), "the deletion is folded")
+    if lost in ("record", "both"):
+        for suffix in ("", "-wal", "-shm"):
+            bob.record_path.with_name(bob.record_path.name + suffix).unlink(missing_ok=True)
+    if lost in ("world", "both"):
+        shutil.rmtree(bob.world)
+        bob.world.mkdir()
+    bob.start()
+    house.settled()
+    assert alice.tree() == bob.tree() == {"www": None, "www/a": "second a", "www/sub": None, "www/sub/c": "first sub/c"}
+
+
+def test_an_older_copy_of_the_world_brings_nothing_back_that_was_deleted(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("kept", "changed", "deleted"):
+        alice.write(f"www/{name}", f"first {name}")
+    house.settled()
+    shutil.copytree(bob.world, house.root / "backup")
+    alice.write("www/changed", "second")
+    (alice.world / "www/deleted").unlink()
+    house.settled()
+    bob.stop()
+    shutil.rmtree(bob.world)
+    shutil.copytree(house.root / "backup", bob.world)
+    bob.write("www/mine", "an edit on the copy")
+    bob.start()
+    house.settled()
+    assert alice.tree() == bob.tree()
+    assert alice.tree() == {"www": None, "www/kept": "first kept", "www/changed": "second", "www/mine": "an edit on the copy"}
+
+
+def test_a_directory_with_caches_can_be_deleted_elsewhere(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("www/meta/ns/page.changes", "1 x\n")
+    house.settled()
+    bob.write("www/meta/ns/page.meta", "cache")
+    shutil.rmtree(alice.world / "www/meta")
+    house.settled()
+    assert alice.tree() == bob.tree() == {"www": None}
+    assert not (bob.world / "www/meta").exists()
+
+
+def test_what_does_not_travel_stops_nothing(house: House) -> None:
+    import os
+
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("www/.git/config", "x")
+    os.mkfifo(alice.world / "www/fifo")
+    os.symlink("/etc/passwd", alice.world / "www/link")
+    alice.write("www/file", "x")
+    house.settled()
+    assert bob.tree() == {"www": None, "www/file": "x"}
+    assert {path.decode() for path in alice.engine.view.refused} == {"www/.git", "www/fifo", "www/link"}
+
+
+def test_strange_names(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    names = [b"-rf", b"*", b"a\nb", b"\xff\xfe", "\N{PILE OF POO}".encode(), b'"', b"'", b"n" * 255, b" ", b"a\\b"]
+    for name in names:
+        alice.write(b"www/" + name, name)
+    house.settled()
+    assert bob.tree() == alice.tree()
+    assert len(bob.tree()) == len(names) + 1

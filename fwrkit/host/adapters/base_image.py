@@ -64,5 +64,9 @@ def _make(engine: Engine) -> None:
 def debootstrap(target: Path, mirror: str) -> Command:
     """Given the tar to write, and a mirror or nothing for the tool's default, return the command that makes Debian's minimal system."""
     keyring = [f"--keyring={_KEYRING}"] if Path(_KEYRING).exists() else []
-    slim = ["--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
+    slim = [
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    ]
     return Command(["mmdebstrap", "--variant=minbase", *keyring, *slim, SUITE, str(target), *([mirror] if mirror else [])])

@@ -52,7 +52,9 @@ def support_directory(name: str) -> Path:
     directory = (_PACKAGE.parent if is_checkout else _PACKAGE / "_context") / name
     if directory.is_dir() and any(directory.iterdir()):
         return directory
-    raise FwrError(ExitCode.NOT_FOUND, f"The directory '{name}' of fwrkit is missing.", "Install fwrkit again, or run it from its checkout.")
+    raise FwrError(
+        ExitCode.NOT_FOUND, f"The directory '{name}' of fwrkit is missing.", "Install fwrkit again, or run it from its checkout."
+    )
 
 
 def load() -> BuildContext:

@@ -40,7 +40,9 @@ def ensure(engine: Engine, role: Role, previous: str, report: Report) -> str:
         if previous and engine.has_image(previous):
             return previous
         raise FwrError(
-            ExitCode.NOT_FOUND, f"The image for a {role} is missing, and its sources are not at hand.", "Install fwrkit again, or: make setup"
+            ExitCode.NOT_FOUND,
+            f"The image for a {role} is missing, and its sources are not at hand.",
+            "Install fwrkit again, or: make setup",
         ) from None
     tag = tag_of(role, files.identity)
     if not engine.has_image(tag):

@@ -8,7 +8,6 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.nodes import Node
 from fwrkit.host.adapters.ports import PREFERRED_SSH
 
-
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 
 

@@ -1,0 +1,44 @@
+"""`fwrkit join`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fwrkit.host.cli.context import Json, begin, complete_node
+from fwrkit.host.cli.output import Output
+from fwrkit.host.verbs import join as verb
+
+EPILOG = "Examples: fwrkit join fwr1AbC… · fwrkit join server --name alice · fwrkit join wiki.example.org:2211"
+
+
+def join(
+    server: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERVER",
+            autocompletion=complete_node,
+            help="An invite, a server on this machine, or host[:port] (host:NAME forces that).",
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="A name for the new node (default: the invite's citizen).")] = None,
+    http_port: Annotated[int | None, typer.Option(metavar="N", help="Port for the web, on this machine only.")] = None,
+    world: Annotated[str | None, typer.Option(metavar="DIR", help="Keep the world in a directory of this machine.")] = None,
+    json: Json = False,
+) -> None:
+    """Have a copy of a world on this machine, and keep it in step with the others."""
+    machine, out = begin(json)
+    result = verb.join(machine, verb.JoinWish(server=server, name=name, http_port=http_port, world=world))
+    out.result("join", result, lambda: _show(out, result))
+
+
+def _show(out: Output, result: verb.Joined) -> None:
+    if not result.is_joined:
+        out.line(f"{result.node} waits for an invite to {result.server}.", "bold yellow")
+        out.line("Send this public key to an official of the world, and ask to be invited (fwrkit invite NAME):")
+        out.line(f"  {result.public_key}")
+        out.line("Then join with the line that you get: fwrkit join fwr1…")
+        return
+    out.line(f"{result.node} has joined '{result.world}' as {result.citizen}.", "bold green")
+    out.table(["", ""], [[f"{site} site", url] for site, url in result.urls.items()])

@@ -1,0 +1,78 @@
+"""The program `fwrkit`: its verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+import fwrkit
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.cli import context, doctor, down, images, invite, join, logs, ls, render, rm, status, sync, up
+from fwrkit.host.cli import exec as exec_
+from fwrkit.host.cli import open as open_
+from fwrkit.host.cli.output import Output
+
+app = typer.Typer(
+    name="fwrkit",
+    help="A web site that no single person owns: a world that lives in full on every citizen's machine.",
+    epilog="Begin with: fwrkit up server · then: fwrkit join server --name alice",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _name, _function, _epilog in (
+    ("up", up.up, up.EPILOG),
+    ("join", join.join, join.EPILOG),
+    ("down", down.down, down.EPILOG),
+    ("rm", rm.rm, rm.EPILOG),
+    ("ls", ls.ls, ls.EPILOG),
+    ("status", status.status, status.EPILOG),
+    ("logs", logs.logs, logs.EPILOG),
+    ("open", open_.open_, open_.EPILOG),
+    ("sync", sync.sync, sync.EPILOG),
+    ("exec", exec_.execute, exec_.EPILOG),
+    ("render", render.render, render.EPILOG),
+    ("invite", invite.invite, invite.EPILOG),
+    ("doctor", doctor.doctor, doctor.EPILOG),
+):
+    app.command(_name, epilog=_epilog)(_function)
+app.add_typer(images.app, name="images")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(fwrkit.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; exit with a code of :class:`fwrkit.core.errors.ExitCode`, or the status of an executed command."""
+    sys.exit(run())
+
+
+def run() -> int:
+    """Run the command line and return the exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except FwrError as error:
+        return _failed(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return _failed(FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began."))
+    except typer.TyperException as error:
+        return _failed(FwrError(ExitCode.USAGE, error.format_message(), "See: fwrkit --help"))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return _failed(FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command."))
+        return _failed(FwrError(ExitCode.FAILED, f"The machine refused: {error}.", "See: fwrkit doctor"))
+    return status if isinstance(status, int) else 0
+
+
+def _failed(error: FwrError) -> int:
+    out = context.output_in_use[-1] if context.output_in_use else Output("--json" in sys.argv)
+    out.error(error)
+    return int(error.code)

@@ -1,0 +1,76 @@
+"""`fwrkit status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from fwrkit.core.errors import FwrError
+from fwrkit.core.records import NodeStatus
+from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.cli.context import Json, NodeName, begin
+from fwrkit.host.cli.output import Output
+from fwrkit.host.verbs import status as verb
+
+EPILOG = "Examples: fwrkit status alice · fwrkit status alice --watch"
+_WATCH_EVERY = 1.0  # seconds
+
+
+def status(
+    node: NodeName,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until Ctrl-C: a line whenever something changes.")] = False,
+    json: Json = False,
+) -> None:
+    """Say how a node is, and what does not travel."""
+    machine, out = begin(json)
+    report = verb.status(machine, node)
+    out.result("status", report, lambda: _show(out, report))
+    if watch:
+        _watch(machine, out, node)
+        return
+    verb.check_up(report)
+
+
+def _watch(machine: Machine, out: Output, node: str) -> None:
+    last = ""
+    while True:
+        try:
+            report = verb.status(machine, node)
+            now = _sentence(report.status) if report.status else "down"
+        except FwrError as error:
+            report, now = None, error.message
+        if now != last:
+            last = now
+            if report is not None:
+                seen = report
+                out.result("status", seen, lambda: out.line(f"{time.strftime('%H:%M:%S')}  {now}"))  # noqa: B023 - called at once
+            else:
+                out.progress(now)
+        time.sleep(_WATCH_EVERY)
+
+
+def _sentence(status: NodeStatus) -> str:
+    pending = f", {status.pending} waiting" if status.pending else ""
+    return f"{status.state}{pending}{': ' + status.detail if status.detail else ''}"
+
+
+def _show(out: Output, report: verb.NodeReport) -> None:
+    rows = [["node", f"{report.node} ({report.role}), {report.containers}"]]
+    said = report.status
+    if said is not None:
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said.since))
+        rows += [["state", f"{_sentence(said)} (since {since})"], ["world", f"{said.world} {said.world_id}"], ["citizen", said.citizen]]
+        rows += [["upstream", said.upstream]] if said.upstream else []
+    rows += [[f"{site} site", url] for site, url in report.urls.items()]
+    out.table(["", ""], rows)
+    if said is None:
+        return
+    if said.connections:
+        out.line()
+        lines = [[each.citizen, "connected" if each.connected else "away", str(each.behind)] for each in said.connections]
+        out.table(["CITIZEN", "", "BEHIND"], lines)
+    if said.refused:
+        out.line()
+        out.table(["DOES NOT TRAVEL", "WHY"], [[each.path, each.reason] for each in said.refused])

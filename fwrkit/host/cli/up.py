@@ -1,0 +1,73 @@
+"""`fwrkit up`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.cli.context import Json, begin, complete_node
+from fwrkit.host.cli.output import Output
+from fwrkit.host.cli.password import citizen_site_hash
+from fwrkit.host.verbs import up as verb
+
+EPILOG = "Examples: fwrkit up server · fwrkit up server --template static --address wiki.example.org · fwrkit up laptop"
+
+
+def up(
+    node: Annotated[
+        str, typer.Argument(metavar="server|NODE", autocompletion=complete_node, help="'server' makes one; a node's name starts it.")
+    ],
+    name: Annotated[str | None, typer.Option(help="A name for the new server.")] = None,
+    template: Annotated[str | None, typer.Option(help="What a new world is made from: dokuwiki, static or php.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST", help="How other machines reach this server; without it: this machine only.")
+    ] = None,
+    ssh_port: Annotated[int | None, typer.Option(metavar="N", help="Port for citizens.")] = None,
+    http_port: Annotated[int | None, typer.Option(metavar="N", help="Port for the web.")] = None,
+    world: Annotated[str | None, typer.Option(metavar="DIR", help="Keep the world in a directory of this machine.")] = None,
+    citizen: Annotated[str | None, typer.Option(metavar="NAME", help="Who the operator is in the world (default: the login name).")] = None,
+    citizen_site: Annotated[
+        str | None, typer.Option(metavar="password", help="Show /fwr on the server too, behind a password that is asked for.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make and start a server, or start a node that exists."""
+    machine, out = begin(json)
+    options = (template, address, world, citizen, citizen_site)
+    if node == "server" or name is not None or any(option is not None for option in options):
+        wish = verb.ServerWish(
+            name=name or node, template=template, address=address, ssh_port=ssh_port, http_port=http_port, world=world, citizen=citizen,
+            citizen_site_hash=_hash(citizen_site),
+        )  # fmt: skip
+        if name is not None and node != "server":
+            raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
+        result = verb.up_server(machine, wish)
+    else:
+        result = verb.up_node(machine, node, ssh_port, http_port)
+    out.result("up", result, lambda: _show(out, result))
+
+
+def _hash(citizen_site: str | None) -> str | None:
+    if citizen_site is None:
+        return None
+    if citizen_site != "password":
+        raise FwrError(
+            ExitCode.USAGE, "--citizen-site takes the word 'password'.", "The password itself is asked for, or read from standard input."
+        )
+    return citizen_site_hash()
+
+
+def _show(out: Output, result: verb.Up) -> None:
+    out.line(f"{result.node} is up.", "bold green")
+    rows = [[f"{site} site", url] for site, url in result.urls.items()]
+    if result.role == "server":
+        reach = (
+            f"{result.address}:{result.ssh_port}" if result.address else "this machine only (give --address HOST to a new server for more)"
+        )
+        rows.append(["for citizens", reach])
+        rows.append(["to join here", f"fwrkit join {result.node} --name NAME"])
+        if result.address:
+            rows.append(["to invite", f"fwrkit invite NAME --server {result.node}"])
+    out.table(["", ""], rows)

@@ -1,0 +1,75 @@
+"""What must hold after every scenario (design, section 10). Pure functions over what was seen; each raises AssertionError with the facts.
+
+A tree maps a path (text with surrogates for bytes that are no UTF-8) to the SHA-256 of a file as hex, or to an empty string for a directory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+Tree = Mapping[str, str]
+
+_CONFLICT = re.compile(r" \(conflict [a-z0-9-]+ \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \d+)?\)")
+
+
+def converged(trees: Mapping[str, Tree]) -> None:
+    """I1: the same paths and contents everywhere."""
+    names = list(trees)
+    for name in names[1:]:
+        first, other = trees[names[0]], trees[name]
+        differing = sorted(path for path in {*first, *other} if first.get(path) != other.get(path))
+        assert not differing, f"{names[0]} and {name} differ at {differing[:5]}"
+
+
+def nothing_lost(written: Mapping[str, str], trees: Mapping[str, Tree], history: Iterable[str]) -> None:
+    """I2: every content that was written (hash to a name for it) is in a tree or in the history."""
+    there = {state for tree in trees.values() for state in tree.values()} | set(history)
+    lost = [name for state, name in written.items() if state not in there]
+    assert not lost, f"lost: {lost[:5]}"
+
+
+def nothing_invented(written: Iterable[str], trees: Mapping[str, Tree]) -> None:
+    """I3: every content that is there was written by somebody."""
+    known = {*written, ""}
+    invented = [(name, path) for name, tree in trees.items() for path, state in tree.items() if state not in known]
+    assert not invented, f"nobody wrote {invented[:5]}"
+
+
+def deletions_kept(deleted: Iterable[str], trees: Mapping[str, Tree]) -> None:
+    """I4: what was deleted without a competing edit is nowhere."""
+    back = [(name, path) for name, tree in trees.items() for path in deleted if path in tree]
+    assert not back, f"deleted, and there again: {back[:5]}"
+
+
+def never_torn(seen: Iterable[str], written: Iterable[str]) -> None:
+    """I5: every content that anybody read at a synced path, at whatever moment, is one that was written whole."""
+    torn = set(seen) - set(written)
+    assert not torn, f"{len(torn)} contents were read that nobody wrote"
+
+
+def idle(cpu_seconds: float, seconds: float, sent_bytes: int) -> None:
+    """I6: CPU under 1 % of a core, no traffic but keep-alives (bytes sent by one node)."""
+    assert cpu_seconds < 0.01 * seconds, f"{cpu_seconds / seconds:.2%} of a core while idle"
+    assert sent_bytes < 2000 * seconds, f"{sent_bytes} bytes sent in {seconds:.0f} s while idle"
+
+
+def conflict_copies(tree: Tree, lost_races: int) -> None:
+    """I7: exactly one conflict copy for each lost race (that it has the same name everywhere follows from I1)."""
+    copies = sorted(path for path, state in tree.items() if state and _CONFLICT.search(path))
+    assert len(copies) == lost_races, f"{lost_races} lost races, and {len(copies)} copies: {copies[:5]}"
+
+
+def no_litter(places: Mapping[str, Iterable[str]], zombies: Mapping[str, int]) -> None:
+    """I9: nothing of Unison's, no locks, nothing left in private directories, no zombies. ``places``: node to paths of its volumes."""
+    for node, paths in places.items():
+        bad = [path for path in paths if ".unison." in path or re.search(r"/(?:exchange|outgoing|staging|replicas/[^/]+)/.", path)]
+        bad += [path for path in paths if re.search(r"/lk[0-9a-f]{32}$|DANGER\.README|\.new$", path)]
+        assert not bad, f"litter at {node}: {bad[:5]}"
+    assert not any(zombies.values()), f"zombies: {zombies}"
+
+
+def versions_readable(versions: Iterable[str], history: Iterable[str]) -> None:
+    """I10: the content of every version that the server accepted can be brought back."""
+    missing = set(versions) - set(history)
+    assert not missing, f"{len(missing)} versions can not be brought back"

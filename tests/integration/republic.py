@@ -1,0 +1,304 @@
+"""Real nodes in real containers, driven through the command line as a person would."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration import invariants
+
+CHECKOUT = Path(__file__).parents[2]
+FWRKIT = Path(sys.executable).with_name("fwrkit")
+
+# runs inside `sync`: prints the world as JSON, path to SHA-256 (empty: a directory)
+_TREE = """
+import hashlib, json, os, re, sys, tomllib
+root = sys.argv[1].encode()
+rules = tomllib.load(open("/srv/fwr/world/.fwr/world.toml", "rb"))["ignore"] if os.path.exists("/srv/fwr/world/.fwr/world.toml") else []
+sys.path.insert(0, "/usr/lib/fwrkit/python")
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent import paths
+ignored, tree = IgnoreList((*ALWAYS, *rules)), {}
+for directory, names, files in os.walk(root):
+    for name in list(names):
+        path = os.path.relpath(os.path.join(directory, name), root)
+        if ignored.matches(path) or paths.why_not(path) or os.path.islink(os.path.join(directory, name)):
+            names.remove(name)
+        else:
+            tree[os.fsdecode(path)] = ""
+    for name in files:
+        full = os.path.join(directory, name)
+        path = os.path.relpath(full, root)
+        if os.path.isfile(full) and not os.path.islink(full) and not ignored.matches(path):
+            tree[os.fsdecode(path)] = hashlib.sha256(open(full, "rb").read()).hexdigest()
+print(json.dumps(tree))
+"""
+
+# runs inside the server's `sync`: the SHA-256 of every content in the history, large objects by their names
+_HISTORY = """
+import hashlib, json, os, re, subprocess
+git = ["git", "--git-dir=/var/lib/fwrkit/history.git"]
+listed = subprocess.run([*git, "cat-file", "--batch-all-objects", "--batch-check"], capture_output=True, check=True).stdout.decode().split("\\n")
+blobs = [line.split()[0] for line in listed if " blob " in line]
+done = subprocess.run([*git, "cat-file", "--batch"], input="\\n".join(blobs).encode(), capture_output=True, check=True).stdout
+found, position = [], 0
+for _ in blobs:
+    end = done.index(b"\\n", position)
+    size = int(done[position:end].split()[2])
+    found.append(hashlib.sha256(done[end + 1 : end + 1 + size]).hexdigest())
+    position = end + size + 2
+for directory, _, files in os.walk("/var/lib/fwrkit/history.git/lfs/objects"):
+    found += [name for name in files if len(name) == 64]
+subprocess.run([*git, "fsck", "--no-dangling"], capture_output=True, check=True)
+import sqlite3
+rows = sqlite3.connect("file:/var/lib/fwrkit/hub.sqlite?mode=ro", uri=True).execute("SELECT state, is_committed FROM versions WHERE length(state) = 32")
+versions = [(state.hex(), committed) for state, committed in rows]
+print(json.dumps({"contents": found, "versions": [state for state, _ in versions], "pending": sum(1 for _, committed in versions if not committed)}))
+"""
+
+_LITTER = """
+import json, os
+paths = [os.fsdecode(os.path.join(directory, name)) for root in (b"/srv/fwr", b"/var/lib/fwrkit") for directory, names, files in os.walk(root)
+         for name in [*map(lambda n: n + b"/" if False else n, names), *files] if b"/canon/" not in directory and b"history.git" not in directory]
+zombies = 0
+for entry in os.scandir("/proc"):
+    if entry.name.isdigit():
+        try:
+            zombies += open(f"/proc/{entry.name}/stat").read().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            pass
+print(json.dumps({"paths": paths, "zombies": zombies}))
+"""
+
+_WRITE = """
+import json, os, sys
+for item in json.load(sys.stdin):
+    path = os.path.join(b"/srv/fwr/world", os.fsencode(item["path"]))
+    if item.get("delete"):
+        os.unlink(path) if not os.path.isdir(path) else os.rmdir(path)
+        continue
+    if "to" in item:
+        target = os.path.join(b"/srv/fwr/world", os.fsencode(item["to"]))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(path, target)
+        continue
+    if "directory" in item:
+        os.makedirs(path, exist_ok=True)
+        continue
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    content = item["text"].encode("utf-8", "surrogateescape") if "text" in item else os.urandom(1 << 20) * 0
+    temporary = os.path.join(os.path.dirname(path), b".writing~")
+    with open(temporary, "wb") as file:
+        file.write(content)
+    os.rename(temporary, path)
+"""
+
+
+def digest(content: str | bytes) -> str:
+    """Return the SHA-256 of a content as hex."""
+    return hashlib.sha256(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content).hexdigest()
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20) -> float:
+    """Wait for a condition, with a deadline; return how long it took in seconds."""
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+class Failed(AssertionError):
+    """A command of fwrkit ended with another status than 0."""
+
+    def __init__(self, words: tuple[str, ...], done: subprocess.CompletedProcess[bytes]) -> None:
+        super().__init__(f"fwrkit {' '.join(words)}: status {done.returncode}\n{done.stdout.decode()}\n{done.stderr.decode()}")
+        self.status = done.returncode
+        self.stderr = done.stderr.decode()
+        self.stdout = done.stdout.decode()
+
+
+class Republic:
+    """All nodes of one ``FWRKIT_HOME``, and a ledger of what was written and deleted, for the invariants."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.nodes: dict[str, Node] = {}
+        self.written: dict[str, str] = {}
+        self.deleted: set[str] = set()
+        self.lost_races = 0
+
+    def fwrkit(self, *words: str, stdin: bytes = b"", timeout: float = 300, check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        """Run a command of fwrkit. Raise Failed if its status is not 0 (unless ``check`` is false)."""
+        environment = {**os.environ, "FWRKIT_HOME": str(self.home)}
+        done = subprocess.run([FWRKIT, *words], input=stdin, capture_output=True, timeout=timeout, env=environment, check=False)
+        if check and done.returncode != 0:
+            raise Failed(words, done)
+        return done
+
+    def json(self, *words: str, **options: Any) -> Any:
+        """Run a command with ``--json`` and return the data of its envelope."""
+        return json.loads(self.fwrkit(*words, "--json", **options).stdout)["data"]
+
+    def clear(self) -> None:
+        """Remove every node, with volumes: also what an earlier run left."""
+        listed = sorted(self.json("ls"), key=lambda node: node["role"] == "server")
+        for node in listed:
+            self.fwrkit("rm", node["node"], "--volumes", "--yes")
+        self.nodes.clear()
+
+    def up_server(self, *options: str) -> Node:
+        """Start the server."""
+        self.json("up", "server", *options)
+        node = self.nodes["server"] = Node(self, "server")
+        node.wait_in_sync()
+        for path, state in node.tree().items():
+            if state:
+                self.written.setdefault(state, f"template {path}")
+        return node
+
+    def join(self, name: str, *options: str) -> Node:
+        """Have a client join the server of this machine."""
+        self.json("join", "server", "--name", name, *options)
+        node = self.nodes[name] = Node(self, name)
+        return node
+
+    def settle(self, seconds: float = 60) -> None:
+        """Return when every running node agrees with the server; twice round, for what one brings the others get."""
+        for _ in range(2):
+            for node in self.nodes.values():
+                if node.is_reachable:
+                    self.fwrkit("sync", node.name, "--timeout", str(seconds))
+
+    def check_invariants(self) -> None:
+        """Check I1 to I4, I7, I9 and I10 on what is there now."""
+        self.settle()
+        trees = {name: node.tree() for name, node in self.nodes.items() if node.is_reachable}
+        server = self.nodes["server"]
+        wait_until(lambda: server.history()["pending"] == 0, "the history is written")
+        history = server.history()
+        trees["canon"] = server.tree("/var/lib/fwrkit/canon", user="0")
+        invariants.converged(trees)
+        invariants.nothing_lost(self.written, trees, history["contents"])
+        invariants.nothing_invented(self.written, trees)
+        invariants.deletions_kept(self.deleted, trees)
+        invariants.conflict_copies(trees["canon"], self.lost_races)
+        litter = {name: node.litter() for name, node in self.nodes.items() if node.is_reachable}
+        invariants.no_litter({name: seen["paths"] for name, seen in litter.items()}, {name: seen["zombies"] for name, seen in litter.items()})
+        invariants.versions_readable(history["versions"], history["contents"])
+
+    def keep_artifacts(self, directory: Path) -> None:
+        """Write logs, status and listings of every node to a directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in self.nodes:
+            for kind, words in (("log", ("logs", name)), ("status", ("status", name)), ("tree", ("exec", name, "--", "find", "."))):
+                done = self.fwrkit(*words, check=False)
+                (directory / f"{name}.{kind}.txt").write_bytes(done.stdout + done.stderr)
+
+
+class Node:
+    """One node, its files and its network."""
+
+    def __init__(self, republic: Republic, name: str) -> None:
+        self.republic = republic
+        self.name = name
+        self.is_reachable = True
+        self.project = json.loads(republic.fwrkit("render", name, "--json").stdout)["data"]["project"]
+
+    def docker(self, *words: str, check: bool = True, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """Run a docker command."""
+        return subprocess.run(["docker", *words], input=stdin, capture_output=True, check=check, timeout=120)
+
+    def python(self, code: str, *arguments: str, user: str = "2011", stdin: bytes = b"") -> bytes:
+        """Run Python inside ``sync``."""
+        done = self.docker("exec", "-i", "-u", user, f"{self.project}-sync", "python3", "-c", code, *arguments, check=False, stdin=stdin)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def tree(self, root: str = "/srv/fwr/world", user: str = "2011") -> dict[str, str]:
+        """Return what of the world is synchronised, as the invariants take it."""
+        result: dict[str, str] = json.loads(self.python(_TREE, root, user=user))
+        return result
+
+    def history(self) -> Any:
+        """Return what the server's history holds."""
+        return json.loads(self.python(_HISTORY, user="0"))
+
+    def litter(self) -> Any:
+        """Return all paths of the node's volumes and its number of zombies."""
+        return json.loads(self.python(_LITTER, user="0" if self.name == "server" else "2011"))
+
+    def do(self, *items: dict[str, Any]) -> None:
+        """Write, rename and delete files as a program on this machine would, and remember it for the invariants."""
+        for item in items:
+            if "text" in item:
+                self.republic.written.setdefault(digest(item["text"]), f"{self.name}: {item['path']!r}")
+                self.republic.deleted.discard(item["path"])
+            elif item.get("delete"):
+                self.republic.deleted.add(item["path"])
+            elif "to" in item:
+                self.republic.deleted.add(item["path"])
+                self.republic.deleted.discard(item["to"])
+        self.python(_WRITE, stdin=json.dumps(items).encode())
+
+    def write(self, path: str, text: str) -> None:
+        """Write one file."""
+        self.do({"path": path, "text": text})
+
+    def delete(self, path: str) -> None:
+        """Delete one file or empty directory."""
+        self.do({"path": path, "delete": True})
+
+    def rename(self, path: str, to: str) -> None:
+        """Rename one file or directory."""
+        self.do({"path": path, "to": to})
+
+    def has(self, path: str, text: str | None) -> bool:
+        """Say whether a file is there with a content (None: whether nothing is there)."""
+        code = "import sys, hashlib; print(hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest())"
+        done = self.docker("exec", "-u", "2011", f"{self.project}-sync", "python3", "-c", code, f"/srv/fwr/world/{path}", check=False)
+        return done.returncode != 0 if text is None else done.stdout.decode().strip() == digest(text)
+
+    def status(self) -> Any:
+        """Return what ``fwrkit status --json`` says inside."""
+        return self.republic.json("status", self.name)["status"]
+
+    def wait_in_sync(self, seconds: float = 60) -> None:
+        """Wait until node and upstream agree."""
+        self.republic.fwrkit("sync", self.name, "--timeout", str(seconds))
+
+    @contextmanager
+    def cut(self) -> Iterator[None]:
+        """Cut the node's uplink for the time of a block."""
+        self.disconnect()
+        yield
+        self.reconnect()
+
+    @property
+    def _uplink(self) -> str:
+        server = self.republic.nodes["server"]
+        return f"{server.project}_uplink"
+
+    def disconnect(self) -> None:
+        """Pull the cable."""
+        self.is_reachable = False
+        self.docker("network", "disconnect", self._uplink, f"{self.project}-sync")
+
+    def reconnect(self) -> None:
+        """Plug it in again."""
+        self.docker("network", "connect", self._uplink, f"{self.project}-sync")
+        self.is_reachable = True
+
+    def url(self, path: str = "") -> str:
+        """Return the address of the node's web."""
+        urls = self.republic.json("open", self.name)["url"]
+        return str(urls).split("/fwr", maxsplit=1)[0] + path

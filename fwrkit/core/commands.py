@@ -68,8 +68,7 @@ def run(command: Command, timeout: float | None = None) -> Completed:
         done = subprocess.run(
             list(command.argv),
             input=command.stdin if command.stdin is not None else b"",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             env=command.environment(),
             cwd=command.cwd,
             user=command.user,

@@ -193,7 +193,9 @@ class Republic:
         invariants.deletions_kept(self.deleted, trees)
         invariants.conflict_copies(trees["canon"], self.lost_races)
         litter = {name: node.litter() for name, node in self.nodes.items() if node.is_reachable}
-        invariants.no_litter({name: seen["paths"] for name, seen in litter.items()}, {name: seen["zombies"] for name, seen in litter.items()})
+        invariants.no_litter(
+            {name: seen["paths"] for name, seen in litter.items()}, {name: seen["zombies"] for name, seen in litter.items()}
+        )
         invariants.versions_readable(history["versions"], history["contents"])
 
     def keep_artifacts(self, directory: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.integration.republic import Node, Republic, digest, wait_until
 
 STRANGE = [
-    "with space", "quo'te", 'dou"ble', "new\nline", "-leading", "*", "\N{PILE OF POO}", "n" * 255, os.fsdecode(b"\xff\xfe no utf-8"), "back\\slash", "%41", "a;b|c&d",
+    "with space", "quo'te", 'dou"ble', "new\nline", "-leading", "*", "\N{PILE OF POO}", "n" * 255,
+    os.fsdecode(b"\xff\xfe no utf-8"), "back\\slash", "%41", "a;b|c&d",
 ]  # fmt: skip
 
 
@@ -83,9 +84,14 @@ def test_what_is_no_part_of_a_world_stops_nothing(republic: Republic, nodes: dic
     nodes["alice"].write("www/repo/page", "a page beside a repository")
     wait_until(lambda: nodes["bob"].has("www/repo/page", "a page beside a repository"), "the page travels")
     for name in ("www/repo/.git", "www/pipe", "www/link", "www/repo/.htaccess"):
-        assert nodes["bob"].docker("exec", f"{nodes['bob'].project}-sync", "test", "-e", f"/srv/fwr/world/{name}", check=False).returncode == 1
+        assert (
+            nodes["bob"].docker("exec", f"{nodes['bob'].project}-sync", "test", "-e", f"/srv/fwr/world/{name}", check=False).returncode == 1
+        )
     republic.settle()
-    wait_until(lambda: {item["path"] for item in nodes["alice"].status()["refused"]} == {"www/link", "www/pipe", "www/repo/.git"}, "they are reported")
+    wait_until(
+        lambda: {item["path"] for item in nodes["alice"].status()["refused"]} == {"www/link", "www/pipe", "www/repo/.git"},
+        "they are reported",
+    )
     republic.check_invariants()
 
 
@@ -96,5 +102,5 @@ def test_a_page_is_served_by_every_client(republic: Republic, nodes: dict[str, N
     for name in ("bob", "carol"):
         address = nodes[name].url("/fwr/served.html")
         wait_until(lambda name=name: nodes[name].has("www/served.html", "<html><body>served by all</body></html>"), f"{name} has it")  # type: ignore[misc]
-        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(address, timeout=5) as answer:
             assert b"served by all" in answer.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -108,10 +109,8 @@ def over_ssh(keys: Path, run: Path, unison_directory: Path) -> Dial:
         errors = process.stderr
 
         def close() -> None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             process.wait()
 
         def ended(reason: str) -> None:

@@ -98,6 +98,9 @@ class Uploader:
         run.items = hashed
         self.covered = run.paths
         self.on_busy(busy)
+        if not run.items and not run.is_first:
+            self.reset()
+            return
         part: list[list[Any]] = []
         size = 0
         for item in run.items:

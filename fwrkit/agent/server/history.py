@@ -173,7 +173,7 @@ def message_of(versions: list[Version]) -> str:
         else f"{len(versions)} changes: {', '.join(names[:3])}" + ("…" if len(names) > 3 else "")
     )
     notes = [f"{name}: {version.note}" for name, version in zip(names, versions, strict=True) if version.note]
-    return "\n".join([first, *([""] + notes[:50] if notes else [])]) + "\n"
+    return "\n".join([first, *(["", *notes[:50]] if notes else [])]) + "\n"
 
 
 def _verb(version: Version) -> str:

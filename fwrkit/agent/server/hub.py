@@ -125,7 +125,7 @@ class Hub:
             try:
                 self._turn(items)
             except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
-                log.error("a turn failed: %s", error)
+                log.warning("a turn failed: %s", error)
                 self._drop_all(f"the server could not write: {error}")
                 time.sleep(0.5)
             except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import queue
@@ -74,10 +75,8 @@ class Channel:
         try:
             self._close()
         finally:
-            try:
+            with contextlib.suppress(queue.Full):
                 self._outgoing.put_nowait(None)
-            except queue.Full:
-                pass
             self._on_end(reason)
 
     def _read(self) -> None:
@@ -123,10 +122,8 @@ def over_socket(
     """Given a connected socket, return a channel over it (not started)."""
 
     def close() -> None:
-        try:
+        with contextlib.suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         connection.close()
 
     return Channel(connection.makefile("rb"), connection.makefile("wb", buffering=0), allowed, on_message, on_end, close)

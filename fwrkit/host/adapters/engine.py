@@ -68,8 +68,8 @@ class Engine:
         """Given the tar of a root file system, make it an image."""
         with _translated():
             api = docker.from_env(timeout=_BUILD_TIMEOUT).api
-            changes = ['CMD ["/bin/sh"]']
-            answer = api.import_image_from_stream(tree, repository=repository, tag=tag, changes=changes)
+            # not import_image_from_stream: it announces chunks and sends a file's bytes without, which the engine refuses
+            answer = api.import_image(tree, repository=repository, tag=tag, changes=['CMD ["/bin/sh"]'])
             if '"error"' in str(answer):
                 raise FwrError(ExitCode.FAILED, f"Docker refused the base image: {answer}.", "Look at the engine's log.")
 

@@ -3,10 +3,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup tools check lint types unit compose-check shell test integration clean
+.PHONY: help setup tools check lint types unit compose-check shell test web integration demo demo-clean bench nightly clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
+SOURCES := fwrkit tests scripts hatch_build.py
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -18,7 +19,8 @@ tools: ## engine, compose plugin and .venv only
 	scripts/bootstrap.sh
 	@$(MAKE) --no-print-directory $(STAMP)
 
-$(STAMP): pyproject.toml fwrkit/__init__.py
+# the environment, not the sources: an editable install sees every change of these by itself
+$(STAMP): pyproject.toml hatch_build.py fwrkit/__init__.py
 	test -x $(PYTHON) || python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
@@ -26,8 +28,8 @@ $(STAMP): pyproject.toml fwrkit/__init__.py
 check: lint types unit compose-check shell ## all gates that need no container: ruff, mypy, layers, unit, property and golden tests, shellcheck
 
 lint: $(STAMP)
-	.venv/bin/ruff check fwrkit tests
-	.venv/bin/ruff format --check fwrkit tests
+	.venv/bin/ruff check $(SOURCES)
+	.venv/bin/ruff format --check $(SOURCES)
 
 types: $(STAMP)
 	.venv/bin/mypy
@@ -41,10 +43,27 @@ compose-check: $(STAMP)
 shell:
 	@git ls-files -z | xargs -0 grep -lIE '^#!/bin/(ba)?sh' | grep -v '^Makefile$$' | xargs shellcheck -x
 
-test: setup check integration ## everything: setup, the gates, then the scenarios on real containers
+test: setup check web integration ## everything: setup, the gates, then the web and the scenarios on real containers
 
-integration: $(STAMP)
+web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
+	@if [ -d tests/web ]; then .venv/bin/pytest tests/web; else echo "tests/web is not there yet"; fi
+
+integration: $(STAMP) ## the scenarios: a server and its clients, through the command line
 	.venv/bin/pytest tests/integration
+
+demo: setup ## a server and two clients with a wiki; a page saved at one is read at the others
+	$(PYTHON) scripts/demo.py
+
+demo-clean: $(STAMP) ## remove what `make demo` made
+	$(PYTHON) scripts/demo.py clean
+
+bench: setup ## latency, throughput, memory and CPU, each beside its baseline
+	$(PYTHON) -m tests.bench
+
+nightly: ## what takes long: everything, property tests with many more cases, the benchmark
+	$(MAKE) test
+	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
+	$(MAKE) bench
 
 clean: ## remove what builds and tests leave in the checkout (not .venv, no node)
 	rm -rf build dist artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -64,9 +64,10 @@ def _make(engine: Engine) -> None:
 def debootstrap(target: Path, mirror: str) -> Command:
     """Given the tar to write, and a mirror or nothing for the tool's default, return the command that makes Debian's minimal system."""
     keyring = [f"--keyring={_KEYRING}"] if Path(_KEYRING).exists() else []
-    slim = [
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
+    left_out = ("man", "locale", "doc")
+    slim = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in left_out]
+    slim += [
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+        '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin',
     ]
     return Command(["mmdebstrap", "--variant=minbase", *keyring, *slim, SUITE, str(target), *([mirror] if mirror else [])])

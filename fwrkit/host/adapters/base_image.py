@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters import space
 from fwrkit.host.adapters.engine import Engine
 
 Preference = Literal["auto", "pull", "mirror"]
@@ -20,6 +21,8 @@ MADE = ("fwrkit-debian", SUITE)
 
 _PULL_TIMEOUT = 15.0  # seconds of silence: a registry that cannot be reached must not hold up a machine that has a mirror
 _MAKE_TIMEOUT = 900.0
+_APT_TIMEOUT = 30.0
+_APT_SOURCES = Command(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)", "Created-By: Packages", "Origin: Debian"])
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -56,13 +59,37 @@ def find_or_make(engine: Engine, wanted: Preference, report: Callable[[str], Non
 def _make(engine: Engine) -> None:
     with tempfile.TemporaryDirectory(prefix="fwrkit-base-") as directory:
         tree = Path(directory) / "base.tar"
-        commands.check(debootstrap(tree, os.environ.get("FWRKIT_MIRROR", "")), _MAKE_TIMEOUT)
-        with open(tree, "rb") as file:
-            engine.import_image(file, *MADE)
+        with space.told(directory):
+            commands.check(debootstrap(tree, mirrors()), _MAKE_TIMEOUT)
+            with open(tree, "rb") as file:
+                engine.import_image(file, *MADE)
 
 
-def debootstrap(target: Path, mirror: str) -> Command:
-    """Given the tar to write, and a mirror or nothing for the tool's default, return the command that makes Debian's minimal system."""
+def mirrors() -> list[str]:
+    """Return where mmdebstrap gets packages: ``$FWRKIT_MIRROR``, else the mirrors of this machine's apt, else nothing (its own default)."""
+    chosen = os.environ.get("FWRKIT_MIRROR")
+    if chosen:
+        return [chosen]
+    try:
+        return sources(commands.run(_APT_SOURCES, _APT_TIMEOUT).stdout.decode(errors="replace"))
+    except FwrError:  # no apt here
+        return []
+
+
+def sources(listing: str) -> list[str]:
+    """Given apt's sources as lines of label and address, return those of Debian as one-line sources of the suite; none on another system."""
+    found: dict[str, str] = {}
+    for line in listing.splitlines():
+        label, _, address = line.partition("|")
+        found.setdefault(label, address.rstrip("/"))
+    if "Debian" not in found:
+        return []
+    lines = [f"deb {found['Debian']} {SUITE} main", f"deb {found['Debian']} {SUITE}-updates main"]
+    return lines + ([f"deb {found['Debian-Security']} {SUITE}-security main"] if "Debian-Security" in found else [])
+
+
+def debootstrap(target: Path, mirrors: Sequence[str]) -> Command:
+    """Given the tar to write, and mirrors or none for the tool's default, return the command that makes Debian's minimal system."""
     keyring = [f"--keyring={_KEYRING}"] if Path(_KEYRING).exists() else []
     left_out = ("man", "locale", "doc")
     slim = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in left_out]
@@ -70,4 +97,4 @@ def debootstrap(target: Path, mirror: str) -> Command:
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         '--customize-hook=rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*.bin',
     ]
-    return Command(["mmdebstrap", "--variant=minbase", *keyring, *slim, SUITE, str(target), *([mirror] if mirror else [])])
+    return Command(["mmdebstrap", "--variant=minbase", *keyring, *slim, SUITE, str(target), *mirrors])

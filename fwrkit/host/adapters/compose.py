@@ -8,6 +8,7 @@ from pathlib import Path
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters import space
 
 _UP_TIMEOUT = 300.0  # seconds
 OVERRIDE = "compose.override.yaml"
@@ -46,10 +47,11 @@ class Project:
         self._run("rm", "--stop", "--force")
 
     def _run(self, *words: str) -> None:
-        done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
-        if not done.is_ok:
-            hint = f"Run it by hand to see more: {done.command.shown()}"
-            raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
+        with space.told(str(self.directory)):
+            done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
+            if not done.is_ok:
+                hint = f"Run it by hand to see more: {done.command.shown()}"
+                raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
 
 
 def version() -> str:

@@ -30,6 +30,10 @@ class BuildContext:
             total.update(f"{name}\0{len(content)}\0".encode() + content)
         return total.hexdigest()[:_HASH_LENGTH]
 
+    def part(self, *prefixes: str) -> BuildContext:
+        """Given beginnings of paths, return the context of those files only."""
+        return BuildContext({name: content for name, content in self.files.items() if name.startswith(prefixes)})
+
     def tar(self) -> bytes:
         """Return the context as a tar that is the same for the same files: sorted, no times, no owners, modes by content."""
         buffer = io.BytesIO()

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.adapters import base_image, context, labels
+from fwrkit.host.adapters import base_image, context, labels, space
 from fwrkit.host.adapters.context import BuildContext
 from fwrkit.host.adapters.engine import Engine
 from fwrkit.host.adapters.nodes import Role
 
 Report = Callable[[str], None]
 ROLES: tuple[Role, ...] = ("server", "client")
+_BASE_PARTS = ("images/base/", "images/versions.env")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class BuiltImages:
 
 
 def tag_of(name: str, identity: str) -> str:
-    """Given ``base``, ``server`` or ``client`` and a build context's hash, return the image's tag."""
+    """Given ``base``, ``server`` or ``client`` and the hash of what it is built from, return the image's tag."""
     return f"fwrkit-{name}:{fwrkit.__version__}-{identity}"
 
 
@@ -51,19 +52,26 @@ def ensure(engine: Engine, role: Role, previous: str, report: Report) -> str:
 
 
 def build(engine: Engine, files: BuildContext, preference: base_image.Preference, report: Report) -> BuiltImages:
-    """Given the build context, build base, server and client, and return their tags. What Docker's cache holds takes no time."""
-    base = base_image.find_or_make(engine, preference, report)
+    """Given the build context, build base, server and client, and return their tags. What Docker's cache holds takes no time.
+
+    Raise FwrError: FAILED if a step fails, NO_SPACE if the disk is full, and what getting Debian's base raises.
+    """
+    debian = base_image.find_or_make(engine, preference, report)
     tar = files.tar()
-    below = tag_of("base", files.identity)
-    _build_one(engine, tar, "base", below, {"BASE": base}, report, files.identity)
+    # The base is named and labelled by what goes into it alone: a label that changed with every edit of the agent would make it another image
+    # each time, and everything above it would be installed anew.
+    identity = files.part(*_BASE_PARTS).identity
+    below = tag_of("base", identity)
+    _build_one(engine, tar, "base", below, {"BASE": debian}, report, identity)
     for role in ROLES:
         _build_one(engine, tar, role, tag_of(role, files.identity), {"FROM_IMAGE": below}, report, files.identity)
-    return BuiltImages(base, {role: tag_of(role, files.identity) for role in ROLES})
+    return BuiltImages(debian, {role: tag_of(role, files.identity) for role in ROLES})
 
 
 def _build_one(engine: Engine, tar: bytes, name: str, tag: str, arguments: dict[str, str], report: Report, identity: str) -> None:
     marks = {labels.VERSION: fwrkit.__version__, labels.CONTEXT: identity}
     report(f"Building {tag}")
-    for line in engine.build(tar, f"images/{name}/Dockerfile", tag, arguments, marks):
-        if line.strip():
-            report(f"{name}: {line.strip()}")
+    with space.told():
+        for line in engine.build(tar, f"images/{name}/Dockerfile", tag, arguments, marks):
+            if line.strip():
+                report(f"{name}: {line.strip()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,18 @@ class Agent:
     def _call(self, *words: str, stdin: bytes | None = None, patience: float = _TIMEOUT) -> dict[str, Any]:
         argv = ["docker", "exec", "--interactive", self.container, "fwrkit-agent", *words]
         return parse_answer(self.node, commands.run(Command(argv, stdin=stdin), patience))
+
+
+def error_in(lines: Sequence[str]) -> FwrError | None:
+    """Given the last lines of an agent's log, return the error that it ended with, if it said one."""
+    for line in reversed(lines):
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
+            return FwrError.from_json(answer["error"])
+    return None
 
 
 def parse_answer(node: str, done: commands.Completed) -> dict[str, Any]:

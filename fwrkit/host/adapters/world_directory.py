@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.adapters.nodes import WORLD_UID
+from fwrkit.host.adapters.nodes import WORLD_UID, Node
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,10 @@ class WorldDirectory:
 def prepare(text: str) -> WorldDirectory:
     """Given the directory as typed, return it with its owner; an empty one of root's is given to the world's own uid.
 
-    Raise FwrError: NOT_FOUND if it does not exist, REFUSED if it is root's and not empty.
+    Raise FwrError: USAGE if its name is not plain text, NOT_FOUND if it does not exist, REFUSED if it is root's and not empty.
     """
+    if not text.isprintable():  # bytes that are no UTF-8 are not, either
+        raise FwrError(ExitCode.USAGE, f"{text!r} cannot be written into a compose file.", "Use a directory whose name is plain text.")
     path = Path(text).expanduser()
     if not path.is_dir():
         raise FwrError(ExitCode.NOT_FOUND, f"There is no directory {text}.", f"Make it first: mkdir -p {text}")
@@ -36,6 +39,14 @@ def prepare(text: str) -> WorldDirectory:
         raise FwrError(ExitCode.REFUSED, f"{text} belongs to root and is not empty.", hint)
     os.chown(real, WORLD_UID, WORLD_UID)
     return WorldDirectory(real, WORLD_UID, WORLD_UID)
+
+
+def check_unshared(directory: str, others: Iterable[Node]) -> None:
+    """Given a world directory's real path and the other nodes, raise FwrError (TAKEN) if one of them has it, or one in or around it."""
+    for other in others:
+        if other.world_dir and os.path.commonpath([directory, other.world_dir]) in (directory, other.world_dir):
+            message = f"The node '{other.name}' keeps its world in {other.world_dir}."
+            raise FwrError(ExitCode.TAKEN, message, "Two nodes cannot share files: give another directory with --world.")
 
 
 def check_present(directory: str, node: str) -> None:

@@ -31,14 +31,13 @@ def join(
     machine, out = begin(json)
     result = verb.join(machine, verb.JoinWish(server=server, name=name, http_port=http_port, world=world))
     out.result("join", result, lambda: _show(out, result))
+    verb.check_joined(result)
 
 
 def _show(out: Output, result: verb.Joined) -> None:
     if not result.is_joined:
-        out.line(f"{result.node} waits for an invite to {result.server}.", "bold yellow")
-        out.line("Send this public key to an official of the world, and ask to be invited (fwrkit invite NAME):")
+        out.line(f"The public key of {result.node}, for an official of the world to see who asks:")
         out.line(f"  {result.public_key}")
-        out.line("Then join with the line that you get: fwrkit join fwr1…")
         return
     out.line(f"{result.node} has joined '{result.world}' as {result.citizen}.", "bold green")
     out.table(["", ""], [[f"{site} site", url] for site, url in result.urls.items()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import bcrypt
@@ -10,12 +11,15 @@ import typer
 from fwrkit.core.errors import ExitCode, FwrError
 
 USER = "citizen"
+VARIABLE = "FWRKIT_CITIZEN_SITE_PASSWORD"
 _SHORTEST = 8
 
 
 def citizen_site_hash() -> str:
-    """Ask for a password (or read a line of standard input where there is no terminal); return ``user:hash``. Raise FwrError (USAGE)."""
-    if sys.stdin.isatty():
+    """Return ``user:hash`` of the password: from the environment, else asked for, else a line of standard input. Raise FwrError (USAGE)."""
+    if VARIABLE in os.environ:
+        password = os.environ[VARIABLE]
+    elif sys.stdin.isatty():
         password = typer.prompt(f"Password for the user '{USER}'", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline().rstrip("\n")

@@ -37,12 +37,12 @@ def up(
     machine, out = begin(json)
     options = (template, address, world, citizen, citizen_site)
     if node == "server" or name is not None or any(option is not None for option in options):
+        if name is not None and node != "server":
+            raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
         wish = verb.ServerWish(
             name=name or node, template=template, address=address, ssh_port=ssh_port, http_port=http_port, world=world, citizen=citizen,
             citizen_site_hash=_hash(citizen_site),
         )  # fmt: skip
-        if name is not None and node != "server":
-            raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
         result = verb.up_server(machine, wish)
     else:
         result = verb.up_node(machine, node, ssh_port, http_port)
@@ -70,4 +70,6 @@ def _show(out: Output, result: verb.Up) -> None:
         rows.append(["to join here", f"fwrkit join {result.node} --name NAME"])
         if result.address:
             rows.append(["to invite", f"fwrkit invite NAME --server {result.node}"])
+    if not result.is_joined:
+        rows.append(["not joined yet", "finish with the same `fwrkit join` as before, or with an invite"])
     out.table(["", ""], rows)

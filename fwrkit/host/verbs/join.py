@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from fwrkit.host.verbs.start import start
 FORCED_HOST = "host:"
 SSH_PORT_INSIDE = 2222
 DEFAULT_NAME = "client"
-_REFUSALS = (ExitCode.REFUSED, ExitCode.USAGE)  # the server has decided: trying again will not help
+_REFUSALS = (ExitCode.REFUSED, ExitCode.TAKEN, ExitCode.USAGE)  # the server has decided: trying again will not help
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,10 @@ def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
     check_citizen_name(invite.citizen)
     name = check_client_name(wish.name or invite.citizen)
     existing = machine.nodes.find(name)
-    is_repeated = existing is not None and existing.is_joined and (existing.world_id, existing.citizen) == (invite.world_id, invite.citizen)
-    if existing is not None and existing.is_joined and not is_repeated:
+    if existing is not None and not _may_take(existing, invite):
         raise _taken(existing)
-    if existing is not None and is_repeated:
-        return _joined(existing, start(machine, existing), is_new=False)
+    if existing is not None and existing.is_joined:
+        return _again(machine, existing, wish)
     if invite.expires <= time.time():
         raise FwrError(ExitCode.REFUSED, "This invite has expired.", f"Ask for a new one: fwrkit invite {invite.citizen}")
     reach.check(invite.host, invite.port)
@@ -84,7 +84,7 @@ def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
     if server.role != "server":
         hint = "Join a server: fwrkit ls shows which there are."
         raise FwrError(ExitCode.USAGE, f"'{server.name}' is a client and serves nobody.", hint)
-    name = check_client_name(wish.name or DEFAULT_NAME)
+    name = check_client_name(wish.name or _default_name(machine, upstream=server.name))
     check_citizen_name(name)
     if name == server.citizen:
         hint = "Choose another with --name."
@@ -93,26 +93,58 @@ def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
     if existing is not None and existing.upstream != server.name:
         raise _taken(existing)
     if existing is not None and existing.is_joined:
-        return _joined(existing, start(machine, existing), is_new=False)
+        return _again(machine, existing, wish)
     machine.running(server.name)
     node = _recorded(machine, wish, client.ClientPlan(name, name, upstream=server.name, world_name=server.world_name))
-    start(machine, node)
     answer = machine.agent(server).invite(node.citizen, f"{server.name}.fwr", SSH_PORT_INSIDE)
     return _enrolled(machine, node, str(answer["invite"]), existing is None)
 
 
 def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined:
     remote = f"{host}:{port}"
-    name = check_client_name(wish.name or DEFAULT_NAME)
+    name = check_client_name(wish.name or _default_name(machine, remote=remote))
     existing = machine.nodes.find(name)
     if existing is not None and existing.remote != remote:
         raise _taken(existing)
-    if existing is None:
-        reach.check(host, port)
+    if existing is not None and existing.is_joined:
+        return _again(machine, existing, wish)
+    reach.check(host, port)
     node = _recorded(machine, wish, client.ClientPlan(name, login_citizen(), remote=remote))
     status = start(machine, node)
-    joined = _joined(node, status, is_new=existing is None)
-    return joined if node.is_joined else dataclasses.replace(joined, public_key=machine.agent(node).public_key())
+    return dataclasses.replace(_joined(node, status, is_new=existing is None), public_key=machine.agent(node).public_key())
+
+
+def check_joined(joined: Joined) -> None:
+    """Given a result, raise FwrError (HELD) if the node waits for an invite, so that scripts can tell by the exit code."""
+    if not joined.is_joined:
+        hint = f"Ask an official of the world for a line (fwrkit invite NAME), then: fwrkit join LINE --name {joined.node}"
+        raise FwrError(ExitCode.HELD, f"The node '{joined.node}' waits for an invite to {joined.server}.", hint)
+
+
+def _default_name(machine: Machine, *, upstream: str = "", remote: str = "") -> str:
+    """Return ``client``, or ``client-2`` and so on where a node of that name follows somebody else."""
+    for number in itertools.count(1):
+        name = DEFAULT_NAME if number == 1 else f"{DEFAULT_NAME}-{number}"
+        existing = machine.nodes.find(name)
+        if existing is None or (existing.role, existing.upstream, existing.remote) == ("client", upstream, remote):
+            return name
+    raise AssertionError("numbers do not end")
+
+
+def _may_take(existing: Node, invite: Invite) -> bool:
+    """Whether an invite may be for this node: it waits for one, or has joined as that citizen of that world."""
+    if existing.role != "client" or existing.upstream:
+        return False
+    return not existing.is_joined or (existing.world_id, existing.citizen) == (invite.world_id, invite.citizen)
+
+
+def _again(machine: Machine, node: Node, wish: JoinWish) -> Joined:
+    """Start a node that has joined; what is wished besides may repeat what it is."""
+    client.check_world(node, wish.world)
+    if wish.http_port not in (None, node.http_port):
+        hint = f"Give it another with: fwrkit up {node.name} --http-port {wish.http_port}"
+        raise FwrError(ExitCode.TAKEN, f"The node '{node.name}' has joined, with port {node.http_port}.", hint)
+    return _joined(node, start(machine, node), is_new=False)
 
 
 def _host_of(text: str) -> tuple[str, int]:
@@ -132,13 +164,14 @@ def _recorded(machine: Machine, wish: JoinWish, plan: client.ClientPlan) -> Node
 
 def _enrolled(machine: Machine, node: Node, invite: str, is_new: bool) -> Joined:
     """Hand the invite to the node; if the server refuses it, what was made for it goes again."""
+    had_volumes = bool(machine.engine.volumes(machine.home.project(node.name)))
     start(machine, node)
     machine.report(f"Joining as {node.citizen}")
     try:
         answer = machine.agent(node).enrol(invite)
     except FwrError as error:
         if is_new and error.code in _REFUSALS:
-            rm.remove(machine, node, with_volumes=True)
+            rm.remove(machine, node, with_volumes=not had_volumes)  # those that were kept on purpose stay
         raise
     node = dataclasses.replace(node, is_joined=True, world_id=str(answer["world"]), world_name=str(answer["world_name"]))
     machine.nodes.save(node)
@@ -151,5 +184,5 @@ def _joined(node: Node, status: NodeStatus, *, is_new: bool) -> Joined:
 
 
 def _taken(node: Node) -> FwrError:
-    hint = "Choose another name with --name."
+    hint = "Choose another with --name; fwrkit ls shows which there are."
     return FwrError(ExitCode.TAKEN, f"The node '{node.name}' exists and belongs to something else.", hint)

@@ -8,12 +8,15 @@ import time
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import NodeStatus
 from fwrkit.host.adapters import images, ports, templates, world_directory
+from fwrkit.host.adapters.agent import error_in
+from fwrkit.host.adapters.engine import Container
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
 
 _AGENT_DEADLINE = 90.0  # seconds until the agent must have answered
 _POLL = 0.2
 _RESTARTS_TOLERATED = 2
+_LAST_LINES = 10
 
 
 def start(machine: Machine, node: Node) -> NodeStatus:
@@ -23,8 +26,7 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     if the agent does not come up.
     """
     world_directory.check_present(node.world_dir, node.name)
-    if not machine.is_running(node):
-        _check_ports(node)
+    check_ports(node, machine.containers(node))
     node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
     machine.nodes.save(node)
     machine.nodes.save_compose(node, templates.render(node, machine.home))
@@ -37,18 +39,49 @@ def start(machine: Machine, node: Node) -> NodeStatus:
 
 
 def wait_for_agent(machine: Machine, node: Node) -> NodeStatus:
-    """Given a node that was started, return its status as soon as the agent says one. Raise FwrError: TIMED_OUT, or FAILED if it keeps ending."""
+    """Given a node that was started, return its status as soon as it is ready (a server serves, a client's agent answers).
+
+    Raise FwrError: TIMED_OUT, or the agent's own (else FAILED) if it keeps ending; the last lines of its log are reported before.
+    """
     machine.report(f"Waiting for the agent of {node.name}")
     deadline = time.monotonic() + _AGENT_DEADLINE
     while True:
         try:
-            return machine.agent(node).status()
+            said = machine.agent(node).status()
+            if not is_starting(said):
+                return said
+            silence = said.detail
         except FwrError as error:
+            silence = error.message
             _check_alive(machine, node)
-            if time.monotonic() > deadline:
-                message = f"The agent of node '{node.name}' did not answer within {_AGENT_DEADLINE:.0f} s."
-                raise FwrError(ExitCode.TIMED_OUT, message, f"See its log: fwrkit logs {node.name}") from error
+        if time.monotonic() > deadline:
+            show_log(machine, node)
+            message = f"The agent of node '{node.name}' was not ready within {_AGENT_DEADLINE:.0f} s: {silence}"
+            raise FwrError(ExitCode.TIMED_OUT, message, f"See its log: fwrkit logs {node.name}")
         time.sleep(_POLL)
+
+
+def is_starting(said: NodeStatus) -> bool:
+    """Given a status, say whether there is something to wait for; a client that has not joined yet stays as it is."""
+    return said.role == "server" and said.state == "starting"
+
+
+def check_ports(node: Node, containers: dict[str, Container]) -> None:
+    """Given a node and its containers, raise FwrError (TAKEN) if somebody else has one of its ports."""
+    host = templates.published_on(node)
+    for service, port, option in (("sync", node.ssh_port, "--ssh-port"), ("web", node.http_port, "--http-port")):
+        is_own = service in containers and containers[service].state in ("running", "restarting")
+        if port and not is_own and not ports.is_free(port, host):
+            hint = f"See who: ss -ltnp 'sport = :{port}'. To give the node another port: fwrkit up {node.name} {option} N"
+            raise FwrError(ExitCode.TAKEN, f"Port {port}, which node '{node.name}' uses, is in use on this machine.", hint)
+
+
+def show_log(machine: Machine, node: Node) -> list[str]:
+    """Given a node, report the last lines of its agent's log, and return them."""
+    lines = machine.engine.last_lines(machine.home.container(node.name, "sync"), _LAST_LINES)
+    for line in lines:
+        machine.report(f"  {line}")
+    return lines
 
 
 def _bring_up(machine: Machine, node: Node) -> None:
@@ -56,26 +89,18 @@ def _bring_up(machine: Machine, node: Node) -> None:
     try:
         project.up()
     except FwrError:
-        if not machine.containers(node):
+        containers = machine.containers(node)
+        check_ports(node, containers)  # somebody may have taken one since they were looked at
+        if not containers:
             raise
         project.recreate()  # left-over containers may refer to a network that is gone
 
 
 def _check_alive(machine: Machine, node: Node) -> None:
     sync = machine.containers(node).get("sync")
-    if sync is not None and sync.is_running and sync.restarts <= _RESTARTS_TOLERATED:
+    if sync is not None and sync.state in ("running", "restarting") and sync.restarts <= _RESTARTS_TOLERATED:
         return
-    if sync is not None and sync.state == "restarting" and sync.restarts <= _RESTARTS_TOLERATED:
-        return
-    lines = machine.engine.last_lines(machine.home.container(node.name, "sync"), 1)
+    lines = show_log(machine, node)
     said = f" Its last words: {lines[-1]}" if lines else ""
     message = f"The agent of node '{node.name}' does not stay up.{said}"
-    raise FwrError(ExitCode.FAILED, message, f"See its log: fwrkit logs {node.name}")
-
-
-def _check_ports(node: Node) -> None:
-    host = templates.published_on(node)
-    for port, option in ((node.ssh_port, "--ssh-port"), (node.http_port, "--http-port")):
-        if port and not ports.is_free(port, host):
-            hint = f"See who: ss -ltnp 'sport = :{port}'. To give the node another port: fwrkit up {node.name} {option} N"
-            raise FwrError(ExitCode.TAKEN, f"Port {port}, which node '{node.name}' uses, is in use on this machine.", hint)
+    raise error_in(lines) or FwrError(ExitCode.FAILED, message, f"See its log: fwrkit logs {node.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -33,7 +34,7 @@ class ServerWish:
 
 @dataclass(frozen=True)
 class Up:
-    """A node that runs. ``urls`` are what to open; ``is_new`` says that it was made by this call."""
+    """A node that runs. ``urls`` are what to open; ``is_new``: made by this call; ``is_joined`` is false for a client whose join is not finished."""
 
     node: str
     role: str
@@ -41,6 +42,7 @@ class Up:
     urls: dict[str, str]
     ssh_port: int
     address: str
+    is_joined: bool
     status: NodeStatus
 
 
@@ -53,7 +55,9 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     existing = machine.nodes.find(wish.name)
     if existing is not None:
         _check_same(existing, wish)
-        return up_node(machine, wish.name)
+        if wish.citizen_site_hash is not None:
+            machine.nodes.save(dataclasses.replace(existing, citizen_site_hash=wish.citizen_site_hash))
+        return up_node(machine, wish.name, wish.ssh_port, wish.http_port)
     _check_wish(wish)
     compose.version()
     machine.engine.version()
@@ -74,7 +78,8 @@ def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port:
 
 def _up(machine: Machine, node: Node, *, is_new: bool) -> Up:
     status = start(machine, node)
-    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, status)
+    is_joined = node.role == "server" or node.is_joined
+    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, is_joined, status)
 
 
 def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | None) -> Node:
@@ -90,7 +95,9 @@ def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | 
 
 def _new_server(machine: Machine, wish: ServerWish) -> Node:
     host = templates.EVERYWHERE if wish.address else templates.LOOPBACK
-    place = world_directory.prepare(wish.world) if wish.world else None
+    place = world_directory.prepare(wish.world) if wish.world is not None else None
+    if place is not None:
+        world_directory.check_unshared(place.path, machine.nodes.all())
     node = Node(
         name=wish.name,
         role="server",
@@ -116,12 +123,11 @@ def _check_wish(wish: ServerWish) -> None:
 
 
 def _check_same(node: Node, wish: ServerWish) -> None:
-    """A wish for a server that exists may repeat what it is, never change it in passing."""
+    """A wish for a server that exists may repeat what it is, never change it in passing; ports and the password are no part of what it is."""
     if node.role != "server":
         raise FwrError(ExitCode.TAKEN, f"'{node.name}' is a {node.role} on this machine.", f"Start it with: fwrkit up {node.name}")
-    wished = {"template": wish.template, "address": wish.address, "ssh_port": wish.ssh_port, "http_port": wish.http_port}
-    wished["citizen"] = wish.citizen
-    wished["world_dir"] = world_directory.prepare(wish.world).path if wish.world else None
+    wished = {"template": wish.template, "address": wish.address, "citizen": wish.citizen}
+    wished["world_dir"] = os.path.realpath(os.path.expanduser(wish.world)) if wish.world is not None else None
     for name, value in wished.items():
         if value is not None and value != getattr(node, name):
             option = "--" + name.replace("_dir", "").replace("_", "-")

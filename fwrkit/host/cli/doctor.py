@@ -17,10 +17,8 @@ def doctor(json: Json = False) -> None:
     findings = verb.doctor(machine)
     out.result("doctor", findings, lambda: _show(out, findings))
     bad = [finding for finding in findings if not finding.ok]
-    if bad and not json:
-        raise FwrError(ExitCode.FAILED, f"{len(bad)} of {len(findings)} checks failed.", "")
     if bad:
-        raise SystemExit(int(ExitCode.FAILED))
+        raise FwrError(ExitCode.FAILED, f"{len(bad)} of {len(findings)} checks failed.", bad[0].hint)
 
 
 def _show(out: Output, findings: list[Finding]) -> None:

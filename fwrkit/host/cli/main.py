@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from typing import Annotated
 
@@ -51,12 +52,12 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 def main() -> None:
-    """Run the command line; exit with a code of :class:`fwrkit.core.errors.ExitCode`, or the status of an executed command."""
+    """Run the command line and exit with its status."""
     sys.exit(run())
 
 
 def run() -> int:
-    """Run the command line and return the exit status."""
+    """Run the command line; return a code of :class:`fwrkit.core.errors.ExitCode`."""
     try:
         status = app(standalone_mode=False)
     except FwrError as error:
@@ -65,6 +66,9 @@ def run() -> int:
         return _failed(FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began."))
     except typer.TyperException as error:
         return _failed(FwrError(ExitCode.USAGE, error.format_message(), "See: fwrkit --help"))
+    except BrokenPipeError:  # who read along has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.OK)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _failed(FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command."))

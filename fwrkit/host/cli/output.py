@@ -23,6 +23,7 @@ class Output:
     def __init__(self, is_json: bool) -> None:
         self.is_json = is_json
         self._out = Console(highlight=False, soft_wrap=True)
+        self._has_answered = False
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def progress(self, sentence: str) -> None:
@@ -51,8 +52,8 @@ class Output:
         self._out.print(table)
 
     def error(self, error: FwrError) -> None:
-        """Say what went wrong: one sentence and one hint."""
-        if self.is_json:
+        """Say what went wrong: one sentence and one hint. A program that has its one object already learns it by the exit status."""
+        if self.is_json and not self._has_answered:
             self._json("error", error.to_json()["error"])
             return
         self._err.print(Text(shown(error.message)), style="bold red")
@@ -62,6 +63,7 @@ class Output:
     def _json(self, kind: str, data: Any) -> None:
         sys.stdout.write(json.dumps({"fwrkit": ENVELOPE, "kind": kind, "data": data}) + "\n")
         sys.stdout.flush()
+        self._has_answered = True
 
 
 def plain(value: Any) -> Any:

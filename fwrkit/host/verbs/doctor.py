@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 
+import fwrkit
 from fwrkit.core.errors import FwrError
 from fwrkit.core.records import Finding
 from fwrkit.host.adapters import compose, context, images, world_directory
@@ -63,10 +64,18 @@ def _node(machine: Machine, node: Node) -> list[Finding]:
     try:
         if not machine.is_running(node):
             return [*findings, Finding(f"{node.name}: running", True, "It is down.", f"Start it with: fwrkit up {node.name}")]
-        inside = machine.agent(node).doctor()
+        agent = machine.agent(node)
+        findings.append(_version(node, agent.status().version))
+        inside = agent.doctor()
     except FwrError as error:
         return [*findings, Finding(f"{node.name}: agent", False, error.message, error.hint)]
     return findings + [Finding(f"{node.name}: {each.check}", each.ok, each.message, each.hint) for each in inside]
+
+
+def _version(node: Node, running: str) -> Finding:
+    is_same = running == fwrkit.__version__
+    hint = "" if is_same else f"This fwrkit is {fwrkit.__version__}; start the node with it: fwrkit up {node.name}"
+    return Finding(f"{node.name}: version", is_same, f"It runs fwrkit {running}.", hint)
 
 
 def _world(node: Node) -> str:

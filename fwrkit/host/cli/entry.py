@@ -1,7 +1,8 @@
-"""What the console script starts: from its first moment on, Ctrl-C is one sentence, also while the rest is still being imported."""
+"""What the console script starts: from its first moment to its last, Ctrl-C is one sentence, also while the rest is still being imported."""
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -14,4 +15,5 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         status = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: what was done is told by the status
     sys.exit(status)

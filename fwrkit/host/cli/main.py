@@ -16,6 +16,8 @@ from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
 
+_INTERRUPTED = FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began.")
+
 app = typer.Typer(
     name="fwrkit",
     help="A web site that no single person owns: a world that lives in full on every citizen's machine.",
@@ -51,11 +53,6 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command line and exit with its status."""
-    sys.exit(run())
-
-
 def run() -> int:
     """Run the command line; return a code of :class:`fwrkit.core.errors.ExitCode`."""
     try:
@@ -63,7 +60,7 @@ def run() -> int:
     except FwrError as error:
         return _failed(error)
     except (typer.Abort, KeyboardInterrupt):
-        return _failed(FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began."))
+        return _failed(_INTERRUPTED)
     except typer.TyperException as error:
         return _failed(FwrError(ExitCode.USAGE, error.format_message(), "See: fwrkit --help"))
     except BrokenPipeError:  # who read along has seen enough
@@ -73,6 +70,8 @@ def run() -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return _failed(FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command."))
         return _failed(FwrError(ExitCode.FAILED, f"The machine refused: {error}.", "See: fwrkit doctor"))
+    if status == ExitCode.INTERRUPTED:  # Typer's own answer to Ctrl-C, which it gives without a word
+        return _failed(_INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 

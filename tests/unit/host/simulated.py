@@ -1,0 +1,186 @@
+"""A machine without Docker: homes, records and ports are real, while the engine, Compose and the agents behave as the real ones do, in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from fwrkit.core import invites
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.invites import Invite
+from fwrkit.core.records import Connection, Finding, NodeStatus
+from fwrkit.host.adapters import labels
+from fwrkit.host.adapters.agent import Agent
+from fwrkit.host.adapters.compose import Project
+from fwrkit.host.adapters.engine import Container, Engine
+from fwrkit.host.adapters.home import Home
+from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.adapters.nodes import Node
+
+AUTHORITY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmO4OBCBlvfyeakTKDu3xqOh9bPj4JsYgLa8YWiu7VH"
+
+
+@dataclass
+class SimulatedDocker:
+    """What an engine remembers: containers and volumes by project, networks, and logs by container."""
+
+    containers_of: dict[str, dict[str, Container]] = field(default_factory=dict)
+    volumes_of: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    networks: set[str] = field(default_factory=set)
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    lacks_images: bool = False
+    fails_to_start: bool = False
+    crashes: bool = False
+
+    def version(self) -> str:
+        return "27"
+
+    def has_image(self, tag: str) -> bool:
+        return not self.lacks_images
+
+    def containers(self, project: str) -> list[Container]:
+        return list(self.containers_of.get(project, {}).values())
+
+    def volumes(self, project: str) -> dict[str, dict[str, str]]:
+        return dict(self.volumes_of.get(project, {}))
+
+    def remove_volume(self, name: str) -> None:
+        for volumes in self.volumes_of.values():
+            volumes.pop(name, None)
+
+    def ensure_network(self, name: str, project: str, key: str) -> None:
+        self.networks.add(name)
+
+    def last_lines(self, container: str, count: int) -> list[str]:
+        return self.logs.get(container, [])[-count:]
+
+
+@dataclass
+class SimulatedProject:
+    """One compose project on a :class:`SimulatedDocker`; ``node`` is what was rendered."""
+
+    name: str
+    directory: Path
+    docker: SimulatedDocker
+    node: Node
+
+    def up(self) -> None:
+        assert (self.directory / "compose.yaml").is_file(), "rendered before it is started"
+        marks = {labels.NODE_ID: self.node.node_id}
+        known = self.docker.volumes_of.setdefault(self.name, {})
+        for key in ("world", "state", "keys"):
+            known.setdefault(f"{self.name}_{key}", marks)
+        if self.docker.fails_to_start:
+            raise FwrError(ExitCode.FAILED, "Docker Compose failed: no.", "")
+        self.docker.networks |= {f"{self.name}_uplink", f"{self.name}_site"}
+        state, restarts = ("restarting", 5) if self.docker.crashes else ("running", 0)
+        self.docker.containers_of[self.name] = {
+            service: Container(f"{self.name}-{service}", service, state, "", 0, restarts) for service in ("sync", "web")
+        }
+
+    recreate = up
+
+    def down(self) -> None:
+        self.docker.containers_of.pop(self.name, None)
+        self.docker.networks -= {f"{self.name}_uplink", f"{self.name}_site"}
+
+    def remove_containers(self) -> None:
+        self.docker.containers_of.pop(self.name, None)
+
+
+@dataclass
+class SimulatedRepublic:
+    """What the agents know together: who used which invite, who has joined which server. ``starting`` are answers before one is ready."""
+
+    used: dict[str, str] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
+    starting: int = 0
+    missing: list[str] = field(default_factory=list)
+    is_reachable: bool = True
+
+
+@dataclass
+class SimulatedAgent:
+    """The agent of one node."""
+
+    machine: SimulatedMachine
+    node: str
+
+    def _record(self) -> Node:
+        if not self.machine.is_running(self.machine.nodes.get(self.node)):
+            raise FwrError(ExitCode.FAILED, "The agent gave no answer.", "")
+        return self.machine.nodes.get(self.node)
+
+    def status(self) -> NodeStatus:
+        node, republic = self._record(), self.machine.republic
+        state = "in sync" if node.role == "server" or self.node in republic.joined else "starting"
+        if node.role == "server" and republic.starting:
+            republic.starting -= 1
+            state = "starting"
+        here = [Connection(name, True, 0) for name, server in republic.joined.items() if server == self.node]
+        return NodeStatus(
+            node=self.node, role=node.role, citizen=node.citizen, world=node.world_name, world_id="w1", state=state, since=1.0,
+            written=2.0, version="0.1.0", connections=here,
+        )  # fmt: skip
+
+    def invite(self, citizen: str, host: str, port: int, expires: int | None = None) -> dict[str, Any]:
+        until = int(time.time()) + (expires if expires is not None else 86400)
+        seed = f"{self.node}-{citizen}-{len(self.machine.republic.used)}".encode().ljust(32, b".")[:32]
+        made = Invite(host, port, f"id-{self.node}", self._record().world_name, AUTHORITY, seed, citizen, until)
+        return {"invite": made.encode(), "citizen": citizen, "expires": until}
+
+    def enrol(self, invite: str) -> dict[str, Any]:
+        node, republic, what = self._record(), self.machine.republic, invites.decode(invite)
+        if not republic.is_reachable:
+            raise FwrError(ExitCode.UNREACHABLE, "The server is out of reach.", "")
+        if republic.used.setdefault(invite, node.node_id) != node.node_id:
+            raise FwrError(ExitCode.TAKEN, "This invite was used already, on another machine.", "")
+        republic.joined[self.node] = what.world_id.removeprefix("id-")
+        return {"citizen": what.citizen, "world": what.world_id, "world_name": what.world_name}
+
+    def public_key(self) -> str:
+        return AUTHORITY
+
+    def sync(self, timeout: float) -> dict[str, Any]:
+        missing = self.machine.republic.missing
+        return {"in_sync": not missing, "missing": missing}
+
+    def doctor(self) -> list[Finding]:
+        return [Finding("leases", True, "Leases work.")]
+
+
+class SimulatedMachine(Machine):
+    """A machine whose Docker and agents are simulated; ``said`` is the progress that verbs reported."""
+
+    def __init__(self, path: Path) -> None:
+        self.said: list[str] = []
+        super().__init__(Home(path), self.said.append)
+        self.docker = SimulatedDocker()
+        self.republic = SimulatedRepublic()
+
+    @property
+    def engine(self) -> Engine:
+        return cast(Engine, self.docker)
+
+    def project(self, node: Node) -> Project:
+        name = self.home.project(node.name)
+        return cast(Project, SimulatedProject(name, self.nodes.directory(node.name), self.docker, node))
+
+    def agent(self, node: Node) -> Agent:
+        return cast(Agent, SimulatedAgent(self, node.name))
+
+    def crash(self, name: str, *lines: str) -> None:
+        """Have a node's agent end again and again, with these words in its log."""
+        self.docker.logs[self.home.container(name, "sync")] = list(lines)
+        self.docker.crashes = True
+
+    def services(self, name: str) -> set[str]:
+        """Return which services of a node run."""
+        return {each.service for each in self.docker.containers(self.home.project(name)) if each.is_running}
+
+    def change(self, name: str, **fields: Any) -> Node:
+        """Change a node's record behind everybody's back."""
+        return self.nodes.save(dataclasses.replace(self.nodes.get(name), **fields))

@@ -182,7 +182,7 @@ class Engine:
     def _time_left(self) -> float:
         now = time.monotonic()
         times = [now + 1.0]
-        if self._dirty and (self._channel is None or self._is_ready):
+        if self._dirty:
             times.append(self._settled_at())
         times.extend(at for at, _ in self._busy.values())
         return max(0.0, min(times) - now)
@@ -254,8 +254,6 @@ class Engine:
 
     def _look(self) -> None:
         wanted = [path for path in self._dirty if not self._is_under_way(path)]
-        if self._channel is not None and not self._is_ready:
-            return  # the walk at the connection's beginning comes first
         for path in wanted:
             del self._dirty[path]
             self._refused.pop(path, None)
@@ -266,8 +264,6 @@ class Engine:
 
     def _walk(self) -> None:
         self._walk_at = time.monotonic() + self._settings.walk_every
-        if self._channel is not None and not self._is_ready:
-            return
         if not generations.is_present(self._tree):
             self._drop("the world is not where it was")
             return
@@ -512,7 +508,7 @@ class Engine:
         waiting = (*under_way, *self._uploader.covered)
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(
-            is_connected=self._channel is not None,
+            is_connected=self._is_ready,
             is_ready=self._is_ready and not self._is_first,
             waiting=waiting,
             refused=refused,

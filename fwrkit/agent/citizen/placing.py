@@ -26,6 +26,7 @@ from fwrkit.agent.states import ABSENT, State, file_state, is_directory, is_file
 
 log = logging.getLogger("fwrkit.placing")
 
+_BEING_WRITTEN = b"w-"  # prefix of a content that may be cut short
 SYNC_ONE_BY_ONE = 8  # up to that many files are synced each by itself, more by one syncfs
 
 
@@ -67,7 +68,7 @@ class Placer:
 
     def prepare(self, path: bytes, content: bytes, state: bytes, when_ns: int) -> Prepared:
         """Write a content for a path into the private directory; ``when_ns`` in Unix nanoseconds. Not synced yet. Raise OSError (ENOSPC, …)."""
-        name = self._fresh_name(path)
+        name = _BEING_WRITTEN + self._fresh_name(path)
         self._exchange.create(name, lambda fd: write_all(fd, content), when_ns)
         return Prepared(name, state)
 
@@ -113,6 +114,7 @@ class Placer:
 
     def place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
+        prepared = self._whole(prepared)
         try:
             if is_directory(agreed):
                 self._remove_directory(path)
@@ -134,6 +136,13 @@ class Placer:
             if agreed is not ABSENT:
                 self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
             return Stamp.of(os.stat(name_of(path), dir_fd=directory, follow_symlinks=False))
+
+    def _whole(self, prepared: Prepared) -> Prepared:
+        """Rename a prepared content that is written and synced: from now on, whatever lies under its name is a whole content."""
+        name = prepared.name.removeprefix(_BEING_WRITTEN)
+        if name != prepared.name:
+            os.rename(prepared.name, name, src_dir_fd=self._exchange.fd, dst_dir_fd=self._exchange.fd)
+        return Prepared(name, prepared.state)
 
     def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> None:
         try:
@@ -292,7 +301,12 @@ class Placer:
 
         Each is looked at by :meth:`settle_displaced` as if its program had just closed it; the server says which contents are new.
         """
-        names = [name for name, status in self._exchange.walk() if stat.S_ISREG(status.st_mode)]
+        names = []
+        for name, status in self._exchange.walk():
+            if name.startswith(_BEING_WRITTEN):
+                self._exchange.unlink(name)  # a delivery that was cut short: it comes again
+            elif stat.S_ISREG(status.st_mode):
+                names.append(name)
         if not names:
             return
         by_mark = {_mark(path): path for path in known_paths}

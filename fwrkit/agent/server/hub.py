@@ -267,8 +267,11 @@ class Hub:
         return None
 
     def _is_twin(self, live: Session, hello: say.Hello) -> bool:
-        """Say whether a hello comes from another machine than the live session's: the same node, but of another generation."""
-        return bool(live.is_ready and hello.record_generation and hello.record_generation != live.generation)
+        """Say whether a hello comes from another machine than the live session's: the same node, but not of its generation, or a copy.
+
+        The machine itself, coming back before its broken connection was noticed, carries the live session's generation in both places.
+        """
+        return live.is_ready and not hello.world_generation == hello.record_generation == live.generation
 
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:
         if message.generation != session.generation:

@@ -1,0 +1,75 @@
+"""Scenario 4: both change the same file while apart; both contents survive, one conflict copy, the same name everywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.republic import Node, Republic, digest
+
+
+@pytest.fixture(scope="module")
+def nodes(republic: Republic) -> dict[str, Node]:
+    republic.up_server("--template", "static")
+    for name in ("alice", "bob", "carol"):
+        republic.join(name)
+    republic.settle()
+    return republic.nodes
+
+
+def test_both_change_the_same_file_while_apart(republic: Republic, nodes: dict[str, Node]) -> None:
+    nodes["alice"].write("www/notes.txt", "before")
+    republic.settle()
+    with nodes["bob"].cut():
+        nodes["bob"].write("www/notes.txt", "bob's version")
+        nodes["alice"].write("www/notes.txt", "alice's version")
+        republic.settle()
+    republic.lost_races += 1
+    republic.check_invariants()
+    tree = nodes["carol"].tree()
+    assert tree["www/notes.txt"] == digest("alice's version")
+    copy = next(path for path in tree if "(conflict bob " in path)
+    assert copy.startswith("www/notes (conflict bob ")
+    assert copy.endswith(").txt")
+    assert tree[copy] == digest("bob's version")
+
+
+def test_three_new_files_of_one_name(republic: Republic, nodes: dict[str, Node]) -> None:
+    with nodes["alice"].cut(), nodes["bob"].cut(), nodes["carol"].cut():
+        for name in ("alice", "bob", "carol"):
+            nodes[name].write("www/same.html", f"{name} wrote this")
+    republic.lost_races += 2
+    republic.check_invariants()
+    tree = nodes["server"].tree()
+    found = {state for path, state in tree.items() if path.startswith("www/same")}
+    assert found == {digest(f"{name} wrote this") for name in ("alice", "bob", "carol")}
+
+
+def test_the_same_change_on_both_sides_is_no_conflict(republic: Republic, nodes: dict[str, Node]) -> None:
+    with nodes["bob"].cut():
+        nodes["bob"].write("www/index.html", "the same")
+        nodes["alice"].write("www/index.html", "the same")
+        nodes["carol"].wait_in_sync()
+    republic.check_invariants()
+
+
+def test_deleted_here_changed_there(republic: Republic, nodes: dict[str, Node]) -> None:
+    nodes["alice"].write("www/contested", "first")
+    republic.settle()
+    with nodes["bob"].cut():
+        nodes["bob"].delete("www/contested")
+        nodes["alice"].write("www/contested", "second")
+        nodes["alice"].wait_in_sync()
+    republic.check_invariants()
+    assert nodes["bob"].tree()["www/contested"] == digest("second")
+
+
+def test_a_file_here_a_directory_there(republic: Republic, nodes: dict[str, Node]) -> None:
+    with nodes["bob"].cut():
+        nodes["bob"].do({"path": "www/thing/inside", "text": "in bob's directory"})
+        nodes["alice"].write("www/thing", "alice's file")
+        nodes["alice"].wait_in_sync()
+    republic.lost_races += 1
+    republic.check_invariants()
+    tree = nodes["carol"].tree()
+    assert tree["www/thing"] == digest("alice's file")
+    assert digest("in bob's directory") in tree.values()

@@ -55,6 +55,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 def run() -> int:
     """Run the command line; return a code of :class:`fwrkit.core.errors.ExitCode`."""
+    context.output_in_use.clear()
     try:
         status = app(standalone_mode=False)
     except FwrError as error:

@@ -1,0 +1,169 @@
+"""The command line as a whole: the envelope is a contract, and no failure is a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.cli import main
+from tests.unit.host.cli.conftest import Fwrkit
+from tests.unit.host.simulated import SimulatedMachine
+
+VERBS = ("up", "join", "down", "rm", "ls", "status", "logs", "open", "sync", "exec", "render", "invite", "doctor", "images build")
+
+# The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
+STATUS = {
+    "node": str, "role": str, "citizen": str, "world": str, "world_id": str, "state": str, "since": float, "written": float, "pending": int,
+    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list,
+}  # fmt: skip
+CONTRACT: dict[str, dict[str, Any]] = {
+    "up": {
+        "node": str, "role": str, "is_new": bool, "urls": dict, "ssh_port": int, "address": str, "is_joined": bool, "status": STATUS,
+    },
+    "join": {
+        "node": str, "citizen": str, "world": str, "server": str, "is_new": bool, "is_joined": bool, "urls": dict, "status": STATUS,
+        "public_key": str,
+    },
+    "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str},
+    "status": {"node": str, "role": str, "containers": str, "urls": dict, "status": STATUS},
+    "sync": {"node": str, "in_sync": bool, "missing": list},
+    "invite": {"invite": str, "citizen": str, "server": str, "expires": int},
+    "render": {"node": str, "project": str, "text": str},
+    "open": {"node": str, "url": str},
+    "doctor": {"check": str, "ok": bool, "message": str, "hint": str},
+    "down": {"node": str, "was_running": bool},
+    "rm": {"node": str, "removed_volumes": list, "kept_volumes": list, "kept_directory": str},
+    "error": {"code": str, "message": str, "hint": str},
+}  # fmt: skip
+
+
+def check_shape(data: Any, shape: dict[str, Any]) -> None:
+    for item in data if isinstance(data, list) else [data]:
+        assert set(item) == set(shape)
+        for name, kind in shape.items():
+            if isinstance(kind, dict):
+                check_shape(item[name], kind)
+            else:
+                assert type(item[name]) is kind, name
+
+
+def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -> None:
+    lines = {
+        "up": ["up", "server", "--address", "wiki.example.org"],
+        "join": ["join", "server", "--name", "alice"],
+        "ls": ["ls"],
+        "status": ["status", "alice"],
+        "sync": ["sync", "alice"],
+        "invite": ["invite", "bob"],
+        "render": ["render", "alice"],
+        "open": ["open", "alice"],
+        "doctor": ["doctor"],
+        "down": ["down", "alice"],
+        "rm": ["rm", "alice", "--yes"],
+        "error": ["status", "nobody"],
+    }
+    assert set(lines) == set(CONTRACT)
+    for kind, words in lines.items():
+        said = fwrkit(*words, "--json")
+        assert set(said.envelope) == {"fwrkit", "kind", "data"}
+        assert (said.envelope["fwrkit"], said.envelope["kind"]) == (1, kind)
+        check_shape(said.data, CONTRACT[kind])
+        assert said.err == "", "programs hear no progress"
+
+
+def test_one_object_also_where_the_status_is_not_0(fwrkit: Fwrkit) -> None:
+    fwrkit("up", "server")
+    fwrkit("down", "server")
+    said = fwrkit("status", "server", "--json")
+    assert (said.status, said.envelope["kind"], said.data["status"]) == (ExitCode.UNREACHABLE, "status", None)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example(fwrkit: Fwrkit, verb: str) -> None:
+    said = fwrkit(*verb.split(), "--help")
+    assert said.status == 0
+    text = " ".join(said.out.split())
+    assert re.search(rf"Examples?: fwrkit {verb} ?", text)
+
+
+def test_the_version(fwrkit: Fwrkit) -> None:
+    said = fwrkit("--version")
+    assert (said.status, re.fullmatch(r"\d+\.\d+\.\d+\S*\n", said.out) is not None) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["frobnicate"], ExitCode.USAGE),
+        (["up", "--frob"], ExitCode.USAGE),
+        (["up"], ExitCode.USAGE),
+        (["up", "server", "--http-port", "many"], ExitCode.USAGE),
+        (["up", "server", "--template", "joomla"], ExitCode.USAGE),
+        (["up", "server", "--citizen-site", "hunter2"], ExitCode.USAGE),
+        (["up", "alice", "--name", "bob"], ExitCode.USAGE),
+        (["up", "nobody"], ExitCode.NOT_FOUND),
+        (["join", "nobody"], ExitCode.NOT_FOUND),
+        (["join", "127.0.0.1:9"], ExitCode.UNREACHABLE),
+        (["join", "fwr1" + "A" * 80], ExitCode.USAGE),
+        (["status", "nobody"], ExitCode.NOT_FOUND),
+        (["logs", "nobody"], ExitCode.NOT_FOUND),
+        (["exec", "nobody", "--", "ls"], ExitCode.NOT_FOUND),
+        (["invite", "bob"], ExitCode.NOT_FOUND),
+        (["sync", "nobody", "--timeout", "0"], ExitCode.USAGE),
+        (["images", "build", "--base", "steal"], ExitCode.USAGE),
+    ],
+)
+def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str], status: ExitCode) -> None:
+    said = fwrkit(*words)
+    assert (said.status, said.out) == (status, "")
+    sentence, hint = said.err.rstrip("\n").split("\n")
+    assert sentence and hint
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "Interrupted."),
+        (OSError(errno.ENOSPC, "No space left on device"), ExitCode.NO_SPACE, "The disk is full."),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/x"),
+            ExitCode.FAILED,
+            "The machine refused: [Errno 13] Permission denied: '/x'.",
+        ),
+        (FwrError(ExitCode.NO_ENGINE, "Docker is not running.", "Start it."), ExitCode.NO_ENGINE, "Docker is not running."),
+    ],
+)
+def test_whatever_happens_there_is_no_traceback(
+    fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: ExitCode, sentence: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(type(machine.nodes), "all", fails)
+    said = fwrkit("ls")
+    assert (said.status, said.err.split("\n")[0]) == (status, sentence)
+    said = fwrkit("ls", "--json")
+    assert (said.status, said.data["message"]) == (status, sentence)
+
+
+def test_the_readme_names_every_exit_code() -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    rows = dict(re.findall(r"\| (\d+) \| ([A-Z_]+|done)", readme))
+    assert {int(number) for number in rows} == {int(code) for code in ExitCode}
+    assert {number: ExitCode(int(number)).name for number in rows if number != "0"} == {n: name for n, name in rows.items() if n != "0"}
+
+
+def test_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(main, "app", fails)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1, raising=False)
+    assert main.run() == 0

@@ -1,0 +1,74 @@
+"""Commands are values; running one never raises for its status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from fwrkit.core import commands
+from fwrkit.core.commands import Command
+from fwrkit.core.errors import ExitCode, FwrError
+
+
+def python(code: str, *words: str | bytes, **fields: object) -> Command:
+    return Command([sys.executable, "-c", code, *words], **fields)  # type: ignore[arg-type]
+
+
+def test_status_and_output_come_back() -> None:
+    done = commands.run(python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"))
+    assert (done.status, done.is_ok, done.stdout, done.last_words()) == (3, False, b"out\n", "err")
+
+
+def test_nothing_is_given_to_a_shell() -> None:
+    done = commands.run(python("import sys; print(sys.argv[1:])", "$HOME; ls", b"\xff"))
+    assert done.stdout.decode() == "['$HOME; ls', '\\udcff']\n"
+
+
+def test_standard_input_is_what_was_given_or_empty() -> None:
+    assert commands.run(python("import sys; print(sys.stdin.read())", stdin=b"fed")).stdout == b"fed\n"
+    assert commands.run(python("import sys; print(repr(sys.stdin.read()))")).stdout == b"''\n"
+
+
+def test_the_environment_is_added_to_or_replaced() -> None:
+    show = "import os; print('HOME' in os.environ, os.environ.get('X'))"
+    assert commands.run(python(show, env={"X": "1"})).stdout.split() == [b"True" if "HOME" in os.environ else b"False", b"1"]
+    assert commands.run(python(show, env={"X": "1"}, clean=True)).stdout.split() == [b"False", b"1"]
+
+
+def test_a_signal_is_a_negative_status() -> None:
+    done = commands.run(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    assert (done.status, done.last_words()) == (-9, "exit status -9")
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(FwrError) as raised:
+        commands.run(Command(["no-such-program-anywhere"]))
+    assert raised.value.code == ExitCode.NOT_FOUND
+
+
+def test_what_takes_too_long_is_ended() -> None:
+    with pytest.raises(FwrError) as raised:
+        commands.run(python("import time; time.sleep(60)"), timeout=0.2)
+    assert raised.value.code == ExitCode.TIMED_OUT
+
+
+def test_check_raises_with_the_last_words() -> None:
+    with pytest.raises(FwrError) as raised:
+        commands.check(python("import sys; sys.exit('it broke')"))
+    assert (raised.value.code, "it broke" in raised.value.message) == (ExitCode.FAILED, True)
+
+
+def test_secrets_are_not_shown() -> None:
+    command = Command(["login", "--password=hunter2", "hunter2"], secrets=["hunter2"])
+    assert command.shown() == "login --password=… …"
+    with pytest.raises(FwrError) as raised:
+        commands.check(python("import sys; sys.exit(1)", "hunter2", secrets=["hunter2"]))
+    assert "hunter2" not in raised.value.message
+
+
+def test_started_children_are_their_own_session() -> None:
+    process = commands.start(python("import os; print(os.getsid(0) == os.getpid())"), stdout=-1)
+    out, _ = process.communicate(timeout=10)
+    assert out == b"True\n"

@@ -83,7 +83,7 @@ class NodeStore:
             return Node.from_json(json.loads(path.read_text()))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:  # no JSON, fields that are missing, no object
             raise FwrError(ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}.") from error
 
     def get(self, name: str) -> Node:

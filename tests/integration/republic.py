@@ -154,6 +154,10 @@ class Republic:
         listed = sorted(self.json("ls"), key=lambda node: node["role"] == "server")
         for node in listed:
             self.fwrkit("rm", node["node"], "--volumes", "--yes")
+        identity = hashlib.sha256(os.fsencode(os.path.realpath(self.home))).hexdigest()[:6]
+        listed = ["docker", "volume", "ls", "--quiet", "--filter", f"label=org.fwrkit.home={identity}"]
+        for volume in subprocess.run(listed, capture_output=True, check=True).stdout.decode().split():
+            subprocess.run(["docker", "volume", "rm", volume], capture_output=True, check=True)  # kept by an earlier `rm` without --volumes
         self.nodes.clear()
 
     def up_server(self, *options: str) -> Node:

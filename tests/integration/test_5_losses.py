@@ -90,7 +90,8 @@ def test_a_copied_key_and_volume_on_a_second_machine_is_refused(republic: Republ
         for word in ("-v", f"{twin}_{name}:{place}")
     ]
     bob.docker(
-        "run", "-d", "--name", twin, "--network", f"{nodes['server'].project}_uplink", "-u", "2011:2011", "--tmpfs", "/run:mode=1777", *options, *volumes, image
+        "run", "-d", "--name", twin, "--network", f"{nodes['server'].project}_uplink", "-u", "2011:2011",
+        "--tmpfs", "/run:mode=0755,uid=2011,gid=2011", *options, *volumes, image
     )  # fmt: skip
     try:
 

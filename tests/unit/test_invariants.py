@@ -1,0 +1,54 @@
+"""Each invariant checker sees its violation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.integration import invariants
+
+A, B = "a" * 64, "b" * 64
+COPY = "www/page (conflict bob 2026-11-24 10.05.21).txt"
+
+WELL: list[Callable[[], None]] = [
+    lambda: invariants.converged({"x": {"p": A, "d": ""}, "y": {"d": "", "p": A}}),
+    lambda: invariants.nothing_lost({A: "x", B: "y"}, {"x": {"p": A}}, [B]),
+    lambda: invariants.nothing_invented([A], {"x": {"p": A, "d": ""}}),
+    lambda: invariants.deletions_kept(["gone"], {"x": {"p": A}}),
+    lambda: invariants.never_torn([A], [A, B]),
+    lambda: invariants.idle(0.05, 10, 900),
+    lambda: invariants.conflict_copies({COPY: A, "www/page.txt": B}, 1),
+    lambda: invariants.no_litter({"x": ["/srv/fwr/world/www/page", "/srv/fwr/private/exchange"]}, {"x": 0}),
+    lambda: invariants.versions_readable([A], [A, B]),
+]
+VIOLATED: list[Callable[[], None]] = [
+    lambda: invariants.converged({"x": {"p": A}, "y": {"p": B}}),
+    lambda: invariants.converged({"x": {"p": A}, "y": {}}),
+    lambda: invariants.converged({"x": {"d": ""}, "y": {}}),
+    lambda: invariants.nothing_lost({A: "x", B: "y"}, {"x": {"p": A}}, []),
+    lambda: invariants.nothing_invented([A], {"x": {"p": B}}),
+    lambda: invariants.deletions_kept(["gone"], {"x": {"gone": A}}),
+    lambda: invariants.never_torn([A, B], [A]),
+    lambda: invariants.idle(0.11, 10, 0),
+    lambda: invariants.idle(0.0, 10, 30_000),
+    lambda: invariants.conflict_copies({"www/page.txt": B}, 1),
+    lambda: invariants.conflict_copies({COPY: A, COPY.replace("21)", "21 2)"): B}, 1),
+    lambda: invariants.no_litter({"x": ["/srv/fwr/world/www/.unison.page.tmp"]}, {}),
+    lambda: invariants.no_litter({"x": ["/srv/fwr/private/exchange/123"]}, {}),
+    lambda: invariants.no_litter({"x": ["/var/lib/fwrkit/replicas/alice/left"]}, {}),
+    lambda: invariants.no_litter({"x": ["/var/lib/fwrkit/unison/lk0123456789abcdef0123456789abcdef"]}, {}),
+    lambda: invariants.no_litter({}, {"x": 1}),
+    lambda: invariants.versions_readable([A, B], [A]),
+]
+
+
+@pytest.mark.parametrize("check", WELL, ids=range(len(WELL)))
+def test_what_is_well_passes(check: Callable[[], None]) -> None:
+    check()
+
+
+@pytest.mark.parametrize("check", VIOLATED, ids=range(len(VIOLATED)))
+def test_a_violation_is_seen(check: Callable[[], None]) -> None:
+    with pytest.raises(AssertionError):
+        check()

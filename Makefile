@@ -41,6 +41,7 @@ compose-check: $(STAMP)
 	@for file in tests/golden/compose/*.yaml; do echo "docker compose config -q  $$file"; docker compose -f "$$file" config -q; done
 
 shell:
+	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
 	@git ls-files -z | xargs -0 grep -lIE '^#!/bin/(ba)?sh' | grep -v '^Makefile$$' | xargs shellcheck -x
 
 test: setup check web integration ## everything: setup, the gates, then the web and the scenarios on real containers

@@ -16,7 +16,7 @@ from fwrkit.host.adapters import compose, reach
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node
 from fwrkit.host.verbs import addresses, client, rm
-from fwrkit.host.verbs.start import start
+from fwrkit.host.verbs.start import start, start_new
 
 FORCED_HOST = "host:"
 SSH_PORT_INSIDE = 2222
@@ -77,7 +77,7 @@ def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
         name, invite.citizen, remote=f"{invite.host}:{invite.port}", world_id=invite.world_id, world_name=invite.world_name
     )
     node = _recorded(machine, wish, wanted)
-    return _enrolled(machine, node, invite.encode(), existing is None)
+    return _enrolled(machine, node, invite.encode(), wish, is_new=existing is None)
 
 
 def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
@@ -97,7 +97,7 @@ def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
     machine.running(server.name)
     node = _recorded(machine, wish, client.ClientPlan(name, name, upstream=server.name, world_name=server.world_name))
     answer = machine.agent(server).invite(node.citizen, f"{server.name}.fwr", SSH_PORT_INSIDE)
-    return _enrolled(machine, node, str(answer["invite"]), existing is None)
+    return _enrolled(machine, node, str(answer["invite"]), wish, is_new=existing is None)
 
 
 def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined:
@@ -110,7 +110,7 @@ def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined
         return _again(machine, existing, wish)
     reach.check(host, port)
     node = _recorded(machine, wish, client.ClientPlan(name, login_citizen(), remote=remote))
-    status = start(machine, node)
+    node, status = start_new(machine, node, are_ports_asked_for=existing is not None or wish.http_port is not None)
     return dataclasses.replace(_joined(node, status, is_new=existing is None), public_key=machine.agent(node).public_key())
 
 
@@ -162,10 +162,10 @@ def _recorded(machine: Machine, wish: JoinWish, plan: client.ClientPlan) -> Node
         return machine.nodes.save(client.planned(machine, plan, wish.http_port, wish.world))
 
 
-def _enrolled(machine: Machine, node: Node, invite: str, is_new: bool) -> Joined:
+def _enrolled(machine: Machine, node: Node, invite: str, wish: JoinWish, *, is_new: bool) -> Joined:
     """Hand the invite to the node; if the server refuses it, what was made for it goes again."""
     had_volumes = bool(machine.engine.volumes(machine.home.project(node.name)))
-    start(machine, node)
+    node, _ = start_new(machine, node, are_ports_asked_for=not is_new or wish.http_port is not None)
     machine.report(f"Joining as {node.citizen}")
     try:
         answer = machine.agent(node).enrol(invite)

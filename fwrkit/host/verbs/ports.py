@@ -1,10 +1,12 @@
-"""Which ports a new node gets."""
+"""Which ports a new node gets, and what to do if somebody was quicker."""
 
 from __future__ import annotations
 
-from fwrkit.host.adapters import ports
+import dataclasses
+
+from fwrkit.host.adapters import ports, templates
 from fwrkit.host.adapters.machine import Machine
-from fwrkit.host.adapters.nodes import NodeStore
+from fwrkit.host.adapters.nodes import Node, NodeStore
 
 
 def http_port(machine: Machine, asked: int | None, host: str) -> int:
@@ -15,6 +17,16 @@ def http_port(machine: Machine, asked: int | None, host: str) -> int:
 def ssh_port(machine: Machine, asked: int | None, host: str) -> int:
     """Given what ``--ssh-port`` said (None: nothing), return the port. Raise FwrError: USAGE or TAKEN."""
     return _port(machine.nodes, asked, host, ports.PREFERRED_SSH, "--ssh-port")
+
+
+def chosen_again(machine: Machine, node: Node) -> Node:
+    """Given a node whose ports nobody asked for and somebody else took, give it others, record them and return it. Raise FwrError (TAKEN)."""
+    host = templates.published_on(node)
+    with machine.nodes.locked():
+        node = dataclasses.replace(node, http_port=http_port(machine, None, host))
+        if node.ssh_port:
+            node = dataclasses.replace(node, ssh_port=ssh_port(machine, None, host))
+        return machine.nodes.save(node)
 
 
 def _port(nodes: NodeStore, asked: int | None, host: str, preferred: int, option: str) -> int:

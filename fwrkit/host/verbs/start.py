@@ -12,6 +12,7 @@ from fwrkit.host.adapters.agent import error_in
 from fwrkit.host.adapters.engine import Container
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs.ports import chosen_again
 
 _AGENT_DEADLINE = 90.0  # seconds until the agent must have answered
 _POLL = 0.2
@@ -36,6 +37,20 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     machine.report(f"Starting {node.name}")
     _bring_up(machine, node)
     return wait_for_agent(machine, node)
+
+
+def start_new(machine: Machine, node: Node, *, are_ports_asked_for: bool) -> tuple[Node, NodeStatus]:
+    """Like :func:`start`, for a node that was just recorded: where somebody (another checkout, say) was quicker, it takes other ports.
+
+    Return the node, as it was recorded at last, with its status.
+    """
+    try:
+        status = start(machine, node)
+    except FwrError as error:
+        if error.code != ExitCode.TAKEN or are_ports_asked_for:
+            raise
+        status = start(machine, chosen_again(machine, node))
+    return machine.nodes.get(node.name), status
 
 
 def wait_for_agent(machine: Machine, node: Node) -> NodeStatus:

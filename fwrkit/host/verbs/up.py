@@ -13,7 +13,7 @@ from fwrkit.host.adapters import compose, templates, world_directory
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node, new_node_id
 from fwrkit.host.verbs import addresses, ports, remains
-from fwrkit.host.verbs.start import start
+from fwrkit.host.verbs.start import start, start_new
 
 TEMPLATES = ("dokuwiki", "static", "php")
 
@@ -63,7 +63,8 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     machine.engine.version()
     with machine.nodes.locked():
         node = machine.nodes.save(_new_server(machine, wish))
-    return _up(machine, node, is_new=True)
+    node, status = start_new(machine, node, are_ports_asked_for=wish.http_port is not None or wish.ssh_port is not None)
+    return _up(node, status, is_new=True)
 
 
 def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port: int | None = None) -> Up:
@@ -73,11 +74,10 @@ def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port:
         moved = _moved(machine, node, ssh_port, http_port)
         if moved != node:
             node = machine.nodes.save(moved)
-    return _up(machine, node, is_new=False)
+    return _up(node, start(machine, node), is_new=False)
 
 
-def _up(machine: Machine, node: Node, *, is_new: bool) -> Up:
-    status = start(machine, node)
+def _up(node: Node, status: NodeStatus, *, is_new: bool) -> Up:
     is_joined = node.role == "server" or node.is_joined
     return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, is_joined, status)
 

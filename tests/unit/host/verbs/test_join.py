@@ -107,6 +107,13 @@ def test_what_a_client_is_does_not_change_in_passing(served: SimulatedMachine, t
     assert join(served, JoinWish("server", name="alice", http_port=port)).is_joined
 
 
+def test_the_record_knows_what_it_runs_with(served: SimulatedMachine) -> None:
+    join(served, JoinWish("server", name="alice"))
+    node = served.nodes.get("alice")
+    assert node.image in (served.nodes.directory("alice") / "compose.yaml").read_text()
+    assert (bool(node.image), node.is_joined, node.world_id) == (True, True, "id-server")
+
+
 # by an invite
 
 

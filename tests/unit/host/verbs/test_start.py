@@ -7,7 +7,9 @@ import socket
 import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.adapters import context
+from fwrkit.host.adapters import context, ports
+from fwrkit.host.adapters.engine import Container
+from fwrkit.host.adapters.nodes import Node
 from fwrkit.host.verbs import start, up
 from fwrkit.host.verbs.up import ServerWish
 from tests.unit.host.simulated import SimulatedMachine
@@ -86,3 +88,35 @@ def test_without_images_and_their_sources_there_is_a_hint(machine: SimulatedMach
     with pytest.raises(FwrError) as raised:
         up.up_server(machine, ServerWish())
     assert (raised.value.code, bool(raised.value.hint)) == (ExitCode.NOT_FOUND, True)
+
+
+def quicker(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Have somebody else take a node's web port after it was chosen and before it is published; return what listens."""
+    found: list[socket.socket] = []
+    check = start.check_ports
+
+    def late(node: Node, containers: dict[str, Container]) -> None:
+        if not found:
+            found.append(socket.create_server(("127.0.0.1", node.http_port)))
+        check(node, containers)
+
+    monkeypatch.setattr(start, "check_ports", late)
+    return found
+
+
+def test_a_new_node_takes_another_port_where_somebody_was_quicker(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    listening = quicker(machine, monkeypatch)
+    made = up.up_server(machine, ServerWish())
+    taken = listening[0].getsockname()[1]
+    listening[0].close()
+    assert machine.nodes.get("server").http_port != taken
+    assert str(taken) not in made.urls["tourist"]
+    assert made.ssh_port == machine.nodes.get("server").ssh_port
+
+
+def test_a_port_that_was_asked_for_is_not_changed(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    listening = quicker(machine, monkeypatch)
+    with pytest.raises(FwrError) as raised:
+        up.up_server(machine, ServerWish(http_port=ports.choose(20600, (), "127.0.0.1")))
+    listening[0].close()
+    assert raised.value.code == ExitCode.TAKEN

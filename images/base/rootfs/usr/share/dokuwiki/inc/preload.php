@@ -42,8 +42,13 @@ define('DOKU_SESSION_NAME', 'DokuWiki' . substr(md5((string)getenv('FWRKIT_NODE'
 if (!fwrkit_is_client()) {
     // tourists do not log in: no session is kept, no cookie sent, and who passed Apache's password is nobody to the wiki
     unset($_SERVER['REMOTE_USER'], $_SERVER['PHP_AUTH_USER'], $_SERVER['PHP_AUTH_PW'], $_SERVER['HTTP_AUTHORIZATION']);
-    ini_set('session.use_cookies', '0');
     ini_set('session.cache_limiter', '');
+    header_register_callback(static function (): void {
+        header_remove('Set-Cookie');
+        if (!preg_grep('/^Cache-Control:/i', headers_list())) {
+            header('Cache-Control: no-cache');
+        }
+    });
     session_set_save_handler(new class implements SessionHandlerInterface {
         public function open($path, $name): bool { return true; }
         public function close(): bool { return true; }

@@ -1,0 +1,14 @@
+<?php
+/*
+ * The settings of the citizens' wiki. They travel to everybody; the admin page of the wiki writes them.
+ */
+$conf['title'] = 'The citizens\' wiki';
+$conf['tagline'] = 'Every citizen has all of it';
+$conf['license'] = '';
+$conf['fnencode'] = 'utf-8';
+$conf['useheading'] = '1';
+$conf['breadcrumbs'] = 0;
+$conf['youarehere'] = 1;
+$conf['recent_days'] = 30;
+$conf['dformat'] = '%Y-%m-%d %H:%M';
+$conf['showuseras'] = 'username';

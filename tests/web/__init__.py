@@ -1,0 +1,1 @@
+"""What Apache and PHP serve, on containers of the images alone: no agent, no compose file."""

@@ -63,7 +63,7 @@ def conflict_copies(tree: Tree, lost_races: int) -> None:
 def no_litter(places: Mapping[str, Iterable[str]], zombies: Mapping[str, int]) -> None:
     """I9: nothing of Unison's, no locks, nothing left in private directories, no zombies. ``places``: node to paths of its volumes."""
     for node, paths in places.items():
-        bad = [path for path in paths if ".unison." in path or re.search(r"/(?:exchange|outgoing|staging|replicas/[^/]+)/.", path)]
+        bad = [path for path in paths if ".unison." in path or re.search(r"/(?:exchange|outgoing|staging|staged|replicas/[^/]+)/.", path)]
         bad += [path for path in paths if re.search(r"/lk[0-9a-f]{32}$|DANGER\.README|\.new$", path)]
         assert not bad, f"litter at {node}: {bad[:5]}"
     assert not any(zombies.values()), f"zombies: {zombies}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
 import threading
@@ -72,8 +73,8 @@ class Reader(threading.Thread):
         while not self.stopping.is_set():
             try:
                 with urllib.request.urlopen(self.address, timeout=5) as answer:
-                    # without the line that the web server adds for the footer
-                    text = answer.read().replace(b'<script src="/fwr-footer.js" defer></script>', b"")
+                    # without the frame that the web server adds for the footer
+                    text = re.sub(rb"<iframe src=/fwr-footer/ [^>]*></iframe>", b"", answer.read())
                     self.seen.add(hashlib.sha256(text).hexdigest())
             except (urllib.error.URLError, OSError):
                 continue

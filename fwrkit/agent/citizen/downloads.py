@@ -1,4 +1,4 @@
-"""A run downwards, seen from the citizen: fetch into staging, look at what came, say so. Deliveries adopt it from there, one by one."""
+"""A run downwards, seen from the citizen: fetch into staging, look at what came, say so. Deliveries take it up from there, one by one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.linux import syncfs
 from fwrkit.agent.wire.messages import Fetched, Offer
@@ -23,12 +24,14 @@ _PAUSE_AFTER_FAILURE = 2.0  # seconds: a full disk does not become empty by aski
 class Downloader:
     """Fetches what is offered. ``work`` as in :class:`fwrkit.agent.citizen.uploads.Uploader`."""
 
-    def __init__(self, staging: Path, say: Callable[[Any], None], work: Callable[[Callable[[], Callable[[], None]]], None]) -> None:
+    def __init__(
+        self, staging: Path, staged: Staged, say: Callable[[Any], None], work: Callable[[Callable[[], Callable[[], None]]], None]
+    ) -> None:
         self._staging = staging
         self._say = say
         self._work = work
         self.current = 0
-        self.on_staged: Callable[[dict[str, bytes]], None] = lambda _: None
+        self._staged = staged
         self.carrier: Carrier | None = None
 
     def reset(self) -> None:
@@ -58,11 +61,11 @@ class Downloader:
         if self.current != offer.run:
             return
         self.current = 0
-        self.on_staged(staged)
+        self._staged.add(self._staging, staged)
         self._say(Fetched(offer.run, len(staged) >= offer.count))
 
     def clear(self) -> None:
-        """Remove what lies in staging."""
+        """Remove what an interrupted run left in staging."""
         empty(self._staging)
 
 

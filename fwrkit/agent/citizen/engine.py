@@ -25,6 +25,7 @@ from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
+from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.citizen.uploads import Uploader, needs_run
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
@@ -64,12 +65,12 @@ class _Request:
 
 
 class Engine:
-    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging`` and ``kept``, on the world's filesystem."""
+    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem."""
 
     def __init__(
         self, node_id: str, citizen: str, world: Path, private: Path, record: Record, owner: tuple[int, int], settings: Settings
     ) -> None:
-        for name in ("exchange", "outgoing", "staging", "kept"):
+        for name in ("exchange", "outgoing", "staging", "staged", "kept"):
             (private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._node_id = node_id
         self._citizen = citizen
@@ -81,11 +82,11 @@ class Engine:
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="bulk")
         self._sender = Sender(record, self._say)
-        self._receiver = Receiver(record, self._placer, private / "staging", self._say)
+        staged = Staged(private / "staged")
+        self._receiver = Receiver(record, self._placer, staged, self._say)
         self._uploader = Uploader(self._tree, record, private / "outgoing", self._say, self._work)
-        self._downloader = Downloader(private / "staging", self._say, self._work)
+        self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._uploader.on_busy = self._look_later
-        self._downloader.on_staged = self._receiver.staged.update
         self._channel: Channel | None = None
         self._frames: list[Any] = []
         self._deliveries: list[say.Delivery] = []
@@ -175,6 +176,7 @@ class Engine:
                 time.sleep(1)
 
     def _take_up(self) -> None:
+        self._receiver.reset()
         self._downloader.clear()
         self._placer.find_leftovers(entry.path for entry in self._record.all())
         self._placer.forget_kept(_KEPT_SECONDS)

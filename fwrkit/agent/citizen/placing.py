@@ -15,7 +15,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fwrkit.agent.files import linux
@@ -40,10 +40,11 @@ class PutBack(Exception):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A content that lies in the private directory, ready to be moved in."""
+    """A content that lies in the private directory, ready to be moved in. ``source``: where it came from, and goes back to unused."""
 
     name: bytes
     state: bytes
+    source: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Placer:
             os.chown(target, *self._exchange.owner, follow_symlinks=False)
         os.chmod(target, 0o644)
         os.utime(target, ns=(when_ns, when_ns), follow_symlinks=False)
-        return Prepared(name, state)
+        return Prepared(name, state, staged)
 
     def sync(self, prepared: list[Prepared]) -> None:
         """Bring prepared contents to the disk."""
@@ -109,8 +110,11 @@ class Placer:
                     raise
 
     def discard(self, prepared: Prepared) -> None:
-        """A prepared content is not needed."""
-        self._exchange.unlink(prepared.name)
+        """A prepared content is not needed now."""
+        if prepared.source is None:
+            self._exchange.unlink(prepared.name)
+        else:
+            os.rename(prepared.name, prepared.source, src_dir_fd=self._exchange.fd)
 
     def place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
@@ -142,7 +146,7 @@ class Placer:
         name = prepared.name.removeprefix(_BEING_WRITTEN)
         if name != prepared.name:
             os.rename(prepared.name, name, src_dir_fd=self._exchange.fd, dst_dir_fd=self._exchange.fd)
-        return Prepared(name, prepared.state)
+        return replace(prepared, name=name)
 
     def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> None:
         try:

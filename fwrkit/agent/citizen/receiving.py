@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fwrkit.agent import paths
 from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
 from fwrkit.agent.citizen.record import NO_STAMP, Record
-from fwrkit.agent.files.flat import place_name
+from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.states import ABSENT, State, is_directory, is_file
 from fwrkit.agent.wire.messages import Acknowledgement, Delivery
@@ -33,19 +32,18 @@ class Waiting:
 class Receiver:
     """Applies deliveries. What waits, waits here, unanswered: the server voids it when a change of the path arrives."""
 
-    def __init__(self, record: Record, placer: Placer, staging: Path, say: Callable[[Any], None]) -> None:
+    def __init__(self, record: Record, placer: Placer, staged: Staged, say: Callable[[Any], None]) -> None:
         self._record = record
         self._placer = placer
-        self._staging = staging
+        self._staged = staged
         self._say = say
         self.ignored = IgnoreList(())
-        self.staged: dict[str, bytes] = {}
         self.waiting: dict[bytes, Waiting] = {}
 
     def reset(self) -> None:
         """The connection ended: everything is delivered anew."""
         self.waiting.clear()
-        self.staged.clear()
+        self._staged.clear()
 
     def void(self, path: bytes) -> None:
         """A change of the path was folded: what was delivered before it is void."""
@@ -84,7 +82,7 @@ class Receiver:
             log.warning("the server delivered %r, which does not travel", delivery.path)
             return False
         if agreed != delivery.base and agreed != delivery.state:
-            self._say(PutBackMessage(delivery.number, "base", agreed))
+            self._put_back(delivery, "base", agreed)
             return False
         return True
 
@@ -96,16 +94,20 @@ class Receiver:
         try:
             if delivery.content is not None:
                 prepared = self._placer.prepare(delivery.path, delivery.content, state, delivery.time)
-            elif self.staged.pop(place_name(delivery.path), None) == state:
-                prepared = self._placer.adopt(delivery.path, self._staging / place_name(delivery.path), state, delivery.time)
+            elif (staged := self._staged.find(delivery.path, state)) is not None:
+                prepared = self._placer.adopt(delivery.path, staged, state, delivery.time)
             else:
-                self._say(PutBackMessage(delivery.number, "content", self._record.state(delivery.path)))
+                self._put_back(delivery, "content", self._record.state(delivery.path))
                 return
         except OSError as error:
             log.warning("a delivery can not be written: %s", error)
             self.waiting[delivery.path] = Waiting(delivery, "space")
             return
         ready.append((delivery, prepared))
+
+    def _put_back(self, delivery: Delivery, reason: str, agreed: State) -> None:
+        self._staged.drop(delivery.path)
+        self._say(PutBackMessage(delivery.number, reason, agreed))
 
     def _place(self, delivery: Delivery, prepared: Prepared | None) -> None:
         agreed: State = self._record.state(delivery.path)
@@ -125,6 +127,8 @@ class Receiver:
             return
         self._placer.sync_places([delivery.path for delivery in done])
         self._record.sync()
+        for delivery in done:
+            self._staged.drop(delivery.path)
         self._say(Acknowledgement([delivery.number for delivery in done]))
 
     def obstacles(self) -> dict[bytes, str]:

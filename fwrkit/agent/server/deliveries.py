@@ -64,13 +64,12 @@ class Deliveries:
     def _send(self, session: Session, citizen: Citizen, path: bytes) -> bool:
         """Send the delivery of one path if it is needed at all. Return False if its content has to come by a run."""
         lag = self._store.lag(citizen.id, path)
-        if lag is None:
-            session.staged.pop(path, None)
-            return True
         entry = self._store.entry(path)
         head: State = entry.state if entry is not None else None
-        if lag.base == head and not lag.sent:
+        if lag is None or (lag.base == head and not lag.sent):
             self._store.drop_lag(citizen.id, path)
+            if path in session.staged:  # nothing to do but to let go what was staged: a delivery of what is there already says so
+                session.sent(Delivery(session.next_number(), path, head, head, 0, "", None, 0))
             return True
         staged_state, run = session.staged.get(path, (None, 0))
         content = None
@@ -91,13 +90,14 @@ class Deliveries:
         """Plan a run if there are too many deliveries, or for one that is too large and what is due besides."""
         if session.downward is not None:
             return None
-        if only is None and len(session.due) <= self._settings.batch_count:
+        due = [path for path in session.due if path not in session.staged and path not in session.outstanding_paths]
+        if only is None and len(due) <= self._settings.batch_count:
             return None
-        candidates = list(session.due) if only is None else [only, *(path for path in session.due if path != only and self._is_large(path))]
+        candidates = due if only is None else [only, *(path for path in due if path != only and self._is_large(path))]
         files: dict[bytes, State] = {}
         for path in candidates:
             head = self._store.head(path)
-            if is_file(head) and path not in session.staged and path not in session.outstanding_paths:
+            if is_file(head):
                 files[path] = head
         if not files:
             return None
@@ -114,6 +114,7 @@ class Deliveries:
             return
         for path, state in session.downward.files.items():
             session.staged[path] = (state, run)
+            session.due[path] = None
         session.downward = None
 
     def acknowledge(self, session: Session, citizen: Citizen, number: int) -> None:

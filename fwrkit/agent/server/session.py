@@ -107,7 +107,9 @@ class Session:
         return delivery
 
     def void(self, path: bytes) -> None:
-        """A change of this path has arrived: what was sent for it is void."""
+        """A change of this path has arrived: what was sent for it is void. What was staged for it is to be taken up or dropped."""
         number = self.outstanding_paths.get(path)
         if number is not None:
             self.answered(number)
+        if path in self.staged:
+            self.due[path] = None

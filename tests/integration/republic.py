@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.integration import invariants
+from tests.web.address import Address
+from tests.web.browser import Wiki
 
 CHECKOUT = Path(__file__).parents[2]
 FWRKIT = Path(sys.executable).with_name("fwrkit")
@@ -149,13 +152,17 @@ class Republic:
         """Run a command with ``--json`` and return the data of its envelope."""
         return json.loads(self.fwrkit(*words, "--json", **options).stdout)["data"]
 
+    @property
+    def identity(self) -> str:
+        """What stands for the home in names and labels of the engine."""
+        return hashlib.sha256(os.fsencode(os.path.realpath(self.home))).hexdigest()[:6]
+
     def clear(self) -> None:
         """Remove every node, with volumes: also what an earlier run left."""
         listed = sorted(self.json("ls"), key=lambda node: node["role"] == "server")
         for node in listed:
             self.fwrkit("rm", node["node"], "--volumes", "--yes")
-        identity = hashlib.sha256(os.fsencode(os.path.realpath(self.home))).hexdigest()[:6]
-        listed = ["docker", "volume", "ls", "--quiet", "--filter", f"label=org.fwrkit.home={identity}"]
+        listed = ["docker", "volume", "ls", "--quiet", "--filter", f"label=org.fwrkit.home={self.identity}"]
         for volume in subprocess.run(listed, capture_output=True, check=True).stdout.decode().split():
             subprocess.run(["docker", "volume", "rm", volume], capture_output=True, check=True)  # kept by an earlier `rm` without --volumes
         self.nodes.clear()
@@ -182,6 +189,13 @@ class Republic:
             for node in self.nodes.values():
                 if node.is_reachable:
                     self.fwrkit("sync", node.name, "--timeout", str(seconds))
+
+    def witness(self, *nodes: Node) -> None:
+        """Remember everything that nodes hold now as written there: what a wiki writes for a person is known by looking only."""
+        for node in nodes:
+            for path, state in node.tree().items():
+                if state:
+                    self.written.setdefault(state, f"{node.name}: {path!r}")
 
     def check_invariants(self) -> None:
         """Check I1 to I4, I7, I9 and I10 on what is there now."""
@@ -274,6 +288,10 @@ class Node:
         done = self.docker("exec", "-u", "2011", f"{self.project}-sync", "python3", "-c", code, f"/srv/fwr/world/{path}", check=False)
         return done.returncode != 0 if text is None else done.stdout.decode().strip() == digest(text)
 
+    def read(self, path: str) -> bytes:
+        """Return a file's content."""
+        return self.docker("exec", "-u", "2011", f"{self.project}-sync", "cat", f"/srv/fwr/world/{path}").stdout
+
     def status(self) -> Any:
         """Return what ``fwrkit status --json`` says inside."""
         return self.republic.json("status", self.name)["status"]
@@ -308,3 +326,14 @@ class Node:
         """Return the address of the node's web."""
         urls = self.republic.json("open", self.name)["url"]
         return str(urls).split("/fwr", maxsplit=1)[0] + path
+
+    @property
+    def address(self) -> Address:
+        """Where the node's web server answers."""
+        port = urllib.parse.urlsplit(self.url()).port
+        assert port is not None
+        return Address(port)
+
+    def wiki(self, path: str = "/fwr/") -> Wiki:
+        """Return one of the node's wikis, as a new browser sees it."""
+        return Wiki(self.address, path)

@@ -6,8 +6,9 @@ import html.parser
 import re
 import secrets
 import urllib.parse
+from typing import Protocol
 
-from tests.web.node import Answer, Node
+from tests.web.address import Answer
 
 
 class Form(html.parser.HTMLParser):
@@ -37,10 +38,21 @@ class Form(html.parser.HTMLParser):
             self._is_inside = False
 
 
+class Served(Protocol):
+    """What a browser can be pointed at: an address, or a node whose port may change."""
+
+    @property
+    def port(self) -> int:
+        """The port of this machine at which it answers."""
+
+    def get(self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
+        """Ask exactly that."""
+
+
 class Browser:
     """Asks like Firefox or Chromium do."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Served) -> None:
         self.node = node
         self.cookies: dict[str, str] = {}
 
@@ -83,7 +95,7 @@ class Browser:
 class Wiki:
     """One of a node's wikis, used through its pages."""
 
-    def __init__(self, node: Node, path: str = "/fwr/") -> None:
+    def __init__(self, node: Served, path: str = "/fwr/") -> None:
         self.browser = Browser(node)
         self.path = path
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
+from tests.web.address import Address, Answer
 
 LABEL = "org.fwrkit.test=web"
 OWNER = "2011:2011"
@@ -37,20 +38,6 @@ def remove_all() -> None:
         found = docker(*kind.split(), "--filter", f"label={LABEL}").split()
         if found:
             docker(*remove.split(), *found)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server said. Names of headers are in lower case; of a header that came more than once, the last."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """The body as text."""
-        return self.body.decode(errors="replace")
 
 
 @dataclass
@@ -160,16 +147,5 @@ class Node:
         return [line for line in done.stderr.decode(errors="replace").splitlines() if ":warn]" in line or ":error]" in line]
 
     def get(self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
-        """Ask exactly that, without the tidying of paths that clients do. ``Some_Header`` is sent as ``Some-Header``; Host may be given."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": f"localhost:{self.port}", **given}.items():
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        answer = connection.getresponse()
-        result = Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-        connection.close()
-        return result
+        """Ask exactly that, as :meth:`tests.web.address.Address.get`."""
+        return Address(self.port).get(path, method, body, **headers)

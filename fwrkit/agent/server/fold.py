@@ -156,15 +156,20 @@ class Fold:
         self._move(citizen, edit.path, edit.state, edit.size, edit.time, received)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, received: int) -> Result:
+        """Make the union of head and edit the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
         assert isinstance(head, bytes) and isinstance(edit.state, bytes)
         merged = union_of_logs(self._canon.read(head), self._canon.read(edit.state))
         state = file_state(merged)
         if state == head:
+            self._store.drop_pending([edit.state])
             return Result.UNTOUCHED
-        self._secure(Edit(edit.path, state, content=Content(merged)))
         entry = self._store.entry(edit.path)
         note = f"merged with {entry.author}" if entry else ""
-        self._move(citizen, edit.path, state, len(merged), max(edit.time, entry.time if entry else 0), received, note)
+        time = max(edit.time, entry.time if entry else 0)
+        if state != edit.state:
+            self._accept(citizen, edit, received)
+        self._secure(Edit(edit.path, state, content=Content(merged)))
+        self._move(citizen, edit.path, state, len(merged), time, received, note)
         return Result.MERGED
 
     def _keep_beside(self, citizen: Citizen, edit: Edit, head: State, received: int) -> bytes:

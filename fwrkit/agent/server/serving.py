@@ -34,7 +34,8 @@ def serve_streams(path: Path, hub: Hub, store: Store) -> socket.socket:
             connection.close()
             return
         box: list[Session] = []
-        channel = over_socket(connection, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake())
+        # no patience: the hub's one thread, which serves everybody, must not wait for somebody who does not read
+        channel = over_socket(connection, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake(), patience=0.0)
         box.append(Session(channel, citizen))
         channel.start()
 

@@ -20,7 +20,10 @@ _QUEUE_LIMIT = 4096  # frames; senders keep windows of their own, this only boun
 
 
 class Channel:
-    """Messages over a pair of byte streams. ``on_message`` and, once, ``on_end`` are called in the reading thread."""
+    """Messages over a pair of byte streams. ``on_message`` and, once, ``on_end`` are called in the reading thread.
+
+    ``patience``: seconds that :meth:`send` waits for a peer that does not read, before it gives it up.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Channel:
         on_message: Callable[[Any], None],
         on_end: Callable[[str], None],
         close: Callable[[], None],
+        patience: float = 30.0,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -37,6 +41,7 @@ class Channel:
         self._on_message = on_message
         self._on_end = on_end
         self._close = close
+        self._patience = patience
         self._outgoing: queue.Queue[bytes | None] = queue.Queue(_QUEUE_LIMIT)
         self._is_closed = threading.Event()
         self._threads = [
@@ -59,7 +64,7 @@ class Channel:
             return
         frame = frames.pack(messages.to_value(message))
         try:
-            self._outgoing.put(frame, timeout=30)
+            self._outgoing.put(frame, timeout=self._patience)
         except queue.Full:
             self.close("the other end does not read")
 
@@ -117,7 +122,11 @@ class Channel:
 
 
 def over_socket(
-    connection: socket.socket, allowed: tuple[type[Any], ...], on_message: Callable[[Any], None], on_end: Callable[[str], None]
+    connection: socket.socket,
+    allowed: tuple[type[Any], ...],
+    on_message: Callable[[Any], None],
+    on_end: Callable[[str], None],
+    patience: float = 30.0,
 ) -> Channel:
     """Given a connected socket, return a channel over it (not started)."""
 
@@ -126,4 +135,4 @@ def over_socket(
             connection.shutdown(socket.SHUT_RDWR)
         connection.close()
 
-    return Channel(connection.makefile("rb"), connection.makefile("wb", buffering=0), allowed, on_message, on_end, close)
+    return Channel(connection.makefile("rb"), connection.makefile("wb"), allowed, on_message, on_end, close, patience)

@@ -120,7 +120,7 @@ class Agent:
             state=state,
             since=0.0,
             written=0.0,
-            pending=len(view.waiting),
+            pending=len(view.waiting) + view.coming,
             upstream=f"{upstream.host}:{upstream.port}" if upstream is not None else "",
             detail=detail,
             version=__version__,
@@ -138,7 +138,7 @@ class Agent:
             return "starting", "This node has not joined a world yet."
         if not view.is_connected:
             return ("offline" if self._server is None else "starting"), self._link.last_words
-        if not view.is_ready or view.waiting:
+        if not view.is_ready or view.waiting or view.coming:
             return "waiting", ""
         return "in sync", ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import pty
@@ -34,8 +35,9 @@ def elsewhere() -> Iterator[Republic]:
 @pytest.fixture(scope="module")
 def host() -> str:
     """An address of this machine that containers reach, too."""
-    listed = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    return subprocess.run(listed, capture_output=True, check=True).stdout.decode().strip()
+    listed = ["docker", "network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]
+    found = json.loads(subprocess.run(listed, capture_output=True, check=True).stdout)
+    return str(found.get("Gateway") or next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from fwrkit.agent.wire.messages import Fetched, Offer
 log = logging.getLogger("fwrkit.downloads")
 
 _PAUSE_AFTER_FAILURE = 2.0  # seconds: a full disk does not become empty by asking at once again
+NO_ROOM, NOT_HERE = "there is no room for it", "its content has not arrived so far"
 
 
 class Downloader:
@@ -31,36 +33,39 @@ class Downloader:
         self._say = say
         self._work = work
         self.current = 0
+        self.coming = 0  # files of the current run
         self._staged = staged
         self.carrier: Carrier | None = None
 
     def reset(self) -> None:
         """The connection ended."""
-        self.current = 0
+        self.current = self.coming = 0
 
     def offered(self, offer: Offer) -> None:
         """The outbox is ready."""
-        self.current = offer.run
+        self.current, self.coming = offer.run, offer.count
         carrier = self.carrier
 
         def fetch() -> Callable[[], None]:
             staged: dict[str, bytes] = {}
+            has_room = shutil.disk_usage(self._staging).free > offer.size  # what others work with is not filled up in vain
             try:
-                if carrier is not None:
+                if carrier is not None and has_room:
                     carrier.fetch(offer.run, self._staging)
                 staged = look_at(self._staging)
             except Exception as error:
                 log.warning("a run downwards failed: %s", error)
             if len(staged) < offer.count:
                 time.sleep(_PAUSE_AFTER_FAILURE)
-            return lambda: self._fetched(offer, staged)
+            return lambda: self._fetched(offer, staged, NOT_HERE if has_room else NO_ROOM)
 
         self._work(fetch)
 
-    def _fetched(self, offer: Offer, staged: dict[str, bytes]) -> None:
+    def _fetched(self, offer: Offer, staged: dict[str, bytes], lack: str) -> None:
         if self.current != offer.run:
             return
-        self.current = 0
+        self.current = self.coming = 0
+        self._staged.lack = lack
         self._staged.add(self._staging, staged)
         self._say(Fetched(offer.run, len(staged) >= offer.count))
 

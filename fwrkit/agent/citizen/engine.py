@@ -44,11 +44,15 @@ _KEPT_SECONDS = 7 * 86400.0
 
 @dataclass(frozen=True)
 class View:
-    """What the engine shows of itself. ``refused``: path to reason. ``waiting``: paths that are not agreed on yet."""
+    """What the engine shows of itself.
+
+    ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
+    """
 
     is_connected: bool = False
     is_ready: bool = False
     waiting: tuple[bytes, ...] = ()
+    coming: int = 0
     refused: dict[bytes, str] = field(default_factory=dict)
     refusal: say.Refusal | None = None
     world_id: str = ""
@@ -506,13 +510,14 @@ class Engine:
                     request.barrier = 0
 
     def _show(self) -> None:
-        under_way = {**self._sender.paths, **self._receiver.waiting, **self._changed, **self._busy}
+        under_way = {**self._sender.paths, **self._receiver.waiting, **self._receiver.absent, **self._changed, **self._busy}
         waiting = (*under_way, *self._uploader.covered)
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(
             is_connected=self._is_ready,
             is_ready=self._is_ready and not self._is_first,
             waiting=waiting,
+            coming=self._downloader.coming,
             refused=refused,
             refusal=self._refusal,
             world_id=self._record.meta("world_id"),

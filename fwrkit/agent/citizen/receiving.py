@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fwrkit.agent import paths
+from fwrkit.agent.citizen.downloads import NO_ROOM
 from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
 from fwrkit.agent.citizen.record import NO_STAMP, Record
 from fwrkit.agent.citizen.staged import Staged
@@ -39,15 +40,18 @@ class Receiver:
         self._say = say
         self.ignored = IgnoreList(())
         self.waiting: dict[bytes, Waiting] = {}
+        self.absent: dict[bytes, str] = {}  # what a run has not brought yet, and why
 
     def reset(self) -> None:
         """The connection ended: everything is delivered anew."""
         self.waiting.clear()
+        self.absent.clear()
         self._staged.clear()
 
     def void(self, path: bytes) -> None:
         """A change of the path was folded: what was delivered before it is void."""
         self.waiting.pop(path, None)
+        self.absent.pop(path, None)
 
     def apply(self, deliveries: list[Delivery], is_busy: Callable[[bytes], bool]) -> list[bytes]:
         """Apply what can be applied, durably, and acknowledge it; return the paths that have to be looked at.
@@ -56,7 +60,7 @@ class Receiver:
         """
         ready: list[tuple[Delivery, Prepared | None]] = []
         for delivery in deliveries:
-            self.waiting.pop(delivery.path, None)
+            self.void(delivery.path)
             if is_busy(delivery.path):
                 self.waiting[delivery.path] = Waiting(delivery, "changed")
             elif self._is_applicable(delivery):
@@ -97,6 +101,7 @@ class Receiver:
             elif (staged := self._staged.find(delivery.path, state)) is not None:
                 prepared = self._placer.adopt(delivery.path, staged, state, delivery.time)
             else:
+                self.absent[delivery.path] = self._staged.lack
                 self._put_back(delivery, "content", self._record.state(delivery.path))
                 return
         except OSError as error:
@@ -133,5 +138,6 @@ class Receiver:
 
     def obstacles(self) -> dict[bytes, str]:
         """Return the paths whose deliveries wait for something that a person may have to remove, and why."""
-        reasons = {"obstructed": OBSTRUCTED, "space": "there is no room for it"}
-        return {path: reasons[item.reason] for path, item in self.waiting.items() if item.reason in reasons}
+        reasons = {"obstructed": OBSTRUCTED, "space": NO_ROOM}
+        waiting = {path: reasons[item.reason] for path, item in self.waiting.items() if item.reason in reasons}
+        return waiting | {path: lack for path, lack in self.absent.items() if lack == NO_ROOM}

@@ -9,11 +9,15 @@ from fwrkit.agent.files.flat import empty, place_name
 
 
 class Staged:
-    """A flat directory of verified contents. It is no run's own: the next run's Unison may empty staging meanwhile."""
+    """A flat directory of verified contents. It is no run's own: the next run's Unison may empty staging meanwhile.
+
+    ``lack`` says why what the last run did not bring is not here.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._states: dict[str, bytes] = {}
+        self.lack = ""
 
     def add(self, staging: Path, arrived: dict[str, bytes]) -> None:
         """Move what arrived in ``staging`` here: name to SHA-256. Raise OSError."""

@@ -68,7 +68,7 @@ class Deliveries:
         head: State = entry.state if entry is not None else None
         if lag is None or (lag.base == head and not lag.sent):
             self._store.drop_lag(citizen.id, path)
-            if path in session.staged:  # nothing to do but to let go what was staged: a delivery of what is there already says so
+            if path in session.staged or path in session.lacking:  # nothing to do but to stop waiting: a delivery of what is there says so
                 session.sent(Delivery(session.next_number(), path, head, head, 0, "", None, 0))
             return True
         staged_state, run = session.staged.get(path, (None, 0))
@@ -137,6 +137,8 @@ class Deliveries:
             self._store.set_lag(citizen.id, delivery.path, lag.base, [state for state in lag.sent if state != delivery.state])
         if message.reason == "base":
             self._hold(citizen, delivery.path, message.state)
+        if message.reason == "content":
+            session.lacking.add(delivery.path)
         session.staged.pop(delivery.path, None)
         session.due[delivery.path] = None
 

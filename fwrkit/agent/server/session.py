@@ -56,6 +56,7 @@ class Session:
         self.upward: UpwardRun | None = None
         self.downward: DownwardRun | None = None
         self.staged: dict[bytes, tuple[State, int]] = {}
+        self.lacking: set[bytes] = set()  # paths that the client waits for since a run did not bring their content
         self.barriers: list[int] = []
         self.number = 0
         self.started = time.time()
@@ -95,6 +96,7 @@ class Session:
         self.outstanding[delivery.number] = delivery
         self.outstanding_paths[delivery.path] = delivery.number
         self.outstanding_bytes += len(delivery.content or b"")
+        self.lacking.discard(delivery.path)
         self.say(delivery)
 
     def answered(self, number: int) -> Delivery | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent.citizen import downloads
 from tests.unit.agent.house import House, tree_of, wait_until
 
 
@@ -185,3 +186,25 @@ def test_strange_names(house: House) -> None:
     house.settled()
     assert bob.tree() == alice.tree()
     assert len(bob.tree()) == len(names) + 1
+
+
+def test_what_has_no_room_waits_and_nobody_waits_for_what_is_gone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    free = [0]
+    usage = shutil.disk_usage(bob.world)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free[0]))
+    monkeypatch.setattr(downloads, "_PAUSE_AFTER_FAILURE", 0.05)
+    alice.write("large", b"x" * 2_000_000)
+    wait_until(lambda: bob.engine.view.refused == {b"large": downloads.NO_ROOM}, "bob says that there is no room")
+    assert b"large" in bob.engine.view.waiting
+    alice.write("small", "others go on")
+    wait_until(lambda: "small" in bob.tree(), "small things arrive")
+    (alice.world / "large").unlink()
+    wait_until(lambda: not (bob.engine.view.refused or bob.engine.view.waiting), "bob waits for nothing")
+    alice.write("large", b"y" * 2_000_000)
+    wait_until(lambda: b"large" in bob.engine.view.refused, "no room again")
+    free[0] = usage.free
+    house.settled()
+    assert bob.tree()["large"] == "y" * 2_000_000
+    assert not bob.engine.view.refused

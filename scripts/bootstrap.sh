@@ -80,7 +80,10 @@ start_engine() {
         systemctl enable --now docker
     else
         say "starting dockerd in the background, log in $DOCKERD_LOG"
-        pgrep -x dockerd >/dev/null || setsid nohup dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null 9>&- &
+        # a simple command in the background: a list would leave a shell behind that holds the lock for as long as dockerd runs
+        if ! pgrep -x dockerd >/dev/null; then
+            setsid nohup dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null 9>&- &
+        fi
     fi
     for _ in $(seq 120); do
         is_engine_up && return 0
@@ -99,7 +102,7 @@ main() {
     [ "$system" != other ] || die "install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/), then try again."
     [ "$(id -u)" = 0 ] || die "Docker does not answer; run 'sudo make setup' once, or ask for membership in the group docker."
     exec 9>"$LOCK"
-    flock 9
+    flock -w 1800 9 || die "another bootstrap has been running for half an hour; look at it, then try again."
     install_packages "$system"
     [ "$system" != debian-12 ] || install_compose_from_next_debian
     start_engine

@@ -291,3 +291,8 @@ def test_the_installed_wheel_works_outside_any_checkout(republic: Republic, serv
         assert json.loads(run("sync", "walter").stdout)["data"]["in_sync"] is True
     finally:
         run("rm", "walter", "--volumes", "--yes")
+
+
+def test_the_bootstrap_can_be_repeated_and_lets_its_lock_go() -> None:
+    for _ in range(2):
+        subprocess.run([CHECKOUT / "scripts" / "bootstrap.sh"], check=True, timeout=60, capture_output=True)

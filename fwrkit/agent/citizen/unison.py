@@ -28,7 +28,7 @@ def unison_command(sender: str, receiver: str, force: str, ssh_config: Path, dir
     """Given two roots, the one that is forced upon the other, and Unison's directory, return a one-way run inside Landlock."""
     options = [
         "-ui=text", "-batch", "-auto", "-confirmbigdel=false", "-times=false", "-perms=0", "-dontchmod", "-links=false", "-rsrc=false",
-        "-ignorearchives", "-ignorelocks", "-fastcheck=false", "-maxerrors=1000", "-retry=2", "-log=false", "-terse", "-contactquietly",
+        "-ignorearchives", "-ignorelocks", "-fastcheck=false", "-maxerrors=1000", "-retry=2", "-log=false", "-silent", "-contactquietly",
         "-dumbtty", "-servercmd=unison-2.53", f"-sshargs=-F{ssh_config}",
     ]  # fmt: skip
     environment = {
@@ -87,12 +87,14 @@ class UnisonCarrier:
             empty(self._directory)  # runs need no memory of earlier ones, and a damaged one can not stop them
             confined = landlock([*writable, self._directory], [*readable, self._ssh_config.parent])
             command = unison_command(first, second, force, self._ssh_config, self._directory, confined)
-            self._process = start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            output, _ = self._process.communicate()
+            # Two pipes: ssh's master makes the standard error of those that come through it non-blocking, for everybody who shares it, and
+            # Unison, which cannot wait there, would end with Sys_blocked_io as soon as its own output does not fit any more.
+            self._process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            output = b"".join(self._process.communicate())
             status = self._process.returncode
             empty(self._directory)
         words = output.decode(errors="replace").strip().splitlines()
-        log.info("a run of Unison ended with status %d: %s", status, words[-1] if words else "no words")
+        log.info("a run of Unison ended with status %d%s", status, f": {words[0]}" if words else "")
         if status >= _FATAL or status < 0:
             log.debug("%s", "\n".join(words[-30:]))
-            raise FwrError(ExitCode.FAILED, f"Unison ended with status {status}: {words[-1] if words else ''}", "")
+            raise FwrError(ExitCode.FAILED, f"Unison ended with status {status}: {words[0] if words else ''}", "")

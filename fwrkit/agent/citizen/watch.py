@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -20,7 +21,8 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_buffer import InotifyBuffer
 
 log = logging.getLogger("fwrkit.watch")
@@ -32,13 +34,31 @@ _EVENTS: list[type[FileSystemEvent]] = [
 _BURST = 8000  # events within a second: half of the kernel's usual queue, whose overflow watchdog drops without a word
 
 
+class _Emitter(InotifyFullEmitter):  # type: ignore[misc]  # watchdog is not read by mypy
+    """watchdog's emitter, which leaves directories unwatched that were moved into the world, or for which it had no watch left."""
+
+    def add_watches(self, path: bytes, is_new: bool) -> None:
+        """See to it that a directory is watched, and unless it ``is_new`` (made here, empty) everything beneath it. Raise OSError (ENOSPC)."""
+        if self._inotify is None:
+            return
+        inotify = self._inotify._inotify
+        inotify.clear_move_records()  # it keeps one for each name that ever left, for ever
+        for directory in [path] if is_new else [path, *_directories_beneath(path)]:
+            try:
+                inotify.add_watch(directory)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+                    raise
+
+
 class Watch:
     """Calls ``on_hint`` (from its own threads) with the paths to look at, or with None when the whole world has to be looked at."""
 
     def __init__(self, root: bytes, on_hint: Callable[[list[bytes] | None], None]) -> None:
         self._root = root
         self._on_hint = on_hint
-        self._observer: InotifyObserver | None = None
+        self._observer: BaseObserver | None = None
+        self._is_blind = False
         self._burst_count = 0
         self._burst_began = 0.0
 
@@ -48,7 +68,8 @@ class Watch:
         InotifyBuffer.delay = 0.0
         handler = FileSystemEventHandler()
         handler.dispatch = self._dispatch
-        observer = InotifyObserver(generate_full_events=False)
+        observer = BaseObserver(_Emitter)
+        self._is_blind = False
         try:
             observer.schedule(handler, self._root, recursive=True, event_filter=_EVENTS)
             observer.start()
@@ -67,19 +88,35 @@ class Watch:
 
     @property
     def is_well(self) -> bool:
-        """Whether all of the observer's threads live: an exception in one of them ends it."""
+        """Whether all of the observer's threads live (an exception in one of them ends it), and every directory is watched."""
         observer = self._observer
-        return observer is not None and observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
+        return (
+            observer is not None and not self._is_blind and observer.is_alive() and all(emitter.is_alive() for emitter in observer.emitters)
+        )
 
     def _dispatch(self, event: FileSystemEvent) -> None:
         try:
             self._count()
+            self._see_to_watches(event)
             hints = [path for path in (self._relative(event.src_path), self._relative(event.dest_path)) if path]
             if hints:
                 self._on_hint(hints)
         except Exception:  # watchdog's dispatching thread must outlive whatever happens here
             log.exception("an event was lost")
             self._on_hint(None)
+
+    def _see_to_watches(self, event: FileSystemEvent) -> None:
+        """A directory that came is watched before it is looked at: what changes in it from then on has events of its own."""
+        is_made, is_moved = isinstance(event, DirCreatedEvent), isinstance(event, DirMovedEvent) and bool(event.dest_path)
+        observer = self._observer
+        if observer is None or not (is_made or is_moved):
+            return
+        try:
+            for emitter in observer.emitters:
+                emitter.add_watches(os.fsencode(event.src_path if is_made else event.dest_path), is_made)
+        except OSError as error:
+            log.warning("a directory can not be watched (%s)", error)
+            self._is_blind = True
 
     def _count(self) -> None:
         now = time.monotonic()
@@ -92,3 +129,7 @@ class Watch:
     def _relative(self, path: bytes | str) -> bytes:
         full = os.fsencode(path)
         return full[len(self._root) + 1 :] if full.startswith(self._root + b"/") else b""
+
+
+def _directories_beneath(path: bytes) -> list[bytes]:
+    return [os.path.join(root, name) for root, names, _ in os.walk(path) for name in names if not os.path.islink(os.path.join(root, name))]

@@ -208,3 +208,21 @@ def test_what_has_no_room_waits_and_nobody_waits_for_what_is_gone(house: House, 
     house.settled()
     assert bob.tree()["large"] == "y" * 2_000_000
     assert not bob.engine.view.refused
+
+
+def test_a_directory_that_is_moved_in_is_watched(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    outside = alice.volume / "prepared"
+    (outside / "deep" / "er").mkdir(parents=True)
+    (outside / "deep" / "er" / "page").write_text("first")
+    outside.rename(alice.world / "moved-in")
+    wait_until(lambda: "moved-in/deep/er/page" in bob.tree(), "what was moved in travels")
+    house.settled()
+    for path in ("moved-in/deep/er/page", "moved-in/deep/new", "moved-in/top"):
+        alice.write(path, "changed")
+        wait_until(lambda path=path: bob.tree().get(path) == "changed", f"a change of {path} is seen", 5)  # type: ignore[misc]
+    (alice.world / "moved-in").rename(alice.world / "renamed")
+    wait_until(lambda: "renamed/top" in bob.tree(), "the new name travels")
+    alice.write("renamed/deep/er/page", "again")
+    wait_until(lambda: bob.tree().get("renamed/deep/er/page") == "again", "a change below the new name is seen", 5)

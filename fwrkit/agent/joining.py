@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent.citizen.ssh import Upstream, known_hosts_line, read_upstream, write_upstream
+from fwrkit.agent.citizen.ssh import Upstream, configuration, known_hosts_line, read_upstream, write_upstream
 from fwrkit.agent.keys import make_key, pem_of_seed, write_private
 from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite, decode
-from fwrkit.core.names import ENROL_ACCOUNT
+from fwrkit.core.names import ENROL_ACCOUNT, check_citizen_name
 
 _SSH_FAILED = 255  # exit status of ssh itself
 
@@ -37,10 +36,23 @@ def enrol(line: str, keys: Path, node_id: str) -> dict[str, Any]:
             ExitCode.TAKEN, f"This node belongs to another world, '{known.world_name}'.", "Join under another node's name (--name)."
         )
     answer = _ask(invite, {"public_key": node_key(keys, node_id), "node_id": node_id, "version": __version__})
-    write_private(keys / "node-cert.pub", str(answer["certificate"]))
-    upstream = Upstream(invite.host, invite.port, invite.world_id, invite.world_name, str(answer["citizen"]), invite.authority)
-    write_upstream(keys, replace(upstream, world_name=str(answer["world_name"])))
-    return {"citizen": upstream.citizen, "world": answer["world"], "world_name": answer["world_name"]}
+    try:
+        certificate, world, world_name = str(answer["certificate"]), str(answer["world"]), str(answer["world_name"])
+        citizen = check_citizen_name(str(answer["citizen"]))
+        if len(certificate.splitlines()) != 1:
+            raise ValueError("certificate")
+    except (KeyError, ValueError, FwrError) as error:
+        raise _nonsense(str(error)) from error
+    upstream = Upstream(invite.host, invite.port, invite.world_id, world_name, citizen, invite.authority)
+    configuration(upstream, keys, keys, keys)  # raises if one of these could not stand in it
+    write_private(keys / "node-cert.pub", certificate)
+    write_upstream(keys, upstream)
+    return {"citizen": citizen, "world": world, "world_name": world_name}
+
+
+def _nonsense(words: str) -> FwrError:
+    text = " ".join(words.split())[:200].rstrip(".")
+    return FwrError(ExitCode.FAILED, f"The server answered nonsense ({text}).", "Look at the server's log (fwrkit logs server).")
 
 
 def _ask(invite: Invite, request: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +71,9 @@ def _ask(invite: Invite, request: dict[str, Any]) -> dict[str, Any]:
     if done.status == _SSH_FAILED:
         raise _why(invite, done.stderr.decode(errors="replace"))
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        raise FwrError(
-            ExitCode.FAILED, f"The server answered nonsense: {done.last_words()}", "Look at the server's log (fwrkit logs server)."
-        ) from error
+        answer: dict[str, Any] = dict(json.loads(done.stdout))
+    except (ValueError, TypeError) as error:
+        raise _nonsense(done.last_words()) from error
     if "error" in answer:
         raise FwrError.from_json(answer["error"])
     return answer

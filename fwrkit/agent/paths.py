@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 NAME_LIMIT = 255  # bytes of one component, on every Linux filesystem
 PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it under PATH_MAX (4096)
+_MARK_ROOM = 96  # bytes that every directory leaves for a name: a conflict mark and an extension fit
 SENTINEL = b".fwr-sentinel"
 RECORDS = b".fwr"
 
 # git's own name in any case, and the spellings that git takes for it on other filesystems; such trees do not pass `git fsck`
-_GIT_NAMES = re.compile(rb"(?i)\.git[. ]*\Z|git~[0-9]+\Z")
+_GIT_NAMES = re.compile(rb"(?is)(?:\.git|git~[0-9]+)[. ]*(?::.*)?\Z")
 _INVISIBLE = frozenset("\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u206a\u206b\u206c\u206d\u206e\u206f\ufeff")
 
 
@@ -56,7 +57,7 @@ def is_well_formed(path: bytes) -> bool:
 
 def why_not(path: bytes) -> str | None:
     """Given a well-formed path, return why it can not travel, or None if it can."""
-    if len(path) > PATH_LIMIT:
+    if len(path) > PATH_LIMIT or len(parent(path)) + 1 + _MARK_ROOM > PATH_LIMIT:
         return f"its path is longer than {PATH_LIMIT} bytes"
     for part in path.split(b"/"):
         if len(part) > NAME_LIMIT:
@@ -68,6 +69,8 @@ def why_not(path: bytes) -> str | None:
 
 def is_git_name(part: bytes) -> bool:
     """Say whether a component is ``.git``, or what some filesystem takes for it."""
+    if b"\\" in part:  # a separator elsewhere: git looks at each piece
+        return any(is_git_name(piece) for piece in part.split(b"\\"))
     if part[:1] not in (b".", b"g", b"G", b"\xe2", b"\xef"):
         return False
     text = part.decode("utf-8", "surrogateescape")
@@ -88,7 +91,8 @@ def conflict_name(path: bytes, citizen: str, when_ns: int, attempt: int = 0) -> 
     stamp = time.strftime("%Y-%m-%d %H.%M.%S", time.gmtime(min(max(when_ns, 0) // 10**9, 253402300799)))
     again = f" {attempt + 1}" if attempt else ""
     mark = f" (conflict {citizen} {stamp}{again})".encode()
-    return join(directory, _cut(stem, NAME_LIMIT - len(mark) - len(dot) - len(extension)) + mark + dot + extension)
+    limit = min(NAME_LIMIT, PATH_LIMIT - len(directory) - 1)
+    return join(directory, _cut(stem, limit - len(mark) - len(dot) - len(extension)) + mark + dot + extension)
 
 
 def _cut(stem: bytes, limit: int) -> bytes:

@@ -20,6 +20,7 @@ class Settings:
     inline_limit: int = 1024 * 1024  # content above it goes by a run instead of the stream
     batch_count: int = 500  # changes or deliveries at once above it go by a run
     batch_bytes: int = 8 * 1024 * 1024
+    run_count: int = 2000  # files of one run downwards: the first are placed while the next are on their way
     settle_quiet: float = 0.004
     settle_limit: float = 0.04
     history_quiet: float = 0.5
@@ -103,4 +104,7 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
     unknown = set(values) - names
     if unknown:
         raise ValueError(f"unknown settings {sorted(unknown)}")
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int if isinstance(getattr(Settings, name), int) else int | float):
+            raise TypeError(f"{name} is no number")
     return dict(values)

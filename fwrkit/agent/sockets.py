@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger("fwrkit.sockets")
 
+_PAUSE = 0.1  # seconds before the next try to take a connection
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
@@ -26,8 +29,12 @@ def listen(path: Path, mode: int, serve: Callable[[socket.socket], None]) -> soc
         while True:
             try:
                 connection, _ = listener.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if listener.fileno() < 0 or error.errno in (errno.EBADF, errno.EINVAL):
+                    return  # it was closed
+                log.warning("a connection could not be taken: %s", error)  # no descriptors left, mostly: for a moment
+                time.sleep(_PAUSE)
+                continue
             threading.Thread(target=_guarded, args=(serve, connection), name=path.stem, daemon=True).start()
 
     threading.Thread(target=accept, name=f"{path.stem}-accept", daemon=True).start()

@@ -60,7 +60,6 @@ class StatusWriter:
             self._stop.wait(_EVERY)
 
     def _write(self, status: NodeStatus) -> None:
-        self._last = status
         _replace(self._private, status)
         # what every visitor may read: no names, no paths
         shown = NodeStatus(
@@ -68,6 +67,7 @@ class StatusWriter:
             written=status.written, pending=status.pending,
         )  # fmt: skip
         _replace(self._shown, shown)
+        self._last = status  # only now: what could not be written is tried again
 
 
 def _replace(path: Path, status: NodeStatus) -> None:

@@ -467,7 +467,11 @@ class Engine:
             return
         run, settled, again = ended
         for item in settled:
-            self._receiver.void(item.path)
+            # The server folds a run in slices and delivers in between: what waited may be older than the fold or newer. Against the
+            # record it is found out; an answer to what the server made void is passed over there.
+            waiting = self._receiver.waiting.pop(item.path, None)
+            if waiting is not None:
+                self._deliveries.append(waiting.delivery)
         for index, result, detail, _ in folded.notable:
             if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):
                 self._refused[run.items[index].path] = str(detail)

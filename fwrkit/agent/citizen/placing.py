@@ -7,6 +7,7 @@ writing.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import logging
@@ -74,22 +75,20 @@ class Placer:
         return Prepared(name, state)
 
     def adopt(self, path: bytes, staged: Path, state: bytes, when_ns: int) -> Prepared:
-        """Take a file from staging, on the same filesystem, whose content was verified to be ``state``. Raise OSError."""
-        name = self._fresh_name(path)
-        target = os.path.join(self._exchange.root, name)
-        os.rename(os.fsencode(staged), target)
+        """Take a file that a run brought to the same filesystem, synced and verified to be ``state``. It stays there till it is placed. Raise OSError."""
         if self._exchange.owner is not None:
-            os.chown(target, *self._exchange.owner, follow_symlinks=False)
-        os.chmod(target, 0o644)
-        os.utime(target, ns=(when_ns, when_ns), follow_symlinks=False)
-        return Prepared(name, state, staged)
+            os.chown(staged, *self._exchange.owner, follow_symlinks=False)
+        os.chmod(staged, 0o644)
+        os.utime(staged, ns=(when_ns, when_ns), follow_symlinks=False)
+        return Prepared(self._fresh_name(path), state, staged)
 
     def sync(self, prepared: list[Prepared]) -> None:
         """Bring prepared contents to the disk."""
-        if len(prepared) > SYNC_ONE_BY_ONE:
+        written = [item for item in prepared if item.source is None]
+        if len(written) > SYNC_ONE_BY_ONE:
             self._exchange.sync_all()
             return
-        for item in prepared:
+        for item in written:
             fd = self._exchange.open_file(item.name)
             try:
                 os.fdatasync(fd)
@@ -113,30 +112,34 @@ class Placer:
         """A prepared content is not needed now."""
         if prepared.source is None:
             self._exchange.unlink(prepared.name)
-        else:
+        elif not prepared.source.exists():
             os.rename(prepared.name, prepared.source, src_dir_fd=self._exchange.fd)
 
     def place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
         prepared = self._whole(prepared)
-        try:
-            if is_directory(agreed):
-                self._remove_directory(path)
-                agreed = ABSENT
-            self._world.make_directories(parent(path))
-            with self._world.directory(parent(path)) as directory:
+        with contextlib.ExitStack() as stack:
+            try:
+                if is_directory(agreed):
+                    self._remove_directory(path)
+                    agreed = ABSENT
+                try:
+                    directory = stack.enter_context(self._world.directory(parent(path)))
+                except FileNotFoundError:
+                    self._world.make_directories(parent(path))
+                    directory = stack.enter_context(self._world.directory(parent(path)))
                 if agreed is ABSENT:
                     self._move_in(path, directory, prepared)
                 else:
+                    self._bring(prepared)
                     linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_EXCHANGE)
-        except OSError as error:
-            self.discard(prepared)
-            raise _put_back(error) from error
-        except PutBack:
-            self.discard(prepared)
-            raise
-        # from here on, the prepared one's name may hold what somebody wrote: nothing is discarded unseen
-        with self._world.directory(parent(path)) as directory:
+            except OSError as error:
+                self.discard(prepared)
+                raise _put_back(error) from error
+            except PutBack:
+                self.discard(prepared)
+                raise
+            # from here on, the prepared one's name may hold what somebody wrote: nothing is discarded unseen
             if agreed is not ABSENT:
                 self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
             return Stamp.of(os.stat(name_of(path), dir_fd=directory, follow_symlinks=False))
@@ -148,9 +151,15 @@ class Placer:
             os.rename(prepared.name, name, src_dir_fd=self._exchange.fd, dst_dir_fd=self._exchange.fd)
         return replace(prepared, name=name)
 
+    def _bring(self, prepared: Prepared) -> None:
+        """Bring an adopted content to where it can be exchanged, and where what it displaces is looked at after a crash."""
+        if prepared.source is not None:
+            os.rename(prepared.source, prepared.name, dst_dir_fd=self._exchange.fd)
+
     def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> None:
+        source = (self._exchange.fd, prepared.name) if prepared.source is None else (linux.AT_FDCWD, os.fsencode(prepared.source))
         try:
-            linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_NOREPLACE)
+            linux.rename(*source, directory, name_of(path), linux.RENAME_NOREPLACE)
         except FileExistsError:
             if not self._is_same(path, prepared.state):
                 raise PutBack("changed") from None
@@ -315,8 +324,10 @@ class Placer:
             return
         by_mark = {_mark(path): path for path in known_paths}
         for name in names:
-            path = by_mark.get(name.rpartition(b"-")[2], b"recovered-" + name.rpartition(b"-")[2][:8])
-            self.displaced.append(Displaced(name, path, ABSENT))
+            top, _, inner = name.partition(b"/")  # a directory may have been exchanged: what lies in it has no path of its own
+            mark = top.rpartition(b"-")[2]
+            recovered = b"recovered-" + mark[:8]
+            self.displaced.append(Displaced(name, recovered if inner else by_mark.get(mark, recovered), ABSENT))
 
     def _fresh_name(self, path: bytes) -> bytes:
         """Return a new name for the private directory. It ends with a mark of the path, by which a leftover finds back."""

@@ -72,6 +72,8 @@ class Scanner:
             return
         if self._is_out(path, status, findings):
             return
+        if status is None and self._is_hidden(path, findings):
+            return
         entry = self._record.get(path)
         if status is not None:
             self._look_above(path, findings)
@@ -81,6 +83,18 @@ class Scanner:
                 self._gone_beneath(path, self._record.beneath(path), findings)
         else:
             self._merge_walk(path, findings)
+
+    def _is_hidden(self, path: bytes, findings: Findings) -> bool:
+        """Say whether a link or its like stands where a directory above the path should be: what can not be seen is not gone."""
+        for above in paths.ancestors(path):
+            status = self._tree.status(above)
+            if status is None:
+                return False
+            if not stat.S_ISDIR(status.st_mode):
+                if not stat.S_ISREG(status.st_mode):
+                    self._compare(above, status, self._record.get(above), findings)
+                return above in findings.refused
+        return False
 
     def _merge_walk(self, path: bytes, findings: Findings) -> None:
         self._walk(path, {entry.path: entry for entry in self._record.beneath(path)}, findings)

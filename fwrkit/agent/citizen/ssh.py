@@ -7,6 +7,7 @@ connects by itself.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import account_of
 
 MASTER, BULK = "upstream", "bulk"
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:%-]*\Z|\[?[0-9A-Fa-f:.%a-z]+\]?\Z")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,13 @@ def write_upstream(keys: Path, upstream: Upstream) -> None:
 
 
 def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Path) -> str:
-    """Return the text of an ssh_config with two hosts: the master, and what only ever goes through it."""
+    """Return the text of an ssh_config with two hosts: the master, and what only ever goes through it.
+
+    Raise FwrError (FAILED) if something that an invite or a server said is more than a word: it could become a line of its own.
+    """
+    for word in (upstream.host, upstream.world_id, upstream.citizen):
+        if not _WORD.match(word):
+            raise FwrError(ExitCode.FAILED, f"{word!r} can not stand in ssh's configuration.", "Join again with a new invite.")
     return f"""\
 Host {MASTER} {BULK}
     HostName {upstream.host}

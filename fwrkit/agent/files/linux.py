@@ -12,6 +12,7 @@ import os
 import signal
 import struct
 
+AT_FDCWD = -100  # stands for a directory: a path is then what it is to everybody
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
 

@@ -51,7 +51,7 @@ class Canon:
         if place is None:
             raise KeyError(state.hex())
         if place[0] == "history":
-            content = self._history.read(place[1])
+            content = self._history.read(place[1], state)
         else:
             stored, incoming = self._store.pending(state) or (None, None)
             content = stored if stored is not None else (self.incoming / str(incoming)).read_bytes()
@@ -61,6 +61,15 @@ class Canon:
     def has(self, state: bytes) -> bool:
         """Say whether the server has a content."""
         return state in self._cache or self._store.place_of(state) is not None
+
+    def size(self, state: bytes) -> int:
+        """Return the size of a content that the server has, in bytes; 0 if it does not."""
+        stored, incoming = self._store.pending(state) or (None, None)
+        if stored is not None:
+            return len(stored)
+        if incoming is not None:
+            return (self.incoming / incoming).stat().st_size
+        return self._store.size_of(state)
 
     def settle(self, path: bytes) -> None:
         """Make what lies at a path of the canon what the tables say. Doing it twice is harmless; a crash before it is healed by it."""
@@ -78,6 +87,7 @@ class Canon:
         temporary = self.incoming / f"place-{os.getpid()}-{self._serial}"
         self._place(entry.state, temporary, entry.time)
         os.rename(os.fsencode(temporary), os.path.join(self.tree.root, path))
+        temporary.unlink(missing_ok=True)  # rename(2) leaves it where both are links to one file
 
     def _place(self, state: bytes, target: Path, time: int) -> None:
         """Put a content at a new name, by a link where it lies in a file already."""

@@ -51,7 +51,9 @@ def decide(question: Question) -> Result:
     if new == head and not question.is_blocked:
         return Result.SAME
     if question.is_orphan:
-        return Result.SAME if question.was_version or not is_file(new) else _both_changed(question)
+        if question.was_version or not is_file(new):
+            return Result.SAME
+        return Result.CONFLICT if question.is_blocked else _both_changed(question)
     if question.is_blocked:
         return _blocked(question)
     if base is UNKNOWN:

@@ -15,6 +15,8 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import State, is_file
 from fwrkit.agent.wire.messages import Delivery, Passed, PutBack
 
+_AT_ONCE = 128  # deliveries to one citizen in a turn: others do not wait while somebody gets much
+
 
 class Deliveries:
     """Fills and empties the windows of sessions."""
@@ -30,30 +32,36 @@ class Deliveries:
         self.add(session, (lag.path for lag in self._store.lags(citizen.id)))
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
-        """These paths have moved: they are due."""
-        for path in in_safe_order((path, self._store.head(path)) for path in moved):
+        """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
+        behind = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
+        for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)
             session.due[path] = None
 
-    def pump(self, session: Session, citizen: Citizen) -> DownwardRun | None:
-        """Send what is due as far as the window allows; return a run to prepare if there is too much for the stream."""
+    def pump(self, session: Session, citizen: Citizen) -> tuple[DownwardRun | None, bool]:
+        """Send what is due as far as the window allows, a bounded number at once.
+
+        Return a run to prepare if there is too much for the stream, and whether there is more to send before anything is answered.
+        """
         if not session.is_ready or session.channel.is_closed:
-            return None
+            return None, False
         run = self._plan_run(session)
         waiting = session.downward.files if session.downward is not None else {}
+        left = _AT_ONCE
         for path in list(session.due):
-            if not session.has_room:
+            if not session.has_room or left == 0:
                 break
             if path in waiting or path in session.outstanding_paths:
                 continue
             del session.due[path]
+            left -= 1
             if not self._send(session, citizen, path):
                 session.due[path] = None
                 run = run or self._plan_run(session, only=path)
                 if run is not None:
                     waiting = run.files
         self._pass_barriers(session, citizen)
-        return run
+        return run, left == 0
 
     def _pass_barriers(self, session: Session, citizen: Citizen) -> None:
         if session.barriers and session.is_quiet:
@@ -99,6 +107,8 @@ class Deliveries:
             head = self._store.head(path)
             if is_file(head):
                 files[path] = head
+            if len(files) >= self._settings.run_count:
+                break
         if not files:
             return None
         session.downward = DownwardRun(session.next_number(), files)

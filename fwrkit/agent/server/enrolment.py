@@ -86,6 +86,12 @@ class Enrolment:
             )
         if not used_by and expires < time.time():
             raise FwrError(ExitCode.REFUSED, "This invite has expired.", f"Ask for a new one (fwrkit invite {citizen_name}).")
+        known = self._store.citizen(name=citizen_name)
+        if known is not None and known.is_banned:
+            raise FwrError(ExitCode.REFUSED, f"'{citizen_name}' is banned from this world.", "Ask an official.")
+        if used_by and (known is None or known.public_key != key):
+            text = f"{citizen_name} has moved to another machine since this invite was used."
+            raise FwrError(ExitCode.TAKEN, text, f"Ask for a new one (fwrkit invite {citizen_name}).")
         citizen = self._admit(citizen_name, key, node_id, is_new=not used_by)
         self._store.use_invite(f"ssh-ed25519 {invite_key}", key)
         self.write_files()

@@ -5,7 +5,7 @@ Every function here works inside the caller's transaction; nothing on disk is to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fwrkit.agent import paths
 from fwrkit.agent.files.ignore import IgnoreList
@@ -78,6 +78,7 @@ class Fold:
         result = decide(question)
         if result in (Result.ACCEPTED, Result.CONFLICT, Result.MERGED) and not self._secure(edit):
             return Verdict(Result.MISSING)
+        edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
         copy = None
         if result is Result.MERGED:
             result = self._merge(citizen, edit, question.head, received)
@@ -152,8 +153,16 @@ class Fold:
         self._store.add_pending(edit.state, edit.content.data, edit.content.incoming)
         return True
 
+    def _size(self, edit: Edit) -> int:
+        """Return how large a content is that the server has."""
+        if not isinstance(edit.state, bytes) or not is_file(edit.state):
+            return 0
+        if edit.content.data is not None:
+            return len(edit.content.data)
+        return self._canon.size(edit.state)
+
     def _accept(self, citizen: Citizen, edit: Edit, received: int) -> None:
-        self._move(citizen, edit.path, edit.state, edit.size, edit.time, received)
+        self._move(citizen, edit.path, edit.state, edit.size, edit.time, received, holds_above=not edit.is_orphan)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, received: int) -> Result:
         """Make the union of head and edit the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
@@ -179,7 +188,7 @@ class Fold:
         lost_to = self._store.head(lost_at) if blocker is not None else head
         wants_directory = blocker is not None or is_directory(edit.state)
         place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit)
-        target = place + edit.path[len(lost_at) :]
+        target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
                 citizen, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
@@ -191,7 +200,11 @@ class Fold:
         live = self._store.conflict(path, citizen.name)
         if live is not None and live[0] == lost_to and not edit.is_orphan:
             kept = self._store.head(live[1])
-            if kept is not ABSENT and is_directory(kept) == wants_directory:
+            if (
+                kept is not ABSENT
+                and is_directory(kept) == wants_directory
+                and self._has_room(live[1], live[1] + edit.path[len(path) :], edit.state)
+            ):
                 return live[1]
         attempt = 0
         while True:
@@ -201,13 +214,22 @@ class Fold:
                 return name
             attempt += 1
 
-    def _move(self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str = "") -> None:
+    def _has_room(self, place: bytes, target: bytes, state: State) -> bool:
+        """Say whether a target in an earlier conflict copy can become a state without anything else having to go."""
+        if any(is_file(self._store.head(above)) for above in paths.ancestors(target) if paths.is_beneath(above, place)):
+            return False
+        return is_directory(state) or not self._store.has_descendants(target)
+
+    def _move(
+        self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str = "", holds_above: bool = False
+    ) -> None:
         """Move the head of a path, with the directories above it, leaving everybody else behind."""
         if state is not ABSENT:
             for above in paths.ancestors(path):
                 if self._store.head(above) is ABSENT:
                     self._move_one(citizen, above, DIRECTORY, 0, time, received, "")
-                    self._hold(citizen, above, DIRECTORY)
+                    if holds_above:
+                        self._hold(citizen, above, DIRECTORY)
         self._move_one(citizen, path, state, size, time, received, note)
         if state is ABSENT:
             self._store.drop_conflicts_of(path)

@@ -19,6 +19,7 @@ log = logging.getLogger("fwrkit.historian")
 
 _ONCE = 5000  # versions of one round
 _PAUSE_AFTER_FAILURE = 5.0  # seconds
+_KEPT = 600.0  # seconds for which a received file stays after it was committed: the hub may be about to link it
 
 
 class Historian:
@@ -34,6 +35,7 @@ class Historian:
         self._wake = threading.Event()
         self._wake.set()
         self._is_stopping = False
+        self._dropped: dict[str, float] = {}
         self._thread = threading.Thread(target=self._loop, name="historian", daemon=True)
 
     def start(self) -> None:
@@ -95,8 +97,10 @@ class Historian:
         done = [(version.id, oids.get(version.id)) for version in versions]
         states = {version.state for version in versions if isinstance(version.state, bytes) and is_file(version.state)}
         with self._store.transaction():
+            before = self._store.incoming_names()
             self._store.mark_committed(done)
             self._store.drop_pending(states)
+            self._dropped.update(dict.fromkeys(before - self._store.incoming_names(), time.time()))
         self._sweep_incoming()
         return len(rows)
 
@@ -116,8 +120,9 @@ class Historian:
         return place[1]
 
     def _sweep_incoming(self) -> None:
-        """Remove received files that are in the history now. Those of a run that is not folded yet have no row: they are younger."""
+        """Remove received files that are in the history for a while. What else is unknown may be under way: the next start looks at it."""
         kept = self._store.incoming_names()
-        for item in self._incoming.glob("*-*"):
-            if item.name not in kept and time.time() - item.stat().st_mtime > 600:
-                item.unlink(missing_ok=True)
+        for name in [name for name, since in self._dropped.items() if time.time() - since > _KEPT]:
+            del self._dropped[name]
+            if name not in kept:
+                (self._incoming / name).unlink(missing_ok=True)

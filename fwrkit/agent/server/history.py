@@ -17,7 +17,7 @@ import pygit2
 
 from fwrkit.agent.files import linux
 from fwrkit.agent.paths import ancestors
-from fwrkit.agent.states import State, is_file
+from fwrkit.agent.states import State, file_state, is_file
 
 BRANCH = "refs/heads/main"
 _FILE_MODE = b"100644"
@@ -60,11 +60,11 @@ class History:
         reference = self._repository.references.get(BRANCH)
         return str(reference.target) if reference is not None else ""
 
-    def read(self, oid: bytes) -> bytes:
-        """Given a blob's raw id, return the content, a large object's too. Raise KeyError."""
+    def read(self, oid: bytes, state: bytes = b"") -> bytes:
+        """Given a blob's raw id, return the content, a large object's too, unless the pointer's own text is wanted. Raise KeyError."""
         data = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
         match = _POINTER.match(data)
-        if match and (large := self.large_object(bytes.fromhex(match[1].decode()))) is not None:
+        if match and file_state(data) != state and (large := self.large_object(bytes.fromhex(match[1].decode()))) is not None:
             return large.read_bytes()
         return data
 

@@ -144,9 +144,11 @@ class Hub:
                     continue
                 if moved and session.is_ready:
                     self._deliveries.add(session, moved)
-                run = self._deliveries.pump(session, session.citizen)
+                run, has_more = self._deliveries.pump(session, session.citizen)
                 if run is not None:
                     self._prepare_downward(session, session.citizen, run)
+                if has_more:
+                    self._after.append(self.wake)
         for session in self._sessions.values():
             session.flush()
         for path in moved:

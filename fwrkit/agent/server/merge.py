@@ -14,12 +14,12 @@ def union_of_logs(head: bytes, new: bytes) -> bytes:
     for line in head_lines:
         remaining[line] = remaining.get(line, 0) + 1
     added = []
-    for line in new_lines:
+    for time, line in _timed(new_lines):
         if remaining.get(line, 0) > 0:
             remaining[line] -= 1
         else:
-            added.append(line)
-    timed = _timed(head_lines) + _timed(added)
+            added.append((time, line))
+    timed = _timed(head_lines) + added
     return b"".join(line + b"\n" for _, line in sorted(timed, key=lambda item: item[0]))
 
 

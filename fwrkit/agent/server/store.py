@@ -254,6 +254,11 @@ class Store:
         ).fetchone()
         return ("history", bytes(row[0])) if row else None
 
+    def size_of(self, state: bytes) -> int:
+        """Return the size of a content that was a version, 0 if none was."""
+        row = self._db.execute("SELECT size FROM versions WHERE state = ? AND length(state) = 32 LIMIT 1", (state,)).fetchone()
+        return int(row[0]) if row else 0
+
     # pending contents
 
     def add_pending(self, state: bytes, content: bytes | None, incoming: str | None) -> None:

@@ -74,15 +74,20 @@ def _lay(node: Node, world: Path, template: Path, store: Store) -> None:
     _own_all(records, node.owner)
 
 
+def _toml(text: str) -> str:
+    """Return a text as a TOML string: like JSON's, but without surrogate pairs, which TOML does not know."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _world_toml(store: Store) -> str:
     def strings(values: Iterable[str]) -> str:
-        return "[\n" + "".join(f"    {json.dumps(value)},\n" for value in values) + "]"
+        return "[\n" + "".join(f"    {_toml(value)},\n" for value in values) + "]"
 
     return (
         "# What this world is. Officials change it, through the server; everybody else only reads it.\n"
-        f"id = {json.dumps(store.meta('world_id'))}\n"
-        f"name = {json.dumps(store.meta('world_name'))}\n"
-        f"template = {json.dumps(store.meta('template'))}\n\n"
+        f"id = {_toml(store.meta('world_id'))}\n"
+        f"name = {_toml(store.meta('world_name'))}\n"
+        f"template = {_toml(store.meta('template'))}\n\n"
         "# paths that never travel\n"
         f"ignore = {strings(json.loads(store.meta('ignore')))}\n\n"
         "# append-only logs that are merged by union, in time order\n"

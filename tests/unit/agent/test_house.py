@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fwrkit.agent.citizen import downloads
+from fwrkit.agent.server import hub
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.session import Session, UpwardRun
+from fwrkit.agent.server.store import Citizen
 from tests.unit.agent.house import House, tree_of, wait_until
 
 
@@ -226,3 +231,31 @@ def test_a_directory_that_is_moved_in_is_watched(house: House) -> None:
     wait_until(lambda: "renamed/top" in bob.tree(), "the new name travels")
     alice.write("renamed/deep/er/page", "again")
     wait_until(lambda: bob.tree().get("renamed/deep/er/page") == "again", "a change below the new name is seen", 5)
+
+
+def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_SLICE", 10)
+    fold_run, go_on = Hub._fold_run, threading.Event()
+
+    def hesitant(self: Hub, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+        if run.position >= 20 and not go_on.wait(0.005):
+            self._queue.put((None, lambda: hesitant(self, session, citizen, run)))
+        else:
+            fold_run(self, session, citizen, run)
+
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    monkeypatch.setattr(Hub, "_fold_run", hesitant)
+    prepared = alice.volume / "prepared"
+    prepared.mkdir()
+    for number in range(700):
+        (prepared / f"{number:03}").write_text(f"alice {number}")
+    prepared.rename(alice.world / "run")
+    wait_until(lambda: "run/000" in bob.tree(), "the first slice arrives at bob")
+    bob.write("run/000", "bob, before alice knows what came of hers")
+    sessions = house.hub.sessions()
+    wait_until(lambda: b"run/000" in sessions[alice.citizen.id].outstanding_paths, "it is on its way to alice")
+    go_on.set()
+    house.settled()
+    assert alice.tree() == bob.tree()
+    assert alice.tree()["run/000"] == "bob, before alice knows what came of hers"

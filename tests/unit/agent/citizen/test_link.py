@@ -1,0 +1,182 @@
+"""One connection at a time, dialled again at once and then ever more slowly, but never slower than every five seconds."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.engine import Engine, View
+from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
+from fwrkit.agent.wire import frames
+from fwrkit.agent.wire.channel import Channel
+from fwrkit.agent.wire.messages import Ping, Refusal, to_value
+from fwrkit.core.errors import ExitCode, FwrError
+
+
+class Clock(threading.Event):
+    """The link's own stop event, on which nobody waits: what is waited for is written down."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.delays: list[float] = []
+        self._count = count
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.delays.append(timeout or 0.0)
+        if len(self.delays) >= self._count:
+            self.set()
+        return self.is_set()
+
+
+class StillEngine:
+    """What the link tells its engine."""
+
+    def __init__(self) -> None:
+        self.view = View()
+        self.told: list[str] = []
+
+    def connected(self, channel: Channel, carrier: Carrier) -> None:
+        self.told.append("connected")
+
+    def received(self, channel: Channel, message: Any) -> None:
+        self.told.append(f"received {message.tag}")
+
+    def ended(self, channel: Channel) -> None:
+        self.told.append("ended")
+
+
+class Call:
+    """A connection that says a few things, and ends."""
+
+    def __init__(self, on_message: Callable[[Any], None], on_end: Callable[[str], None], messages: list[Any]) -> None:
+        self._say = (on_message, on_end)
+        self._messages = messages
+        self.is_stopped = False
+
+    def start(self) -> None:
+        on_message, on_end = self._say
+        for message in self._messages:
+            on_message(message)
+        on_end("the connection ended")
+
+    def close(self, reason: str = "") -> None:
+        self._say[1](reason)
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+Outcome = list[Any] | Exception | None
+
+
+def run(outcomes: list[Outcome], engine: StillEngine | None = None) -> tuple[list[float], StillEngine, Link, list[Call]]:
+    """Dial once for each outcome (what is said, what is raised, or that there is nobody to dial); return the delays after them."""
+    engine = engine or StillEngine()
+    calls: list[Call] = []
+    left = list(outcomes)
+
+    def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        outcome = left.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is None:
+            return None
+        calls.append(Call(on_message, on_end, outcome))
+        return cast(Channel, calls[-1]), cast(Carrier, calls[-1])
+
+    link = Link(cast(Engine, engine), dial)
+    clock = Clock(len(outcomes))
+    link._stop = clock
+    link.start()
+    link._thread.join(10)
+    assert not link._thread.is_alive()
+    return clock.delays, engine, link, calls
+
+
+def test_the_first_try_again_is_at_once_and_none_is_later_than_five_seconds() -> None:
+    delays, engine, link, _ = run([OSError("no route")] * 12)
+    assert delays[0] == 0.0
+    assert delays == sorted(delays)
+    assert delays[1] > 0
+    assert max(delays) == 5.0
+    assert delays[-1] == 5.0
+    assert engine.told == []
+    assert link.last_words == "no route"
+
+
+def test_after_a_connection_that_stood_it_begins_anew() -> None:
+    fails: list[Outcome] = [OSError("x")] * 6
+    delays, _, _, _ = run([*fails, [Ping(1)], *fails])
+    assert delays[5] == 5.0
+    assert delays[6] == 0.0
+    assert delays[7] < 5.0
+
+
+def test_a_connection_that_was_never_let_in_counts_as_a_failure() -> None:
+    delays, engine, link, _ = run([[]] * 8)
+    assert delays[-1] == 5.0
+    assert engine.told == ["connected", "ended"] * 8
+    assert link.last_words == "the connection ended"
+
+
+def test_who_is_refused_does_not_knock_all_the_time() -> None:
+    engine = StillEngine()
+    engine.view = View(refusal=Refusal("HELD", "m", "h"))
+    delays, _, _, _ = run([[Ping(1)]] * 8, engine)
+    assert delays[-1] == 5.0
+
+
+def test_who_is_not_enrolled_looks_often_and_cheaply() -> None:
+    delays, engine, _, _ = run([None] * 4)
+    assert len(set(delays)) == 1
+    assert 0.05 <= delays[0] <= 1.0
+    assert engine.told == []
+
+
+def test_the_engine_hears_everything_in_order_and_the_carrier_is_stopped() -> None:
+    _, engine, _, calls = run([[Ping(1), Ping(2)]])
+    assert engine.told == ["connected", "received ping", "received ping", "ended"]
+    assert [call.is_stopped for call in calls] == [True]
+
+
+@pytest.mark.parametrize("error", [OSError("refused"), FwrError(ExitCode.FAILED, "damaged")])
+def test_what_went_wrong_is_said(error: Exception) -> None:
+    _, _, link, _ = run([error])
+    assert link.last_words == str(error)
+
+
+def test_the_server_s_own_engine_dials_the_socket_beside_it() -> None:
+    with tempfile.TemporaryDirectory() as short:
+        place = Path(short)
+        heard: queue.Queue[Any] = queue.Queue()
+        dial = over_socket_of(place / "stream.sock", place / "replica", place / "outbox")
+        with pytest.raises(OSError):
+            dial(heard.put, heard.put)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(place / "stream.sock"))
+            listener.listen()
+            dialled = dial(heard.put, heard.put)
+            assert dialled is not None
+            dialled[0].start()
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(frames.pack(to_value(Ping(7))))
+                assert heard.get(timeout=10) == Ping(7)
+            assert isinstance(heard.get(timeout=10), str)
+        (place / "outbox/3").mkdir(parents=True)
+        (place / "outbox/3/file").write_bytes(b"x")
+        (place / "staging").mkdir()
+        dialled[1].fetch(3, place / "staging")
+        assert (place / "staging/file").read_bytes() == b"x"
+
+
+def test_who_is_not_enrolled_has_nobody_to_dial(tmp_path: Path) -> None:
+    assert over_ssh(tmp_path, tmp_path, tmp_path)(lambda _: None, lambda _: None) is None

@@ -1,0 +1,436 @@
+"""Putting deliveries into a world that others write to: whatever happens at the same moment, no content is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fwrkit.agent.citizen import placing
+from fwrkit.agent.citizen.placing import Displaced, Placer, Prepared, PutBack
+from fwrkit.agent.files import linux
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.paths import is_well_formed
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
+
+TIME = 1_700_000_000_123_456_789
+
+
+class Desk:
+    """A world, its private directory, and a placer."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.world = root / "world"
+        self.private = root / "private"
+        for directory in (self.world, *(self.private / name for name in ("exchange", "kept", "staging"))):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.tree = Tree(self.world)
+        self.placer = Placer(self.tree, self.private, (os.geteuid(), os.getegid()))
+        self.placer.ignored = IgnoreList(["cache", "**/*.tmp"])
+
+    def write(self, path: str, content: bytes) -> None:
+        (self.world / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.world / path).write_bytes(content)
+
+    def prepare(self, path: bytes, content: bytes) -> Prepared:
+        prepared = self.placer.prepare(path, content, file_state(content), TIME)
+        self.placer.sync([prepared])
+        return prepared
+
+    def place(self, path: bytes, agreed: State, content: bytes) -> None:
+        stamp = self.placer.place(path, agreed, self.prepare(path, content))
+        status = (self.world / os.fsdecode(path)).stat()
+        assert (stamp.size, stamp.time, stamp.inode) == (len(content), TIME, status.st_ino)
+
+    def contents(self) -> dict[str, bytes]:
+        return {str(item.relative_to(self.world)): item.read_bytes() for item in self.world.rglob("*") if item.is_file()}
+
+    def private_contents(self) -> list[bytes]:
+        return sorted(item.read_bytes() for name in ("exchange", "kept") for item in (self.private / name).rglob("*") if item.is_file())
+
+    def settled(self) -> list[tuple[Displaced, bytes | None]]:
+        return [(item, taken.content) for item, taken in self.placer.settle_displaced(1000)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def put_back(function: Callable[[], object]) -> str:
+    with pytest.raises(PutBack) as raised:
+        function()
+    return raised.value.reason
+
+
+def just_before(monkeypatch: pytest.MonkeyPatch, disturb: Callable[[], None]) -> None:
+    """Have something happen once, at the last moment before a rename."""
+    real = linux.rename
+    done: list[bool] = []
+
+    def rename(source_fd: int, source: bytes, target_fd: int, target: bytes, flags: int) -> None:
+        if not done:
+            done.append(True)
+            disturb()
+        real(source_fd, source, target_fd, target, flags)
+
+    monkeypatch.setattr(linux, "rename", rename)
+
+
+def test_a_new_file_with_its_directories(desk: Desk) -> None:
+    desk.place(b"a/b/c", ABSENT, b"one")
+    assert desk.contents() == {"a/b/c": b"one"}
+    assert (desk.world / "a/b/c").stat().st_mode & 0o777 == 0o644
+    assert desk.private_contents() == []
+
+
+def test_a_known_file_is_replaced_and_the_old_one_let_go(desk: Desk) -> None:
+    desk.write("a", b"old")
+    desk.place(b"a", file_state(b"old"), b"new")
+    assert desk.contents() == {"a": b"new"}
+    assert desk.private_contents() == []
+    assert desk.placer.displaced == []
+
+
+def test_a_known_file_is_deleted(desk: Desk) -> None:
+    desk.write("a", b"old")
+    desk.placer.delete(b"a", file_state(b"old"))
+    desk.placer.delete(b"a", file_state(b"old"))
+    desk.placer.delete(b"never/there", file_state(b"old"))
+    desk.placer.delete(b"never", ABSENT)
+    assert desk.contents() == {}
+    assert desk.private_contents() == []
+
+
+def test_a_file_whose_content_was_changed_meanwhile_goes_back(desk: Desk) -> None:
+    desk.write("a", b"mine")
+    assert put_back(lambda: desk.place(b"a", file_state(b"old"), b"theirs")) == "changed"
+    assert put_back(lambda: desk.placer.delete(b"a", file_state(b"old"))) == "changed"
+    assert desk.contents() == {"a": b"mine"}
+    assert desk.private_contents() == []
+
+
+@pytest.mark.parametrize("how", ["in place", "renamed over", "deleted", "made a directory", "made a link"])
+@pytest.mark.parametrize("what", ["place", "delete"])
+def test_an_edit_at_the_last_moment_is_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch, how: str, what: str) -> None:
+    desk.write("a", b"old")
+    old = file_state(b"old")
+
+    def disturb() -> None:
+        if how == "in place":
+            (desk.world / "a").write_bytes(b"mine")
+        elif how == "renamed over":
+            desk.write("other", b"mine")
+            (desk.world / "other").rename(desk.world / "a")
+        else:
+            (desk.world / "a").unlink()
+            if how == "made a directory":
+                desk.write("a/inner", b"mine")
+            elif how == "made a link":
+                (desk.world / "a").symlink_to("/etc/passwd")
+
+    prepared = desk.prepare(b"a", b"theirs")
+    just_before(monkeypatch, disturb)
+    if how == "deleted" and what == "delete":
+        desk.placer.delete(b"a", old)
+    elif what == "place":
+        assert put_back(lambda: desk.placer.place(b"a", old, prepared)) == "changed"
+    else:
+        assert put_back(lambda: desk.placer.delete(b"a", old)) in ("changed", "obstructed")
+    if how == "made a link":
+        assert (desk.world / "a").is_symlink()
+    else:
+        expected = {"deleted": {}, "made a directory": {"a/inner": b"mine"}}
+        assert desk.contents() == expected.get(how, {"a": b"mine"})
+    if what == "delete":
+        desk.placer.discard(prepared)
+    assert desk.private_contents() == []
+
+
+def test_a_new_name_that_was_taken_at_the_last_moment_stays_theirs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = desk.prepare(b"a", b"theirs")
+    just_before(monkeypatch, lambda: desk.write("a", b"mine"))
+    assert put_back(lambda: desk.placer.place(b"a", ABSENT, prepared)) == "changed"
+    assert desk.contents() == {"a": b"mine"}
+    assert desk.private_contents() == []
+
+
+def test_the_same_content_at_a_new_name_is_as_good(desk: Desk) -> None:
+    desk.write("a", b"same")
+    inode = (desk.world / "a").stat().st_ino
+    stamp = desk.placer.place(b"a", ABSENT, desk.prepare(b"a", b"same"))
+    assert stamp.inode == inode
+    assert desk.private_contents() == []
+
+
+def test_who_has_it_open_for_writing_goes_on_and_nothing_of_it_is_lost(desk: Desk) -> None:
+    desk.write("a", b"old")
+    with (desk.world / "a").open("ab") as writer:
+        desk.place(b"a", file_state(b"old"), b"new")
+        assert desk.contents() == {"a": b"new"}
+        assert desk.settled() == []
+        assert len(desk.placer.displaced) == 1, "it is open still"
+        writer.write(b" and more")
+    [(item, content)] = desk.settled()
+    assert (item.path, content) == (b"a", b"old and more")
+    assert desk.private_contents() == [b"old and more"], "until it is safe elsewhere"
+    desk.placer.let_go(item)
+    assert desk.private_contents() == []
+    assert desk.placer.displaced == []
+
+
+def test_who_had_it_open_and_wrote_nothing_leaves_nothing(desk: Desk) -> None:
+    desk.write("a", b"old")
+    with (desk.world / "a").open("ab"):
+        desk.placer.delete(b"a", file_state(b"old"))
+        assert desk.contents() == {}
+        assert desk.settled() == []
+    assert desk.settled() == []
+    assert desk.private_contents() == []
+
+
+def test_what_is_open_and_changed_already_goes_back(desk: Desk) -> None:
+    desk.write("a", b"old")
+    with (desk.world / "a").open("r+b") as writer:
+        writer.write(b"new words")
+        writer.flush()
+        assert put_back(lambda: desk.place(b"a", file_state(b"old"), b"theirs")) == "changed"
+        assert put_back(lambda: desk.placer.delete(b"a", file_state(b"old"))) == "changed"
+    assert desk.contents() == {"a": b"new words"}
+    assert desk.private_contents() == []
+
+
+def test_a_large_displaced_file_is_kept_beside(desk: Desk) -> None:
+    desk.write("a.txt", b"old")
+    with (desk.world / "a.txt").open("ab") as writer:
+        desk.placer.delete(b"a.txt", file_state(b"old"))
+        writer.write(b"x" * 2000)
+    [(item, content)] = desk.settled()
+    assert content is None
+    first = desk.placer.keep_beside(item, "alice", 0)
+    assert first == b"a (conflict alice 1970-01-01 00.00.00).txt"
+    assert desk.contents() == {os.fsdecode(first): b"old" + b"x" * 2000}
+    (desk.private / "exchange/again").write_bytes(b"y")
+    second = desk.placer.keep_beside(Displaced(b"again", b"a.txt", ABSENT), "alice", 0)
+    assert second not in (first, b"a.txt")
+    assert set(desk.contents().values()) == {b"old" + b"x" * 2000, b"y"}
+
+
+@pytest.mark.parametrize("path", ["file/x", "link/x", "fifo/x"])
+def test_what_is_in_the_way_stays(desk: Desk, tmp_path: Path, path: str) -> None:
+    desk.write("file", b"mine")
+    (desk.world / "link").symlink_to(tmp_path)
+    os.mkfifo(desk.world / "fifo")
+    assert put_back(lambda: desk.place(path.encode(), ABSENT, b"theirs")) == "obstructed"
+    assert put_back(lambda: desk.placer.make_directory(path.encode(), ABSENT)) == "obstructed"
+    assert desk.contents() == {"file": b"mine"}
+    assert not (tmp_path / "x").exists()
+    assert desk.private_contents() == []
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_a_special_file_at_the_very_place_stays(desk: Desk, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "victim").write_bytes(b"victim")
+    if kind == "link":
+        (desk.world / "a").symlink_to(tmp_path / "victim")
+    else:
+        os.mkfifo(desk.world / "a")
+    for agreed in (ABSENT, file_state(b"old")):
+        put_back(lambda agreed=agreed: desk.place(b"a", agreed, b"theirs"))  # type: ignore[misc]
+    put_back(lambda: desk.placer.delete(b"a", file_state(b"old")))
+    assert (desk.world / "a").is_symlink() or (desk.world / "a").is_fifo()
+    assert (tmp_path / "victim").read_bytes() == b"victim"
+    assert desk.private_contents() == []
+
+
+def test_directories_come_and_go(desk: Desk) -> None:
+    desk.placer.make_directory(b"d/e", ABSENT)
+    desk.placer.make_directory(b"d/e", ABSENT)
+    assert (desk.world / "d/e").is_dir()
+    desk.placer.delete(b"d/e", DIRECTORY)
+    desk.placer.delete(b"d/e", DIRECTORY)
+    assert not (desk.world / "d/e").exists()
+
+
+def test_a_directory_with_something_in_it_stays(desk: Desk) -> None:
+    desk.write("d/mine", b"mine")
+    assert put_back(lambda: desk.placer.delete(b"d", DIRECTORY)) == "changed"
+    assert put_back(lambda: desk.place(b"d", DIRECTORY, b"a file")) == "changed"
+    assert desk.contents() == {"d/mine": b"mine"}
+    assert desk.private_contents() == []
+
+
+def test_what_never_travels_does_not_hold_a_directory_and_is_kept_for_a_while(desk: Desk) -> None:
+    desk.write("d/a.tmp", b"cache")
+    desk.write("d/sub/b.tmp", b"cache too")
+    desk.placer.delete(b"d", DIRECTORY)
+    assert not (desk.world / "d").exists()
+    assert desk.private_contents() == [b"cache", b"cache too"]
+    desk.placer.forget_kept(3600)
+    assert desk.private_contents() == [b"cache", b"cache too"]
+    desk.placer.forget_kept(-1)
+    assert desk.private_contents() == []
+
+
+def test_a_file_takes_the_place_of_a_directory_of_caches(desk: Desk) -> None:
+    desk.write("d/a.tmp", b"cache")
+    desk.place(b"d", DIRECTORY, b"a file")
+    assert desk.contents() == {"d": b"a file"}
+
+
+def test_a_file_that_comes_into_a_directory_of_caches_at_the_last_moment(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("d/a.tmp", b"cache")
+    just_before(monkeypatch, lambda: desk.write("d/mine", b"mine"))
+    assert put_back(lambda: desk.placer.delete(b"d", DIRECTORY)) == "changed"
+    assert desk.contents() == {"d/a.tmp": b"cache", "d/mine": b"mine"}
+
+
+def test_a_file_becomes_a_directory(desk: Desk) -> None:
+    desk.write("a", b"old")
+    desk.placer.make_directory(b"a", file_state(b"old"))
+    assert (desk.world / "a").is_dir()
+    desk.write("b", b"mine")
+    assert put_back(lambda: desk.placer.make_directory(b"b", file_state(b"old"))) == "changed"
+    assert desk.contents() == {"b": b"mine"}
+
+
+def test_a_full_disk_is_said_and_leaves_nothing_half(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("a", b"old")
+
+    def full(fd: int, content: bytes) -> None:
+        os.write(fd, content[:1])
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(placing, "write_all", full)
+        with pytest.raises(OSError) as raised:
+            desk.prepare(b"a", b"theirs")
+    assert raised.value.errno == errno.ENOSPC
+    assert desk.private_contents() == []
+
+    def full_directory(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    prepared = desk.prepare(b"a", b"theirs")
+    monkeypatch.setattr(linux, "rename", full_directory)
+    assert put_back(lambda: desk.placer.place(b"a", file_state(b"old"), prepared)) == "space"
+    assert desk.contents() == {"a": b"old"}
+    assert desk.private_contents() == []
+
+
+def test_what_was_staged_is_moved_in_or_goes_back(desk: Desk) -> None:
+    staged = desk.private / "staging/file"
+    staged.write_bytes(b"large")
+    desk.write("taken", b"mine")
+    prepared = desk.placer.adopt(b"taken", staged, file_state(b"large"), TIME)
+    assert put_back(lambda: desk.placer.place(b"taken", ABSENT, prepared)) == "changed"
+    assert staged.read_bytes() == b"large"
+    prepared = desk.placer.adopt(b"gone/below", staged, file_state(b"large"), TIME)
+    assert put_back(lambda: desk.placer.place(b"gone/below", file_state(b"was here"), prepared)) == "changed"
+    assert staged.read_bytes() == b"large", "it goes back from where it was to be exchanged"
+    prepared = desk.placer.adopt(b"new", staged, file_state(b"large"), TIME)
+    desk.placer.sync([prepared] * 20)
+    stamp = desk.placer.place(b"new", ABSENT, prepared)
+    assert (stamp.time, stamp.size) == (TIME, 5)
+    assert desk.contents() == {"taken": b"mine", "new": b"large"}
+    assert desk.private_contents() == []
+    staged.write_bytes(b"newer")
+    prepared = desk.placer.adopt(b"new", staged, file_state(b"newer"), TIME)
+    desk.placer.place(b"new", file_state(b"large"), prepared)
+    assert desk.contents() == {"taken": b"mine", "new": b"newer"}
+    assert desk.private_contents() == []
+
+
+def test_names_are_synced_whatever_became_of_their_directories(desk: Desk) -> None:
+    desk.write("d/a", b"x")
+    desk.placer.sync_places([b"d/a", b"gone/b", b"d/a/c", b"e"])
+    desk.placer.sync_places([b"%d/x" % number for number in range(20)])
+
+
+# what an earlier run left
+
+
+def again(desk: Desk, known: list[bytes]) -> Desk:
+    """The agent ended and begins anew on the same disk."""
+    later = Desk(desk.root)
+    later.placer.find_leftovers(known)
+    return later
+
+
+def test_what_was_being_written_comes_again_and_is_thrown_away(desk: Desk) -> None:
+    desk.placer.prepare(b"a", b"half", file_state(b"whole"), TIME)
+    later = again(desk, [b"a"])
+    assert later.private_contents() == []
+    assert later.placer.displaced == []
+
+
+def test_what_was_displaced_is_found_with_its_path(desk: Desk) -> None:
+    desk.write("a", b"old")
+    with (desk.world / "a").open("ab") as writer:
+        desk.placer.delete(b"a", file_state(b"old"))
+        writer.write(b" and more")
+    later = again(desk, [b"x", b"a"])
+    [(item, content)] = later.settled()
+    assert (item.path, content) == (b"a", b"old and more")
+
+
+def test_a_crash_in_the_middle_of_an_exchange_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody's edit lies in the private directory, and the process ends before it is put back."""
+    desk.write("a", b"mine")
+    real = linux.rename
+    prepared = desk.prepare(b"a", b"theirs")
+    calls: list[int] = []
+
+    def rename(source_fd: int, source: bytes, target_fd: int, target: bytes, flags: int) -> None:
+        calls.append(flags)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        real(source_fd, source, target_fd, target, flags)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(linux, "rename", rename)
+        desk.placer.place(b"a", file_state(b"old"), prepared)
+    assert desk.contents() == {"a": b"theirs"}
+    later = again(desk, [b"a"])
+    [(item, content)] = later.settled()
+    assert (item.path, content) == (b"a", b"mine")
+
+
+def test_of_a_path_that_nobody_knows_the_content_is_recovered(desk: Desk) -> None:
+    desk.write("unknown", b"old")
+    with (desk.world / "unknown").open("ab") as writer:
+        desk.placer.delete(b"unknown", file_state(b"old"))
+        writer.write(b"!")
+    later = again(desk, [b"other"])
+    [(item, content)] = later.settled()
+    assert content == b"old!"
+    assert item.path.startswith(b"recovered-")
+    assert is_well_formed(item.path)
+
+
+@pytest.mark.parametrize("inner", ["x", "my-file", "a-/b", "x-abcdefg/hij", "x-../y", "-", "x-"])
+def test_whatever_lies_in_a_displaced_directory_gets_a_path(desk: Desk, inner: str) -> None:
+    """A directory had taken a file's place, was exchanged, and the process ended before it went back."""
+    prepared = desk.prepare(b"a", b"theirs")
+    (desk.private / "exchange" / prepared.name.decode()).unlink()
+    place = desk.private / "exchange" / prepared.name.decode().removeprefix("w-") / inner
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"mine")
+    later = again(desk, [b"a"])
+    [(item, content)] = later.settled()
+    assert content == b"mine"
+    assert is_well_formed(item.path), item.path
+    kept = later.placer.keep_beside(item, "alice", time.time_ns())
+    assert later.contents() == {os.fsdecode(kept): b"mine"}
+
+
+@pytest.fixture(autouse=True)
+def lease_breaks_are_ignored() -> Iterator[None]:
+    linux.ignore_lease_breaks()
+    yield

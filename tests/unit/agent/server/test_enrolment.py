@@ -1,0 +1,250 @@
+"""The life of an invite, and of the citizen whom it lets in."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fwrkit import __version__
+from fwrkit.agent.keys import make_key, pem_of_seed, public_key, write_private
+from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.enrolment import GATE, Enrolment
+from fwrkit.agent.server.store import Store
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.invites import Invite, decode
+from fwrkit.core.names import FIRST_UID
+
+
+class Office:
+    """A world's enrolment, and machines that come to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / "state"
+        for directory in (root / "keys", self.state):
+            directory.mkdir()
+        self.store = Store(":memory:")
+        self.store.set_meta("world_id", "w" * 16)
+        self.store.set_meta("world_name", "Utopia")
+        self.store.add_citizen("ada", 0, "official", 0)
+        authority = Authority(root / "keys", None)
+        authority.create()
+        self.enrolment = Enrolment(self.store, authority, self.state, root / "extrausers")
+        self._numbers = itertools.count()
+
+    def machine(self) -> str:
+        """Return a new machine's public key."""
+        return make_key(self.root / f"machine-{next(self._numbers)}", "")
+
+    def invite(self, name: str = "alice", expires_in: int = 60) -> Invite:
+        return self.enrolment.invite(name, "example.org", 2222, expires_in)
+
+    def enrol(self, invite: Invite, key: str, **more: Any) -> dict[str, Any]:
+        """Come with an invite, as the gate passes it on: it knows the invite by the key that opened the account."""
+        path = self.root / f"seed-{next(self._numbers)}"
+        write_private(path, pem_of_seed(invite.seed))
+        request = {"public_key": key, "node_id": "0123456789ab", "version": __version__, **more}
+        return self.enrolment.enrol(public_key(path).split()[1], request)
+
+    def key_of(self, name: str) -> str:
+        citizen = self.store.citizen(name=name)
+        assert citizen is not None
+        return citizen.public_key
+
+    def revoked(self) -> list[str]:
+        return (self.state / "enrol/revoked_keys").read_text().splitlines()
+
+
+@pytest.fixture
+def office(tmp_path: Path, openssh: None) -> Iterator[Office]:
+    office = Office(tmp_path)
+    yield office
+    office.store.close()
+
+
+def refused(office: Office, invite: Invite, key: str, **more: Any) -> FwrError:
+    with pytest.raises(FwrError) as raised:
+        office.enrol(invite, key, **more)
+    return raised.value
+
+
+def test_an_invite_says_where_to_and_lets_in(office: Office) -> None:
+    invite = office.invite()
+    assert decode(invite.encode()) == invite
+    assert (invite.host, invite.port, invite.world_name, invite.citizen) == ("example.org", 2222, "Utopia", "alice")
+    key = office.machine()
+    answer = office.enrol(invite, key)
+    assert (answer["citizen"], answer["world"], answer["world_name"]) == ("alice", "w" * 16, "Utopia")
+    alice = office.store.citizen(name="alice")
+    assert alice is not None
+    assert (alice.uid, alice.role, alice.public_key, alice.node_id) == (FIRST_UID, "citizen", key, "0123456789ab")
+    assert "c-alice:x:20000:20000:" in (office.root / "extrausers/passwd").read_text()
+    assert (office.state / "replicas/alice").is_dir()
+    certificate = office.root / "node-cert.pub"
+    certificate.write_text(answer["certificate"])
+    words = subprocess.run(["ssh-keygen", "-L", "-f", str(certificate)], check=True, capture_output=True, text=True).stdout
+    assert "c-alice" in words
+
+
+def test_each_invite_has_a_secret_of_its_own(office: Office) -> None:
+    assert office.invite().seed != office.invite().seed
+
+
+def test_the_same_key_may_repeat_it_even_when_it_has_expired(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted join finishes."""
+    invite, key = office.invite(), office.machine()
+    office.enrol(invite, key)
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert office.enrol(invite, key)["citizen"] == "alice"
+    assert len([citizen for citizen in office.store.citizens() if citizen.name == "alice"]) == 1
+    assert office.revoked() == []
+
+
+def test_another_key_finds_it_used(office: Office) -> None:
+    invite, key = office.invite(), office.machine()
+    office.enrol(invite, key)
+    error = refused(office, invite, office.machine())
+    assert error.code == ExitCode.TAKEN
+    assert office.key_of("alice") == key
+
+
+def test_an_invite_expires(office: Office) -> None:
+    error = refused(office, office.invite(expires_in=-1), office.machine())
+    assert error.code == ExitCode.REFUSED
+    assert "expired" in error.message
+    assert office.store.citizen(name="alice") is None
+
+
+def test_an_invite_that_never_was(office: Office) -> None:
+    office.invite()
+    stranger = Invite("h", 1, "w", "w", "a", b"\7" * 32, "alice", 0)
+    assert refused(office, stranger, office.machine()).code == ExitCode.REFUSED
+
+
+def test_a_new_invite_moves_a_citizen_to_a_new_machine(office: Office) -> None:
+    first, old = office.invite(), office.machine()
+    office.enrol(first, old)
+    before = office.store.citizen(name="alice")
+    second, new = office.invite(), office.machine()
+    office.enrol(second, new, node_id="ba9876543210")
+    after = office.store.citizen(name="alice")
+    assert before is not None and after is not None
+    assert (after.id, after.uid, after.public_key, after.node_id) == (before.id, before.uid, new, "ba9876543210")
+    assert office.revoked() == [old]
+
+
+def test_a_machine_that_is_invited_back_is_let_in_again(office: Office) -> None:
+    old, new = office.machine(), office.machine()
+    office.enrol(office.invite(), old)
+    office.enrol(office.invite(), new)
+    office.enrol(office.invite(), old)
+    assert office.key_of("alice") == old
+    assert office.revoked() == [new]
+
+
+def test_an_old_machine_does_not_come_back_with_its_old_invite(office: Office) -> None:
+    """The citizen was moved away from it, perhaps because it was stolen: what it once used opens nothing any more."""
+    first, old = office.invite(), office.machine()
+    office.enrol(first, old)
+    new = office.machine()
+    office.enrol(office.invite(), new)
+    error = refused(office, first, old)
+    assert error.code in (ExitCode.TAKEN, ExitCode.REFUSED)
+    assert office.key_of("alice") == new
+    assert office.revoked() == [old]
+
+
+def test_who_is_banned_meanwhile_is_not_let_in(office: Office) -> None:
+    used, key = office.invite(), office.machine()
+    office.enrol(used, key)
+    fresh = office.invite()
+    alice = office.store.citizen(name="alice")
+    assert alice is not None
+    office.store.update_citizen(alice.id, is_banned=1)
+    office.store.revoke_key(key, 0)
+    with pytest.raises(FwrError) as raised:
+        office.invite()
+    assert raised.value.code == ExitCode.REFUSED
+    for invite, machine in ((used, key), (fresh, office.machine())):
+        assert refused(office, invite, machine).code == ExitCode.REFUSED
+    assert office.store.revoked_keys() == [key]
+
+
+def test_uids_are_never_used_again(office: Office) -> None:
+    for name in ("alice", "bob", "carol"):
+        office.enrol(office.invite(name), office.machine())
+    assert [citizen.uid for citizen in office.store.citizens()] == [0, FIRST_UID, FIRST_UID + 1, FIRST_UID + 2]
+
+
+def test_the_operator_is_not_invited(office: Office) -> None:
+    with pytest.raises(FwrError) as raised:
+        office.invite("ada")
+    assert raised.value.code == ExitCode.TAKEN
+
+
+@pytest.mark.parametrize("name", ["", "Alice", "a/b", "../x", "a b", "a\n", "-x", "root:0", "a" * 25])
+def test_what_is_no_name_is_not_invited(office: Office, name: str) -> None:
+    with pytest.raises(FwrError) as raised:
+        office.invite(name)
+    assert raised.value.code == ExitCode.USAGE
+    assert office.store.invites() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"public_key": ""},
+        {"public_key": "ssh-rsa AAAA"},
+        {"public_key": None},
+        {"public_key": ["x"]},
+        {"node_id": ""},
+        {"node_id": "../x"},
+        {"node_id": "a" * 65},
+        {"node_id": "a b"},
+    ],
+)
+def test_a_malformed_enrolment_uses_nothing_up(office: Office, more: dict[str, Any]) -> None:
+    invite, key = office.invite(), office.machine()
+    assert refused(office, invite, key, **more).code == ExitCode.USAGE
+    assert office.enrol(invite, key)["citizen"] == "alice"
+
+
+def test_a_key_with_more_words_is_malformed(office: Office) -> None:
+    invite, key = office.invite(), office.machine()
+    for text in (key + "\nssh-ed25519 AAAA", key + " comment", 'command="x" ' + key, key + "\n"):
+        assert refused(office, invite, text).code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("version", ["", "0.0.1", "99.0.0", "x"])
+def test_another_version_is_told_so(office: Office, version: str) -> None:
+    error = refused(office, office.invite(), office.machine(), version=version)
+    assert error.code == ExitCode.REFUSED
+    assert __version__ in error.message
+
+
+def test_sshd_reads_what_follows_from_the_tables(office: Office) -> None:
+    invite = office.invite()
+    [line] = (office.state / "enrol/authorized_keys").read_text().splitlines()
+    options, kind, body = line.rsplit(" ", 2)
+    assert kind == "ssh-ed25519"
+    assert options == f'restrict,command="{GATE} enrol {body}"'
+    office.enrol(invite, office.machine())
+    assert (office.state / "enrol/authorized_keys").read_text().splitlines() == [line], "repeating an enrolment has to work"
+
+
+def test_an_invite_is_forgotten_some_time_after_it_expired(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.invite(expires_in=10)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 29 * 86400)
+    office.enrolment.write_files()
+    assert (office.state / "enrol/authorized_keys").read_text()
+    monkeypatch.setattr(time, "time", lambda: now + 31 * 86400)
+    office.enrolment.write_files()
+    assert (office.state / "enrol/authorized_keys").read_text() == ""

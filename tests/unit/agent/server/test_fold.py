@@ -1,0 +1,519 @@
+"""The fold on real tables and a real canon: what single edits do, and what random edits of several citizens never do."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.paths import PATH_LIMIT, ancestors, is_beneath, parent, why_not
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.decide import Result
+from fwrkit.agent.server.fold import Content, Edit, Fold, Verdict
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, State, file_state, is_directory, is_file
+
+QUICK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+NOON = 1_795_608_000 * 10**9  # 2026-11-25 12:00:00
+
+
+class Court:
+    """A fold with its tables, its canon on disk, and citizens who are known and hold what the canon has."""
+
+    def __init__(self, root: Path, names: tuple[str, ...] = ("alice", "bob"), role: str = "citizen") -> None:
+        self.root = root
+        self.store = Store(":memory:")
+        self.canon = Canon(root, self.store, History(root / "history.git", "w"))
+        self.fold = Fold(self.store, self.canon, IgnoreList((*ALWAYS, "**/cache")), IgnoreList(("**/*.changes",)))
+        for number, name in enumerate(names):
+            citizen = self.store.add_citizen(name, 20000 + number, role, 0)
+            self.store.update_citizen(citizen.id, is_known=1)
+        self.now = itertools.count(NOON, 10**9)
+
+    def citizen(self, name: str) -> Citizen:
+        found = self.store.citizen(name=name)
+        assert found is not None
+        return found
+
+    def edit(self, name: str, edit: Edit) -> Verdict:
+        """Fold one edit and settle the canon, as a turn of the hub does."""
+        with self.store.transaction():
+            verdict = self.fold.fold(self.citizen(name), edit, next(self.now))
+        for path in self.fold.take_moved():
+            self.canon.settle(path)
+        return verdict
+
+    def put(self, name: str, path: bytes, text: bytes, base: State = ABSENT, is_unknown: bool = False, is_orphan: bool = False) -> Verdict:
+        edit = Edit(path, file_state(text), base, ABSENT, False, is_unknown, is_orphan, NOON, len(text), Content(text))
+        return self.edit(name, edit)
+
+    def tree(self) -> dict[bytes, bytes | None]:
+        """Return the canon: path to content, None for a directory."""
+        return {entry.path: self.canon.read(entry.state) if is_file(entry.state) else None for entry in self.store.entries()}
+
+    def on_disk(self) -> dict[bytes, bytes | None]:
+        found: dict[bytes, bytes | None] = {}
+        for path, _ in self.canon.tree.walk():
+            place = Path(os.fsdecode(self.canon.path_of(path)))
+            found[path] = None if place.is_dir() else place.read_bytes()
+        return found
+
+
+@pytest.fixture
+def court(tmp_path: Path) -> Iterator[Court]:
+    court = Court(tmp_path)
+    yield court
+    court.store.close()
+
+
+A, B, C = (file_state(text) for text in (b"a", b"b", b"c"))
+COPY = b"p (conflict bob 2026-11-25 12.00.00).txt"
+
+
+def test_an_edit_moves_the_head_and_leaves_the_others_behind(court: Court) -> None:
+    assert court.put("alice", b"www/p", b"a").result is Result.ACCEPTED
+    assert court.tree() == court.on_disk() == {b"www": None, b"www/p": b"a"}
+    entry = court.store.entry(b"www/p")
+    assert entry is not None and (entry.author, entry.time, entry.size) == ("alice", NOON, 1)
+    alice, bob = court.citizen("alice"), court.citizen("bob")
+    assert court.store.base(alice, b"www/p") == A
+    assert court.store.base(bob, b"www/p") is ABSENT
+    assert court.store.base(bob, b"www") is ABSENT
+
+
+def test_a_content_that_nobody_has_is_asked_for_and_nothing_moves(court: Court) -> None:
+    verdict = court.edit("alice", Edit(b"p", A, ABSENT, size=1))
+    assert verdict.result is Result.MISSING
+    assert court.tree() == {}
+    assert court.store.base(court.citizen("alice"), b"p") is ABSENT
+
+
+def test_a_content_that_the_server_has_needs_not_be_sent(court: Court) -> None:
+    court.put("alice", b"p", b"a")
+    assert court.edit("alice", Edit(b"q", A, ABSENT, size=1)).result is Result.ACCEPTED
+    assert court.on_disk() == {b"p": b"a", b"q": b"a"}
+
+
+def test_both_change_it_and_both_are_kept(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    verdict = court.put("bob", b"p.txt", b"b")
+    assert (verdict.result, verdict.copy) == (Result.CONFLICT, COPY)
+    assert court.tree() == court.on_disk() == {b"p.txt": b"a", COPY: b"b"}
+    bob = court.citizen("bob")
+    assert court.store.base(bob, b"p.txt") == B, "bob's machine still holds what bob wrote"
+    assert court.store.base(bob, COPY) is ABSENT
+
+
+def test_a_lost_race_has_one_copy_until_the_head_moves(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.put("bob", b"p.txt", b"b1")
+    second = court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
+    assert (second.result, second.copy) == (Result.CONFLICT, COPY)
+    assert court.tree() == {b"p.txt": b"a", COPY: b"b2"}
+    court.put("alice", b"p.txt", b"a2", A)
+    third = court.put("bob", b"p.txt", b"b3", file_state(b"b2"))
+    assert third.copy not in (None, COPY)
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a2", b"b2", b"b3"]
+
+
+def test_a_copy_that_was_deleted_does_not_come_back_under_a_new_loss(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.put("bob", b"p.txt", b"b1")
+    court.edit("alice", Edit(COPY, ABSENT, file_state(b"b1"), is_unknown=False))
+    assert COPY in court.tree(), "alice does not hold it yet: she can not delete it"
+    court.store.drop_lag(court.citizen("alice").id, COPY)
+    court.edit("alice", Edit(COPY, ABSENT, file_state(b"b1")))
+    assert court.tree() == {b"p.txt": b"a"}
+    court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"b2"]
+
+
+def test_the_same_content_beside_the_same_head_is_kept_once(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.put("bob", b"p.txt", b"b")
+    again = court.put("bob", b"p.txt", b"b", ABSENT, is_unknown=True)
+    assert again.copy == COPY
+    assert court.tree() == {b"p.txt": b"a", COPY: b"b"}
+
+
+def test_logs_are_merged_and_both_can_be_brought_back(court: Court) -> None:
+    court.put("alice", b"p.changes", b"1 x\n")
+    court.store.drop_lag(court.citizen("bob").id, b"p.changes")
+    first = file_state(b"1 x\n")
+    court.put("alice", b"p.changes", b"1 x\n3 a\n", first)
+    verdict = court.put("bob", b"p.changes", b"1 x\n2 b\n", first)
+    assert verdict.result is Result.MERGED
+    assert court.tree() == {b"p.changes": b"1 x\n2 b\n3 a\n"}
+    entry = court.store.entry(b"p.changes")
+    assert entry is not None and entry.size == len(b"1 x\n2 b\n3 a\n")
+    assert court.store.base(court.citizen("bob"), b"p.changes") == file_state(b"1 x\n2 b\n"), "the merge is still to be delivered"
+
+
+def test_a_log_that_says_nothing_new_changes_nothing(court: Court) -> None:
+    court.put("alice", b"p.changes", b"1 x\n2 y\n")
+    verdict = court.put("bob", b"p.changes", b"1 x\n")
+    assert verdict.result is Result.UNTOUCHED
+    assert court.store.last_version() == 1
+
+
+def test_a_deletion_loses_against_a_change(court: Court) -> None:
+    court.put("alice", b"p", b"a")
+    court.store.drop_lag(court.citizen("bob").id, b"p")
+    court.put("alice", b"p", b"a2", A)
+    assert court.edit("bob", Edit(b"p", ABSENT, A)).result is Result.KEPT
+    assert court.tree() == {b"p": b"a2"}
+    assert court.store.base(court.citizen("bob"), b"p") is ABSENT, "so it is delivered to bob again"
+
+
+def test_a_base_that_was_never_theirs_is_unknown(court: Court) -> None:
+    """Who claims to have seen the head and has not, overwrites nothing and deletes nothing."""
+    court.put("alice", b"p", b"a")
+    assert court.put("bob", b"p", b"b", A).result is Result.CONFLICT
+    assert court.edit("bob", Edit(b"q", ABSENT, A)).result is Result.SAME
+    court.put("alice", b"r", b"a")
+    assert court.edit("bob", Edit(b"r", ABSENT, A)).result is Result.UNTOUCHED
+    assert b"r" in court.tree()
+
+
+def test_a_delivery_that_is_outstanding_is_a_base(court: Court) -> None:
+    court.put("alice", b"p", b"a")
+    bob = court.citizen("bob")
+    court.store.set_lag(bob.id, b"p", ABSENT, [C, A])
+    assert court.put("bob", b"p", b"b", A).result is Result.ACCEPTED
+    assert court.store.lag(bob.id, b"p") is None
+
+
+def test_a_change_whose_outcome_never_arrived_is_a_base(court: Court) -> None:
+    court.put("alice", b"p", b"a")
+    edit = Edit(b"p", B, ABSENT, A, True, size=1, content=Content(b"b"))
+    assert court.edit("alice", edit).result is Result.ACCEPTED
+    assert court.tree() == {b"p": b"b"}
+
+
+def test_a_change_that_never_arrived_is_no_base(court: Court) -> None:
+    edit = Edit(b"p", B, ABSENT, A, True, size=1, content=Content(b"b"))
+    assert court.edit("alice", edit).result is Result.ACCEPTED
+    court.put("bob", b"q", b"c")
+    edit = Edit(b"q", B, ABSENT, A, True, size=1, content=Content(b"b"))
+    assert court.edit("alice", edit).result is Result.CONFLICT
+
+
+def test_first_contact_is_a_union(court: Court) -> None:
+    court.put("alice", b"old", b"a")
+    court.put("alice", b"old", b"b", A)
+    court.put("alice", b"differs", b"a")
+    court.put("alice", b"gone", b"a")
+    court.edit("alice", Edit(b"gone", ABSENT, A))
+    court.store.add_citizen("carol", 20009, "citizen", 0)
+    court.store.update_citizen(court.citizen("carol").id, is_known=1)
+    court.store.lag_everywhere(court.citizen("carol").id)
+    results = {path: court.put("carol", path, text, is_unknown=True).result for path, text in (
+        (b"old", b"a"), (b"differs", b"c"), (b"gone", b"a"), (b"new", b"c"),
+    )}  # fmt: skip
+    assert results == {b"old": Result.STALE, b"differs": Result.CONFLICT, b"gone": Result.STALE, b"new": Result.ACCEPTED}
+    assert court.edit("carol", Edit(b"old", ABSENT, is_unknown=True)).result is Result.UNTOUCHED
+    tree = court.tree()
+    assert (tree[b"old"], tree[b"differs"], tree[b"new"], b"gone" in tree) == (b"b", b"a", b"c", False)
+    assert b"c" in [content for path, content in tree.items() if b"differs (conflict carol" in path]
+
+
+@pytest.mark.parametrize("path", [b".fwr", b".fwr/world.toml", b".fwr/x/y"])
+def test_the_worlds_records_are_for_officials(tmp_path: Path, path: bytes) -> None:
+    court = Court(tmp_path)
+    verdict = court.put("alice", path, b"mine")
+    assert verdict.result is Result.REFUSED
+    assert "officials" in verdict.detail
+    assert court.tree() == {}
+    assert court.store.base(court.citizen("alice"), path) == file_state(b"mine"), "so what is there is delivered: the change is undone"
+    court.store.update_citizen(court.citizen("bob").id, role="official")
+    assert court.put("bob", path, b"official").result is Result.ACCEPTED
+
+
+@pytest.mark.parametrize("path", [b".git/config", b"www/.GIT", b"x/" + b"n" * 256, b"cache", b"a/cache/b", b".htaccess", b".fwr-sentinel"])
+def test_what_does_not_travel_is_refused_whoever_sends_it(court: Court, path: bytes) -> None:
+    court.store.update_citizen(court.citizen("alice").id, role="official")
+    verdict = court.put("alice", path, b"x")
+    assert verdict.result is Result.REFUSED
+    assert verdict.detail
+    assert court.tree() == {}
+    assert court.store.count_lags(court.citizen("alice").id) == 0
+
+
+def test_a_file_where_a_directory_was_takes_nothing_with_it(court: Court) -> None:
+    court.put("alice", b"d/x", b"a")
+    verdict = court.put("bob", b"d", b"b")
+    assert verdict.result is Result.CONFLICT
+    assert court.tree() == court.on_disk() == {b"d": None, b"d/x": b"a", b"d (conflict bob 2026-11-25 12.00.00)": b"b"}
+
+
+def test_what_was_made_below_a_file_lies_in_a_directory_beside_it(court: Court) -> None:
+    court.put("alice", b"d", b"a")
+    for path, text in ((b"d/x", b"1"), (b"d/y/z", b"2")):
+        assert court.put("bob", path, text).result is Result.CONFLICT
+    beside = b"d (conflict bob 2026-11-25 12.00.00)"
+    expected = {b"d": b"a", beside: None, beside + b"/x": b"1", beside + b"/y": None, beside + b"/y/z": b"2"}
+    assert court.tree() == court.on_disk() == expected
+
+
+def test_nobody_holds_a_conflict_copy_before_it_was_delivered(court: Court) -> None:
+    court.put("alice", b"d", b"a")
+    court.put("bob", b"d/x", b"1")
+    for name in ("alice", "bob"):
+        for path in court.tree():
+            if b"conflict" in path:
+                assert court.store.base(court.citizen(name), path) is ABSENT, (name, path)
+
+
+def test_what_replaces_a_directory_beside_keeps_its_place_whole(court: Court) -> None:
+    """bob has d/x/y below what became a file, loses, and then makes d/x a file, before anything was delivered."""
+    court.put("alice", b"d", b"a")
+    court.put("bob", b"d/x/y", b"1")
+    court.edit("bob", Edit(b"d/x/y", ABSENT, file_state(b"1")))
+    court.put("bob", b"d/x", b"2", ABSENT)
+    check_whole(court)
+    assert court.canon.read(file_state(b"1")) == b"1"
+    assert b"2" in court.tree().values()
+
+
+def test_a_displaced_content_is_kept_and_changes_no_base(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.store.drop_lag(court.citizen("bob").id, b"p.txt")
+    verdict = court.put("bob", b"p.txt", b"b", is_unknown=True, is_orphan=True)
+    assert (verdict.result, verdict.copy) == (Result.CONFLICT, COPY)
+    assert court.store.base(court.citizen("bob"), b"p.txt") == A
+    assert court.put("bob", b"p.txt", b"b", is_unknown=True, is_orphan=True).result is Result.SAME
+    assert court.tree() == {b"p.txt": b"a", COPY: b"b"}
+
+
+def test_a_displaced_content_whose_directory_became_a_file(court: Court) -> None:
+    court.put("alice", b"d", b"a")
+    verdict = court.put("bob", b"d/x", b"b", is_unknown=True, is_orphan=True)
+    assert verdict.result is Result.CONFLICT
+    check_whole(court)
+    assert sorted(content or b"" for content in court.tree().values()) == [b"", b"a", b"b"]
+
+
+@pytest.mark.parametrize("length", [PATH_LIMIT - 200, PATH_LIMIT - 100, PATH_LIMIT - 60, PATH_LIMIT - 20, PATH_LIMIT])
+def test_of_a_path_at_the_limit_a_copy_can_be_delivered(court: Court, length: int) -> None:
+    """A copy that no node takes would never be acknowledged: nobody would be in sync any more."""
+    name = b"/note.txt"
+    path = b"/".join([b"d" * 99] * 40)[: length - len(name) - 1] + b"d" + name
+    assert len(path) == length
+    court.put("alice", path, b"a")
+    verdict = court.put("bob", path, b"b")
+    assert verdict.result in (Result.CONFLICT, Result.REFUSED)
+    if verdict.result is Result.CONFLICT:
+        assert verdict.copy is not None and why_not(verdict.copy) is None
+
+
+# random edits of several citizens
+
+NAMES = ("alice", "bob", "carol")
+PATHS = [b"a", b"a/b", b"a/b/c", b"a/d", b"e", b"l.changes"]
+CHANGED_LATER = (Result.SAME, Result.UNTOUCHED, Result.STALE, Result.KEPT)
+
+
+def check_whole(court: Court) -> None:
+    """The canon is a tree: above everything is a directory; and the disk says the same as the tables."""
+    tree = court.tree()
+    for path in tree:
+        for above in ancestors(path):
+            assert tree.get(above, b"missing") is None, f"{above!r} above {path!r} is no directory"
+    assert court.on_disk() == tree
+
+
+class Machine:
+    """A citizen's machine as far as the fold can tell: a disk, a record of what was agreed on, and what was sent in vain."""
+
+    def __init__(self, court: Court, name: str) -> None:
+        self.court = court
+        self.name = name
+        self.disk: dict[bytes, bytes | None] = {}
+        self.record: dict[bytes, State] = {}
+        self.sent: dict[bytes, State] = {}
+
+    def state(self, path: bytes) -> State:
+        if path not in self.disk:
+            return ABSENT
+        content = self.disk[path]
+        return DIRECTORY if content is None else file_state(content)
+
+    def write(self, path: bytes, content: bytes | None) -> None:
+        """Somebody writes a file or (None) makes a directory, with whatever has to make room for it."""
+        if any(self.disk.get(above, None) is not None for above in ancestors(path)):
+            return
+        if content is None and self.disk.get(path, b"") is None:
+            return
+        self.remove(path)
+        self.disk.update(dict.fromkeys(ancestors(path)))
+        self.disk[path] = content
+
+    def remove(self, path: bytes) -> None:
+        for other in [other for other in self.disk if other == path or is_beneath(other, path)]:
+            del self.disk[other]
+
+    def send(self, is_answered: bool, is_first: bool = False) -> None:
+        """Send what is not as recorded, as one batch; what was sent in vain is sent again."""
+        wanted = {path: self.state(path) for path in self.disk.keys() | self.record.keys() | self.sent.keys()}
+        changes = {path: state for path, state in wanted.items() if is_first or state != self.record.get(path) or path in self.sent}
+        for path in in_safe_order(changes.items()):
+            content = self.disk.get(path)
+            edit = Edit(
+                path, changes[path], self.record.get(path), self.sent.get(path), path in self.sent, is_first, False, NOON,
+                len(content or b""), Content(content),
+            )  # fmt: skip
+            verdict = self.court.edit(self.name, edit)
+            assert verdict.result not in (Result.MISSING, Result.REFUSED)
+            if is_file(edit.state):
+                self.check_kept(edit, verdict)
+            if is_answered or is_first:
+                self.sent.pop(path, None)
+                self.agree(path, changes[path])
+            else:
+                self.sent[path] = changes[path]
+
+    def check_kept(self, edit: Edit, verdict: Verdict) -> None:
+        """A content is the head, was a version, is beside, or all of its lines are in the merge."""
+        tree, store = self.court.tree(), self.court.store
+        text = self.disk[edit.path]
+        assert text is not None
+        if verdict.result is Result.ACCEPTED:
+            assert tree[edit.path] == text
+        elif verdict.result is Result.MERGED:
+            assert set(text.splitlines()) <= set((tree[edit.path] or b"").splitlines())
+        elif verdict.result is Result.CONFLICT:
+            assert verdict.copy is not None and tree[verdict.copy] == text
+        else:
+            assert verdict.result in CHANGED_LATER
+            is_in_log = set(text.splitlines()) <= set((tree.get(edit.path) or b"").splitlines())
+            assert store.place_of(file_state(text)) is not None or is_in_log
+
+    def agree(self, path: bytes, state: State) -> None:
+        self.record[path] = state
+        if state is ABSENT:
+            del self.record[path]
+
+    def take(self, is_acknowledged: bool) -> int:
+        """Apply what can be applied of what is due; return how much that was."""
+        store, citizen = self.court.store, self.court.citizen(self.name)
+        due = [lag.path for lag in store.lags(citizen.id)]
+        count = 0
+        for path in in_safe_order((path, store.head(path)) for path in due):
+            lag, head = store.lag(citizen.id, path), store.head(path)
+            assert lag is not None
+            if self.sent.get(path, UNKNOWN) is not UNKNOWN or self.state(path) != self.record.get(path):
+                continue  # it was changed here: that comes first
+            assert self.record.get(path) in (lag.base, *lag.sent), "no delivery would ever fit"
+            if not self.place(path, head):
+                continue
+            count += 1
+            self.agree(path, head)
+            if is_acknowledged:
+                store.drop_lag(citizen.id, path)
+            else:
+                store.set_lag(citizen.id, path, lag.base, [*lag.sent, head])
+        return count
+
+    def place(self, path: bytes, head: State) -> bool:
+        above = parent(path)
+        is_full = any(is_beneath(other, path) for other in self.disk)
+        if head is ABSENT:
+            if is_full:
+                return False
+            self.disk.pop(path, None)
+            return True
+        if any(self.disk.get(place, None) is not None for place in ancestors(path)) or (is_file(head) and is_full):
+            return False
+        self.disk.update(dict.fromkeys([*ancestors(path)] if above else []))
+        assert isinstance(head, bytes)
+        self.disk[path] = None if is_directory(head) else self.court.canon.read(head)
+        return True
+
+    def begin_anew(self) -> None:
+        """The record was lost: first contact."""
+        citizen = self.court.citizen(self.name)
+        before = set(self.court.tree())
+        self.record, self.sent = {}, {}
+        self.court.store.drop_lags(citizen.id)
+        self.court.store.lag_everywhere(citizen.id)
+        self.send(is_answered=True, is_first=True)
+        assert before <= set(self.court.tree()), "absent is not deleted"
+
+    def check_base(self) -> None:
+        """The server knows what this machine holds: its base is what is recorded here, or one of the two was told the other in vain."""
+        store, citizen = self.court.store, self.court.citizen(self.name)
+        for path in {*self.record, *self.sent, *(entry.path for entry in store.entries()), *(lag.path for lag in store.lags(citizen.id))}:
+            base, lag = store.base(citizen, path), store.lag(citizen.id, path)
+            here = {self.record.get(path), self.sent.get(path, self.record.get(path))}
+            there = {base, *(lag.sent if lag is not None else ())}
+            assert here & there, f"{self.name} at {path!r}: {here} here, {there} there"
+
+
+Step = Callable[[dict[str, Machine]], None]
+_log = st.lists(st.integers(min_value=0, max_value=9), min_size=1, max_size=3).map(
+    lambda times: b"".join(b"%d x\n" % time for time in times)
+)
+_text = st.sampled_from([b"one", b"two", b"three", b"four"])
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[str, str, bytes, bytes | None]:
+    name = draw(st.sampled_from(NAMES))
+    what = draw(
+        st.sampled_from(["write", "write", "write", "remove", "send", "send", "send in vain", "take", "take in vain", "begin anew"])
+    )
+    path = draw(st.sampled_from(PATHS))
+    content = draw(_log if path.endswith(b".changes") else st.one_of(_text, st.none()))
+    return name, what, path, content
+
+
+@pytest.fixture(scope="module")
+def quick_root() -> Iterator[Path]:
+    """In memory where that is possible: every example has a canon on disk."""
+    root = Path(tempfile.mkdtemp(dir=QUICK))
+    yield root
+    shutil.rmtree(root)
+
+
+@given(st.lists(steps(), min_size=5, max_size=40))
+def test_random_edits_lose_nothing_and_converge(quick_root: Path, script: list[tuple[str, str, bytes, bytes | None]]) -> None:
+    for name in ("canon", "incoming"):
+        shutil.rmtree(quick_root / name, ignore_errors=True)
+    court = Court(quick_root, NAMES)
+    machines = {name: Machine(court, name) for name in NAMES}
+    for name, what, path, content in script:
+        machine = machines[name]
+        if what == "write":
+            machine.write(path, content)
+        elif what == "remove":
+            machine.remove(path)
+        elif what in ("send", "send in vain"):
+            machine.send(is_answered=what == "send")
+        elif what in ("take", "take in vain"):
+            machine.take(is_acknowledged=what == "take")
+        else:
+            machine.begin_anew()
+        check_whole(court)
+        for each in machines.values():
+            each.check_base()
+    for _ in range(12):
+        for machine in machines.values():
+            machine.send(is_answered=True)
+            machine.take(is_acknowledged=True)
+            machine.check_base()
+    for machine in machines.values():
+        assert machine.disk == court.tree(), machine.name
+        assert machine.record == {entry.path: entry.state for entry in court.store.entries()}
+        assert court.store.count_lags(court.citizen(machine.name).id) == 0
+    check_whole(court)
+    court.store.close()

@@ -1,0 +1,177 @@
+"""The historian: versions become commits, contents leave the database, nothing is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fwrkit.agent.server.historian import Historian
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
+from tests.unit.agent.house import wait_until
+
+
+class Archive:
+    """Tables, a history, and the directory of received files."""
+
+    def __init__(self, root: Path) -> None:
+        self.incoming = root / "incoming"
+        self.incoming.mkdir()
+        self.store = Store(root / "hub.sqlite")
+        self.history = History(root / "history.git", "world")
+        self.settings = Settings(large_limit=1000, history_quiet=0.01, history_limit=0.05)
+        self.root = root
+
+    def historian(self) -> Historian:
+        return Historian(Store(self.root / "hub.sqlite"), History(self.root / "history.git", "world"), self.incoming, self.settings)
+
+    def put(self, path: bytes, content: bytes | None, author: str = "alice", incoming: str = "") -> int:
+        state: State = ABSENT
+        with self.store.transaction():
+            if content is not None:
+                state = file_state(content)
+                if incoming:
+                    (self.incoming / incoming).write_bytes(content)
+                if self.store.place_of(state) is None:
+                    self.store.add_pending(state, None if incoming else content, incoming or None)
+            return self.store.set_head(path, state, len(content or b""), 0, author, time.time_ns())
+
+    def log(self) -> list[str]:
+        command = ["git", "-C", str(self.history.path), "log", "--reverse", "--format=%an: %s", "main"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+    def read(self, content: bytes) -> bytes:
+        place = self.store.place_of(file_state(content))
+        assert place is not None and place[0] == "history"
+        return self.history.read(place[1])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    archive = Archive(tmp_path)
+    yield archive
+    archive.store.close()
+
+
+def test_versions_become_commits_and_contents_leave_the_database(archive: Archive) -> None:
+    archive.put(b"a", b"one")
+    archive.put(b"b", b"two", "bob")
+    archive.put(b"c", b"one")
+    assert archive.historian().commit_some(1 << 40) == 3
+    assert archive.log() == ["alice: 2 changes: a, c", "bob: edit b"]
+    assert not archive.store.has_uncommitted()
+    for content in (b"one", b"two"):
+        assert archive.store.pending(file_state(content)) is None
+        assert archive.read(content) == content
+    assert archive.historian().commit_some(1 << 40) == 0
+
+
+def test_only_what_was_told_is_committed(archive: Archive) -> None:
+    first = archive.put(b"a", b"one")
+    archive.put(b"b", b"two")
+    assert archive.historian().commit_some(first) == 1
+    assert archive.log() == ["alice: edit a"]
+    assert archive.store.pending(file_state(b"two")) is not None
+
+
+def test_directories_and_deletions_are_committed_without_a_content(archive: Archive) -> None:
+    archive.put(b"a", b"one")
+    archive.store.set_head(b"d", DIRECTORY, 0, 0, "alice", 0)
+    archive.put(b"a", None)
+    historian = archive.historian()
+    assert historian.commit_some(1 << 40) == 3
+    assert archive.read(b"one") == b"one"
+    archive.put(b"a", b"one")
+    assert historian.commit_some(1 << 40) == 1, "the content is in the history already"
+    assert archive.read(b"one") == b"one"
+
+
+def test_received_files_small_and_large(archive: Archive) -> None:
+    small, large = b"s" * 1000, os.urandom(1001)
+    archive.put(b"small", small, incoming="alice-g-1-0")
+    archive.put(b"large", large, incoming="alice-g-1-1")
+    assert archive.historian().commit_some(1 << 40) == 2
+    for content in (small, large):
+        assert archive.read(content) == content
+    assert archive.history.large_object(file_state(large)) is not None
+    assert archive.history.large_object(file_state(small)) is None
+    done = subprocess.run(["git", "-C", str(archive.history.path), "fsck", "--strict"], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_received_files_go_some_time_after_they_were_committed(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.put(b"done", b"done", incoming="alice-g-1-0")
+    (archive.incoming / "alice-g-2-0").write_bytes(b"a run that is not folded yet")
+    historian = archive.historian()
+    historian.commit_some(1 << 40)
+    assert archive.read(b"done") == b"done"
+    long_ago = time.time() - 3600
+    os.utime(archive.incoming / "alice-g-1-0", (long_ago, long_ago))
+    later = time.time() + 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    os.utime(archive.incoming / "alice-g-2-0", (later, later))
+    archive.put(b"more", b"more")
+    historian.commit_some(1 << 40)
+    assert sorted(item.name for item in archive.incoming.iterdir()) == ["alice-g-2-0"]
+
+
+@pytest.mark.parametrize("name", ["alice-g-2-0", "place-77-1"])
+def test_what_is_old_and_not_folded_yet_is_not_swept_away(archive: Archive, name: str) -> None:
+    """A run of many gigabytes takes longer than ten minutes to be copied; and what is about to be placed bears the time of its edit."""
+    (archive.incoming / name).write_bytes(b"under way")
+    long_ago = time.time() - 3600
+    os.utime(archive.incoming / name, (long_ago, long_ago))
+    archive.put(b"a", b"one")
+    archive.historian().commit_some(1 << 40)
+    assert (archive.incoming / name).exists()
+
+
+def test_a_crash_before_the_tables_know_loses_nothing(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit is written, the row is not: it is written again."""
+    archive.put(b"a", b"one")
+    archive.put(b"a", b"two", "bob")
+
+    def crash(*_: object) -> None:
+        raise RuntimeError("crash")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(Store, "mark_committed", crash)
+        archive.historian().commit_some(1 << 40)
+    assert archive.store.has_uncommitted()
+    assert archive.store.pending(file_state(b"one")) == (b"one", None)
+    assert archive.historian().commit_some(1 << 40) == 2
+    assert archive.read(b"one") == b"one"
+    tree = subprocess.run(["git", "-C", str(archive.history.path), "show", "main:a"], check=True, capture_output=True).stdout
+    assert tree == b"two"
+
+
+def test_what_was_left_is_committed_at_the_start_and_what_comes_when_it_comes(archive: Archive) -> None:
+    archive.put(b"a", b"one")
+    historian = archive.historian()
+    historian.start()
+    wait_until(lambda: not archive.store.has_uncommitted(), "what was left is committed")
+    historian.tell(archive.put(b"b", b"two"))
+    wait_until(lambda: not archive.store.has_uncommitted(), "what came is committed")
+    historian.stop()
+    assert archive.log() == ["alice: edit a", "alice: edit b"]
+
+
+def test_a_continuous_writer_does_not_hold_it_back(archive: Archive) -> None:
+    historian = archive.historian()
+    historian.start()
+    deadline = time.monotonic() + 10
+    number = 0
+    committed = False
+    while not committed and time.monotonic() < deadline:
+        number += 1
+        historian.tell(archive.put(b"a", b"%d" % number))
+        committed = bool(archive.history.head())
+    historian.stop()
+    assert committed, "the limit on settling is a limit"

@@ -1,0 +1,350 @@
+"""The hub from the other end of a stream, as a client of any kind may speak to it."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fwrkit import __version__
+from fwrkit.agent.files.flat import place_name
+from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.session import Session
+from fwrkit.agent.server.store import Citizen
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import ABSENT, State, file_state
+from fwrkit.agent.wire import messages as say
+from fwrkit.agent.wire.channel import over_socket
+from tests.unit.agent.house import House, Member, wait_until
+
+WAIT = 10.0  # seconds
+CLOSED = "closed"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path, Settings(history_quiet=0.05, history_limit=0.2, batch_count=100))
+    yield house
+    house.stop()
+
+
+@contextmanager
+def stopped(house: House) -> Iterator[None]:
+    """Stop everything before a failure is shown: threads that go on failing meanwhile get into pytest's way (CPython 3.11's ast)."""
+    try:
+        yield
+    finally:
+        house.stop()
+
+
+class Stranger:
+    """A citizen whose node is this test."""
+
+    def __init__(self, house: House, name: str) -> None:
+        self.house = house
+
+        def admit() -> Citizen:
+            return house.store.citizen(name=name) or house.store.add_citizen(name, max(19999, house.store.highest_uid()) + 1, "citizen", 0)
+
+        self.citizen: Citizen = house.hub.call(admit)
+        landing = Landing(house.state, name, self.citizen.uid)
+        landing.create()
+        self.replica = landing.replica
+        self.messages: queue.Queue[Any] = queue.Queue()
+        ours, theirs = socket.socketpair()
+        box: list[Session] = []
+        served = over_socket(theirs, say.FROM_CLIENT, lambda message: house.hub.put(box[0], message), lambda _: house.hub.wake())
+        box.append(Session(served, self.citizen))
+        served.start()
+        self.channel = over_socket(ours, say.FROM_SERVER, self.messages.put, lambda _: self.messages.put(CLOSED))
+        self.channel.start()
+
+    def tell(self, *messages: Any) -> None:
+        for message in messages:
+            self.channel.send(message)
+
+    def next(self) -> Any:
+        return self.messages.get(timeout=WAIT)
+
+    def hello(self, generation: str = "", **more: Any) -> Any:
+        hello = say.Hello(say.PROTOCOL, __version__, "machine1", "", generation, generation)
+        self.tell(replace(hello, **more))
+        return self.next()
+
+    def join(self) -> str:
+        """Come for the first time, with an empty world; return the generation."""
+        welcome = self.hello()
+        assert isinstance(welcome, say.Welcome) and not welcome.is_known
+        self.tell(say.Manifest(1, True, [], True))
+        assert self.next() == say.Need(1, [], True)
+        assert isinstance(self.next(), say.Folded)
+        self.tell(say.Confirm(welcome.generation))
+        return welcome.generation
+
+    def change(self, path: bytes, text: bytes, base: State = ABSENT, **more: Any) -> None:
+        change = say.Change(1, path, file_state(text), base, None, False, False, False, 0, len(text), text, False)
+        self.tell(replace(change, **more))
+
+    def is_closed(self) -> bool:
+        """Wait for the end of the connection; what is said before it does not matter."""
+        while self.next() != CLOSED:
+            continue
+        return True
+
+
+def test_a_stranger_s_edit_is_answered_and_delivered_to_everybody(house: House) -> None:
+    alice = house.member("alice")
+    house.settled()
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.change(b"a", b"one")
+    assert bob.next() == say.Outcome(1, "ACCEPTED", "", None)
+    wait_until(lambda: alice.tree() == {"a": "one"}, "alice has it")
+    alice.write("a", "two")
+    delivery = bob.next()
+    assert (delivery.path, delivery.base, delivery.state, delivery.content) == (b"a", file_state(b"one"), file_state(b"two"), b"two")
+    bob.tell(say.Barrier(5), say.Ping(7))
+    assert bob.next() == say.Pong(7)
+    bob.tell(say.Acknowledgement([delivery.number]))
+    assert bob.next() == say.Passed(5)
+
+
+def test_a_batch_is_folded_when_it_is_whole(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.change(b"a", b"one", more=True)
+    bob.tell(say.Ping(1))
+    assert bob.next() == say.Pong(1)
+    assert house.hub.call(house.store.count_entries) == 0
+    bob.change(b"b", b"two", number=2)
+    assert [bob.next().number, bob.next().number] == [1, 2]
+    assert house.hub.call(house.store.count_entries) == 2
+
+
+def test_a_batch_that_was_cut_off_is_void(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.change(b"a", b"one", more=True)
+    bob.channel.close("cut")
+    again = Stranger(house, "bob")
+    assert not again.hello().is_known
+    assert house.hub.call(house.store.count_entries) == 0
+
+
+def test_who_comes_back_as_who_they_were_is_known(house: House) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.tell(say.Ping(1))
+    bob.next()
+    bob.channel.close("cut")
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation)
+    assert welcome.is_known
+    name, _, counter = generation.partition(":")
+    assert welcome.generation == f"{name}:{int(counter) + 1}"
+    again.channel.close("cut before it confirmed")
+    third = Stranger(house, "bob")
+    assert third.hello(welcome.generation).is_known, "what was proposed may have become durable there"
+
+
+@pytest.mark.parametrize("world", ["", "x:1", "same:2"])
+def test_another_generation_makes_every_base_unknown(house: House, world: str) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.tell(say.Ping(1))
+    bob.next()
+    bob.channel.close("cut")
+    again = Stranger(house, "bob")
+    assert not again.hello(generation, world_generation=world).is_known
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"protocol": 99}, "REFUSED"),
+        ({"version": "99.0"}, "REFUSED"),
+        ({"world_id": "of another world"}, "REFUSED"),
+        ({"node_id": "machine2"}, "HELD"),
+    ],
+)
+def test_who_does_not_belong_here_is_told_so(house: House, more: dict[str, Any], code: str) -> None:
+    first = Stranger(house, "bob")
+    first.join()
+    first.tell(say.Ping(1))
+    first.next()
+    bob = Stranger(house, "bob")
+    refusal = bob.hello(**more)
+    assert isinstance(refusal, say.Refusal)
+    assert refusal.code == code
+    assert refusal.message and refusal.hint
+    assert bob.next() == CLOSED
+    first.tell(say.Ping(2))
+    assert first.next() == say.Pong(2), "nobody ends a session who is not let in"
+
+
+def test_who_is_banned_is_told_so(house: House) -> None:
+    bob = Stranger(house, "bob")
+    house.hub.call(lambda: house.store.update_citizen(bob.citizen.id, is_banned=1))
+    assert bob.hello().code == "REFUSED"
+    assert bob.next() == CLOSED
+
+
+def test_a_copy_of_a_live_machine_is_held(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.tell(say.Ping(1))
+    bob.next()
+    twin = Stranger(house, "bob")
+    assert twin.hello("another:1").code == "HELD"
+    assert twin.next() == CLOSED
+
+
+def test_the_newest_connection_of_a_machine_ends_the_older(house: House) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.tell(say.Ping(1))
+    bob.next()
+    again = Stranger(house, "bob")
+    assert again.hello(generation).is_known
+    assert bob.is_closed()
+    again.tell(say.Ping(2))
+    assert again.next() == say.Pong(2)
+
+
+def test_nothing_is_heard_before_hello(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.change(b"a", b"one")
+    assert bob.next() == CLOSED
+    assert house.hub.call(house.store.count_entries) == 0
+
+
+def test_what_a_manifest_needs_is_taken_from_the_replica(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    contents = {b"large": b"x" * 2_000_000, b"gone": b"never sent", b"changed": b"as announced"}
+    entries = [say.ManifestEntry(path, file_state(text), None, None, False, False, 0, len(text)) for path, text in contents.items()]
+    bob.tell(say.Manifest(2, False, [entry.to_value() for entry in entries], True))
+    need = bob.next()
+    assert sorted(need.indexes) == [0, 1, 2]
+    (bob.replica / place_name(b"large")).write_bytes(contents[b"large"])
+    (bob.replica / place_name(b"changed")).write_bytes(b"written on meanwhile")
+    bob.tell(say.Landed(2, []))
+    folded = bob.next()
+    assert (folded.run, sorted(folded.missing)) == (2, [1, 2])
+    assert [entry.path for entry in house.hub.call(lambda: list(house.store.entries()))] == [b"large"]
+    assert list(bob.replica.iterdir()) == []
+
+
+def known_content(house: House) -> tuple[Member, bytes]:
+    """Have a large content in the canon, that everybody knows."""
+    alice = house.member("alice")
+    content = os.urandom(5_000_000)
+    alice.write("large", content)
+    house.settled(30)
+    return alice, content
+
+
+def test_who_lies_about_a_size_harms_nobody(house: House) -> None:
+    """A content that is in the canon needs not be sent: its size is the server's to know."""
+    alice, content = known_content(house)
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    mallory.change(b"copy", content, size=0, content=None)
+    with stopped(house):
+        wait_until(lambda: alice.tree().get("copy") == content.decode("latin-1"), "alice has the copy, as large as it is", 5)
+        house.settled()
+
+
+def test_who_lies_about_the_size_of_a_run_harms_nobody(house: House) -> None:
+    alice = house.member("alice")
+    house.settled()
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    content = os.urandom(5_000_000)
+    entry = say.ManifestEntry(b"copy", file_state(content), None, None, False, False, 0, 0)
+    mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert isinstance(mallory.next(), say.Need)
+    (mallory.replica / place_name(b"copy")).write_bytes(content)
+    mallory.tell(say.Landed(2, []))
+    with stopped(house):
+        wait_until(lambda: alice.tree().get("copy") == content.decode("latin-1"), "alice has it, as large as it is", 5)
+        house.settled()
+
+
+_ORPHAN = {"is_unknown": True, "is_orphan": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        (b"a", {"content": b"another content"}),
+        (b"a", {"size": 2**63}),
+        (b"a", {"size": -1}),
+        (b"a", {"time": 2**64 - 1}),
+        (b"a", {"time": -(2**63)}),
+        (b"a", {"time": 2**63 - 1}),
+        (b"file/below", {}),
+        (b"file/below", _ORPHAN),
+        (b"file/below/further", _ORPHAN),
+        (b"a" * 3000, {}),
+        (b".fwr/world.toml", {}),
+        (b"a", {"is_orphan": True}),
+    ],
+)
+def test_what_one_sends_costs_nobody_else_the_connection(house: House, path: bytes, more: dict[str, Any]) -> None:
+    alice = house.member("alice")
+    alice.write("file", "a file")
+    house.settled()
+    channel = alice.engine._channel
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    mallory.change(path, b"x", **more)
+    mallory.tell(say.Ping(99))
+    while mallory.next() not in (CLOSED, say.Pong(99)):
+        continue
+    alice.write("after", "an edit after it")
+    with stopped(house):
+        house.settled(5)
+        assert alice.tree()["after"] == "an edit after it"
+        assert alice.engine._channel is channel, "alice had to connect anew"
+    assert house.canon.tree.take(b"after", 100).content == b"an edit after it"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [say.Confirm("another:1")],
+        [say.Landed(77, [])],
+        [say.Manifest(2, False, [["nonsense"]], True)],
+        [say.Manifest(2, False, [[b"../x", None, None, None, False, False, 0, 0]], True)],
+        [say.Change(1, b"a", file_state(b"x"), None, None, False, False, False, 0, 1, b"y", False)],
+        [say.Change(1, b"a", file_state(b"x"), None, None, False, False, False, 0, 2, b"x", False)],
+        [say.Change(1, b"a", None, None, None, False, False, False, 0, 0, None, True)] * 500,
+    ],
+    ids=["generation", "landed", "entry", "path", "hash", "size", "batch"],
+)
+def test_who_breaks_the_rules_is_cut_off(house: House, messages: list[Any]) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.tell(*messages)
+    assert bob.is_closed()
+    assert house.hub.call(house.store.count_entries) == 0
+
+
+def test_a_call_returns_what_the_function_does_or_raises(house: House) -> None:
+    assert house.hub.call(lambda: 7) == 7
+
+    def fail() -> None:
+        house.store.set_meta("half", "x")
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        house.hub.call(fail)
+    assert house.hub.call(lambda: house.store.meta("world_name")) == "test"

@@ -18,9 +18,9 @@ class Settings:
     """What may be tuned with ``FWRKIT_SETTINGS`` (a JSON object of these names)."""
 
     inline_limit: int = 1024 * 1024  # content above it goes by a run instead of the stream
-    batch_count: int = 500  # changes or deliveries at once above it go by a run
+    batch_count: int = 500  # changes at once above it go by a run
     batch_bytes: int = 8 * 1024 * 1024
-    run_count: int = 2000  # files of one run downwards: the first are placed while the next are on their way
+    run_count: int = 2000  # deliveries that are due at once above it are shared between stream and runs, each of so many files
     settle_quiet: float = 0.004
     settle_limit: float = 0.04
     history_quiet: float = 0.5

@@ -99,9 +99,10 @@ class Deliveries:
         if session.downward is not None:
             return None
         due = [path for path in session.due if path not in session.staged and path not in session.outstanding_paths]
-        if only is None and len(due) <= self._settings.batch_count:
+        if only is None and len(due) <= self._settings.run_count:
             return None
-        candidates = due if only is None else [only, *(path for path in due if path != only and self._is_large(path))]
+        # the stream goes on with the first ones meanwhile: it takes less for each, and what it has brought can be placed at once
+        candidates = reversed(due) if only is None else [only, *(path for path in due if path != only and self._is_large(path))]
         files: dict[bytes, State] = {}
         for path in candidates:
             head = self._store.head(path)

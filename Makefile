@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup tools check lint types unit compose-check shell test web integration demo demo-clean bench nightly clean
+.PHONY: help setup tools check lint types unit compose-check shell test image web integration demo demo-clean bench nightly clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
@@ -44,10 +44,13 @@ shell:
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
 	@git ls-files -z | xargs -0 grep -lIE '^#!/bin/(ba)?sh' | grep -v '^Makefile$$' | xargs shellcheck -x
 
-test: setup check web integration ## everything: setup, the gates, then the web and the scenarios on real containers
+test: setup check image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
+
+image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python and libraries
+	tests/image/run.sh
 
 web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
-	@if [ -d tests/web ]; then .venv/bin/pytest tests/web; else echo "tests/web is not there yet"; fi
+	.venv/bin/pytest tests/web
 
 integration: $(STAMP) ## the scenarios: a server and its clients, through the command line
 	.venv/bin/pytest tests/integration

@@ -121,6 +121,18 @@ class Channel:
             self.close("finished")
 
 
+class _Whole(io.RawIOBase):
+    """Writes to a socket all that it is given: a socket's own file may stop at a part, a buffered one keeps what a broken one did not take."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def write(self, data: Any, /) -> int:
+        self._connection.sendall(data)
+        return len(data)
+
+
 def over_socket(
     connection: socket.socket,
     allowed: tuple[type[Any], ...],
@@ -135,4 +147,4 @@ def over_socket(
             connection.shutdown(socket.SHUT_RDWR)
         connection.close()
 
-    return Channel(connection.makefile("rb"), connection.makefile("wb"), allowed, on_message, on_end, close, patience)
+    return Channel(connection.makefile("rb"), _Whole(connection), allowed, on_message, on_end, close, patience)

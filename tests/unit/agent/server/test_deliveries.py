@@ -65,7 +65,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path, inline_limit=100, batch_count=50)
+    desk = Desk(tmp_path, inline_limit=100, run_count=50)
     yield desk
     desk.store.close()
 
@@ -144,7 +144,7 @@ def test_deliveries_come_in_an_order_in_which_they_can_be_applied(desk: Desk) ->
 
 def test_only_the_window_is_under_way(tmp_path: Path) -> None:
     (tmp_path / "wide").mkdir()
-    wide = Desk(tmp_path / "wide", batch_count=10_000)
+    wide = Desk(tmp_path / "wide", run_count=10_000)
     for number in range(WINDOW_COUNT + 10):
         wide.move(b"%d" % number, b"x")
     first = wide.pump()
@@ -237,14 +237,17 @@ def test_what_was_fetched_and_is_out_of_date_is_not_delivered_as_the_new(desk: D
     assert (sent.state, sent.content, sent.run) == (newer, b"y" * 50, 0)
 
 
-def test_too_many_come_by_a_run(desk: Desk) -> None:
-    states = {b"%02d" % number: desk.move(b"%02d" % number, b"%d" % number) for number in range(51)}
+def test_too_many_come_by_a_run_and_the_stream_goes_on_with_the_first(desk: Desk) -> None:
+    states = {b"%02d" % number: desk.move(b"%02d" % number, b"%d" % number) for number in range(60)}
     said = desk.pump()
-    assert desk.run is not None and desk.run.files == states
-    assert said == []
-    desk.deliveries.fetched(desk.session, desk.run.number)
+    run, first = desk.run, [b"%02d" % number for number in range(10)]
+    assert run is not None and run.files == {path: state for path, state in states.items() if path not in first}
+    assert [item.path for item in said] == first
+    assert all(item.content is not None and item.run == 0 for item in said)
+    assert desk.pump() == []
+    desk.deliveries.fetched(desk.session, run.number)
     said = desk.pump()
-    assert sorted(item.path for item in said) == sorted(states)
+    assert sorted(item.path for item in said) == sorted(run.files)
     assert all(item.content is None and item.run > 0 for item in said)
 
 

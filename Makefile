@@ -42,7 +42,7 @@ compose-check: $(STAMP)
 
 shell:
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
-	@git ls-files -z | xargs -0 grep -lIE '^#!/bin/(ba)?sh' | grep -v '^Makefile$$' | xargs shellcheck -x
+	@git ls-files -z | xargs -0 awk 'FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' | xargs shellcheck -x
 
 test: setup check image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from fwrkit.core.errors import FwrError
 log = logging.getLogger("fwrkit.link")
 
 _DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
+_STOOD = 5.0  # seconds after which the end of a connection is no sign that the next one will end as well
 _NOT_ENROLLED = 0.2  # seconds between two looks whether this node was enrolled meanwhile
 
 Callbacks = tuple[Callable[[Any], None], Callable[[str], None]]
@@ -56,6 +58,7 @@ class Link:
     def _loop(self) -> None:
         tries = 0
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 outcome = self._once()
             except (OSError, FwrError) as error:
@@ -64,7 +67,7 @@ class Link:
             if outcome is None:
                 self._stop.wait(_NOT_ENROLLED)
                 continue
-            tries = 1 if outcome else tries + 1
+            tries = 1 if outcome and time.monotonic() - began >= _STOOD else tries + 1
             self._stop.wait(_DELAYS[min(tries, len(_DELAYS)) - 1])
 
     def _once(self) -> bool | None:

@@ -68,7 +68,7 @@ class Fold:
 
     def fold(self, citizen: Citizen, edit: Edit, received: int) -> Verdict:
         """Given a citizen's edit, fold it and return what came of it. ``received`` is now in Unix nanoseconds."""
-        reason = self._why_refused(citizen, edit.path)
+        reason = self._why_refused(citizen, edit)
         if reason and paths.why_not(edit.path) is None and not self.ignored.matches(edit.path):
             self._hold(citizen, edit.path, edit.state)  # the head is delivered: the change is undone at its author's
             return Verdict(Result.REFUSED, reason)
@@ -90,13 +90,15 @@ class Fold:
             self._hold(citizen, edit.path, edit.state)
         return Verdict(result, "", copy)
 
-    def _why_refused(self, citizen: Citizen, path: bytes) -> str:
+    def _why_refused(self, citizen: Citizen, edit: Edit) -> str:
+        path = edit.path
         reason = paths.why_not(path)
         if reason:
             return reason
         if self.ignored.matches(path):
             return "the template says that this path does not travel"
-        if (path == paths.RECORDS or paths.is_beneath(path, paths.RECORDS)) and citizen.role != "official":
+        is_record = path == paths.RECORDS or paths.is_beneath(path, paths.RECORDS)
+        if is_record and citizen.role != "official" and edit.state != self._store.head(path):
             return "only officials change the world's own records"
         return ""
 

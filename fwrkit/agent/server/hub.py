@@ -304,14 +304,17 @@ class Hub:
     # runs upwards
 
     def _manifest(self, session: Session, citizen: Citizen, part: say.Manifest) -> None:
-        if session.upward is None or session.upward.number != part.run:
+        if session.upward is None:
             session.upward = UpwardRun(part.run, part.is_first)
         run = session.upward
+        if run.number != part.run or run.is_complete:
+            raise FrameError("a run within a run")
         run.entries.extend(say.ManifestEntry.from_value(value) for value in part.changes)
         if len(run.entries) > _ENTRIES_LIMIT:
             raise FrameError("a manifest is too large")
         if not part.last:
             return
+        run.is_complete = True
         unknown: dict[bytes, int] = {}
         for index, entry in enumerate(run.entries):
             state = entry.state
@@ -365,8 +368,9 @@ class Hub:
 
     def _landed(self, session: Session, citizen: Citizen, message: say.Landed) -> None:
         run = session.upward
-        if run is None or run.number != message.run or not run.needed:
+        if run is None or run.number != message.run or not run.needed or run.has_landed:
             raise FrameError("a run landed that was not asked for")
+        run.has_landed = True
         failed = set(message.failed)
         wants = wanted((index, run.entries[index].path, run.entries[index].state) for index in run.needed if index not in failed)
         landing = Landing(self._state, citizen.name, citizen.uid)

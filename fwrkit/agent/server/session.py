@@ -21,6 +21,8 @@ class UpwardRun:
 
     number: int
     is_first: bool
+    is_complete: bool = False  # the whole manifest is here
+    has_landed: bool = False
     entries: list[ManifestEntry] = field(default_factory=list)
     needed: list[int] = field(default_factory=list)
     incoming: dict[int, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from fwrkit.agent.citizen import link as link_module
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.engine import Engine, View
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
@@ -112,12 +113,19 @@ def test_the_first_try_again_is_at_once_and_none_is_later_than_five_seconds() ->
     assert link.last_words == "no route"
 
 
-def test_after_a_connection_that_stood_it_begins_anew() -> None:
+def test_after_a_connection_that_stood_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_STOOD", 0.0)
     fails: list[Outcome] = [OSError("x")] * 6
     delays, _, _, _ = run([*fails, [Ping(1)], *fails])
     assert delays[5] == 5.0
     assert delays[6] == 0.0
     assert delays[7] < 5.0
+
+
+def test_who_is_let_in_and_thrown_out_again_does_not_knock_all_the_time() -> None:
+    delays, _, _, _ = run([[Ping(1)]] * 8)
+    assert delays[0] == 0.0
+    assert delays[-1] == 5.0
 
 
 def test_a_connection_that_was_never_let_in_counts_as_a_failure() -> None:

@@ -237,6 +237,7 @@ def test_the_worlds_records_are_for_officials(tmp_path: Path, path: bytes) -> No
     assert court.store.base(court.citizen("alice"), path) == file_state(b"mine"), "so what is there is delivered: the change is undone"
     court.store.update_citizen(court.citizen("bob").id, role="official")
     assert court.put("bob", path, b"official").result is Result.ACCEPTED
+    assert court.put("alice", path, b"official").result is Result.SAME, "what they have from elsewhere is no change"
 
 
 @pytest.mark.parametrize("path", [b".git/config", b"www/.GIT", b"x/" + b"n" * 256, b"cache", b"a/cache/b", b".htaccess", b".fwr-sentinel"])

@@ -242,6 +242,18 @@ def test_what_a_manifest_needs_is_taken_from_the_replica(house: House) -> None:
     assert list(bob.replica.iterdir()) == []
 
 
+@pytest.mark.parametrize("second", [say.Manifest(3, False, [], True), say.Manifest(2, False, [], True), say.Landed(3, [])])
+def test_who_begins_a_run_within_a_run_is_cut_off(house: House, second: object) -> None:
+    """Runs are dear: nobody has two at once."""
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    entry = say.ManifestEntry(b"a", file_state(b"one"), None, None, False, False, 0, 3)
+    mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert isinstance(mallory.next(), say.Need)
+    mallory.tell(second)
+    assert mallory.next() == CLOSED
+
+
 def known_content(house: House) -> tuple[Member, bytes]:
     """Have a large content in the canon, that everybody knows."""
     alice = house.member("alice")

@@ -11,10 +11,11 @@ from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import doctor, paths
-from fwrkit.agent.citizen.engine import Engine, View
+from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
+from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.control import serve_control
 from fwrkit.agent.files.linux import ignore_lease_breaks

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,16 @@ from fwrkit import __version__
 from fwrkit.agent.citizen import generations
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.downloads import Downloader
+from fwrkit.agent.citizen.hints import Hints
 from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
 from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.citizen.uploads import Uploader, needs_run
+from fwrkit.agent.citizen.view import View
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.settings import Settings
@@ -37,35 +39,9 @@ from fwrkit.agent.wire.channel import Channel
 log = logging.getLogger("fwrkit.engine")
 
 _TURN = 1024  # items of one turn
-_BUSY_FIRST, _BUSY_LAST = 0.05, 2.0  # seconds between two looks at a file that somebody is writing
+_LOOK_UP = 1.0  # seconds between two turns when nothing happens
 _RETRY = 5.0  # seconds between two tries of an obstructed delivery
 _KEPT_SECONDS = 7 * 86400.0
-
-
-@dataclass(frozen=True)
-class View:
-    """What the engine shows of itself.
-
-    ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
-    """
-
-    is_connected: bool = False
-    is_ready: bool = False
-    waiting: tuple[bytes, ...] = ()
-    coming: int = 0
-    refused: dict[bytes, str] = field(default_factory=dict)
-    refusal: say.Refusal | None = None
-    world_id: str = ""
-    world_name: str = ""
-
-
-@dataclass
-class _Request:
-    """Somebody waits until node and upstream agree."""
-
-    done: threading.Event
-    is_walked: bool = False
-    barrier: int = 0
 
 
 class Engine:
@@ -90,23 +66,19 @@ class Engine:
         self._receiver = Receiver(record, self._placer, staged, self._say)
         self._uploader = Uploader(self._tree, record, private / "outgoing", self._say, self._work)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
-        self._uploader.on_busy = self._look_later
+        self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every)
+        self._requests = Requests(self._say)
+        self._uploader.on_busy = self._hints.look_later
         self._channel: Channel | None = None
         self._frames: list[Any] = []
         self._deliveries: list[say.Delivery] = []
-        self._dirty: dict[bytes, None] = {}
         self._changed: dict[bytes, None] = {}
-        self._busy: dict[bytes, tuple[float, float]] = {}
         self._refused: dict[bytes, str] = {}
-        self._requests: list[_Request] = []
         self._is_ready = False
         self._is_first = False
         self._generation = ""
         self._refusal: say.Refusal | None = None
-        self._barrier = 0
-        self._first_hint = self._last_hint = 0.0
         self._retry_at = 0.0
-        self._walk_at = 0.0
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
@@ -128,8 +100,11 @@ class Engine:
 
     def hint(self, paths: Iterable[bytes] | None) -> None:
         """These paths may have changed; None: anything may."""
-        wanted = None if paths is None else list(paths)
-        self._queue.put(lambda: self._hinted(wanted))
+        if paths is None:
+            self._queue.put(self._hints.add_everything)
+        else:
+            hinted = list(paths)
+            self._queue.put(lambda: self._hints.add(hinted))
 
     def connected(self, channel: Channel, carrier: Carrier) -> None:
         """A connection to the upstream stands; its messages are to be given to :meth:`received`, its end to :meth:`ended`."""
@@ -145,16 +120,12 @@ class Engine:
 
     def synchronise(self, timeout: float) -> tuple[bytes, ...] | None:
         """Wait until node and upstream agree, ``timeout`` seconds at most. Return None if they do, else the paths that are known to wait."""
-        request = _Request(threading.Event())
-        self._queue.put(lambda: self._requests.append(request))
+        request = Request()
+        self._queue.put(lambda: self._requests.add(request))
         if request.done.wait(timeout):
             return None
-        self._queue.put(lambda: self._forget(request))
+        self._queue.put(lambda: self._requests.drop(request))
         return self.view.waiting
-
-    def _forget(self, request: _Request) -> None:
-        if request in self._requests:
-            self._requests.remove(request)
 
     # the loop
 
@@ -166,7 +137,7 @@ class Engine:
         while not self._is_stopping:
             items: list[Callable[[], None]] = []
             try:
-                items.append(self._queue.get(timeout=self._time_left()))
+                items.append(self._queue.get(timeout=self._hints.time_left(_LOOK_UP)))
                 while len(items) < _TURN:
                     items.append(self._queue.get_nowait())
             except queue.Empty:
@@ -185,30 +156,17 @@ class Engine:
         self._placer.find_leftovers(entry.path for entry in self._record.all())
         self._placer.forget_kept(_KEPT_SECONDS)
 
-    def _time_left(self) -> float:
-        now = time.monotonic()
-        times = [now + 1.0]
-        if self._dirty:
-            times.append(self._settled_at())
-        times.extend(at for at, _ in self._busy.values())
-        return max(0.0, min(times) - now)
-
-    def _settled_at(self) -> float:
-        return min(self._last_hint + self._settings.settle_quiet, self._first_hint + self._settings.settle_limit)
-
     def _turn(self, items: list[Callable[[], None]]) -> None:
         for item in items:
             item()
         self._apply()
-        now = time.monotonic()
-        self._look_at_busy(now)
-        if self._walk_at and now >= self._walk_at:
+        if self._hints.is_walk_due():
             self._walk()
-        elif self._dirty and now >= self._settled_at():
+        elif self._hints.is_settled():
             self._look()
-        self._retry(now)
+        self._retry(time.monotonic())
         self._settle_displaced()
-        self._answer_requests()
+        self._requests.go_on(self._is_ready and not self._is_first, self._walk, self._is_quiet)
         self._record.commit()
         self._flush()
         self._show()
@@ -232,64 +190,32 @@ class Engine:
 
         self._workers.submit(run)
 
-    # hints and looks
-
-    def _hinted(self, paths: list[bytes] | None) -> None:
-        now = time.monotonic()
-        if paths is None:
-            self._walk_at = now
-            return
-        if not self._dirty:
-            self._first_hint = now
-        self._last_hint = now
-        self._dirty.update(dict.fromkeys(paths))
-
-    def _look_later(self, paths: list[bytes]) -> None:
-        for path in paths:
-            _, pause = self._busy.get(path, (0.0, _BUSY_FIRST / 2))
-            pause = min(2 * pause, _BUSY_LAST)
-            self._busy[path] = (time.monotonic() + pause, pause)
-
-    def _look_at_busy(self, now: float) -> None:
-        due = [path for path, (at, _) in self._busy.items() if at <= now]
-        if due:
-            self._hinted(due)
+    # looks
 
     def _is_under_way(self, path: bytes) -> bool:
-        return path in self._sender.paths or path in self._uploader.covered
+        return path in self._sender.paths or path in self._uploader.covered or path in self._uploader.next
 
     def _look(self) -> None:
-        wanted = [path for path in self._dirty if not self._is_under_way(path)]
+        wanted = self._hints.take(self._is_under_way)
         for path in wanted:
-            del self._dirty[path]
             self._refused.pop(path, None)
-        if not wanted:
-            self._first_hint = self._last_hint = time.monotonic() + 0.05
-            return
-        self._take(self._scanner.look(wanted), wanted)
+        if wanted:
+            self._take(self._scanner.look(wanted), wanted)
 
     def _walk(self) -> None:
-        self._walk_at = time.monotonic() + self._settings.walk_every
+        self._hints.walked()
         if not generations.is_present(self._tree):
             self._drop("the world is not where it was")
             return
-        self._dirty.clear()
         self._refused.clear()
         self._take(self._scanner.walk(), None)
 
     def _take(self, findings: Findings, wanted: list[bytes] | None) -> None:
         """Act on a look at some paths, or (None) at all of them."""
         self._refused.update(findings.refused)
-        for path in findings.looked_at:
-            if path not in findings.busy:
-                self._busy.pop(path, None)
-        self._look_later(findings.busy)
-        found = []
-        for item in findings.found.values():
-            if self._is_under_way(item.path):
-                self._dirty[item.path] = None
-            else:
-                found.append(item)
+        self._hints.looked_at(findings.looked_at, findings.busy)
+        self._hints.put_off(path for path in findings.found if self._is_under_way(path))
+        found = [item for item in findings.found.values() if not self._is_under_way(item.path)]
         if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree):
             self._drop("the world is not where it was")
             return
@@ -308,7 +234,8 @@ class Engine:
     def _send(self, found: list[Found]) -> None:
         streaming, bulk = needs_run(found, *self._limits)
         if bulk and self._uploader.current is not None:
-            self._dirty.update(dict.fromkeys(item.path for item in bulk))
+            self._uploader.next.update(item.path for item in bulk)
+            self._hints.put_off(item.path for item in bulk)
             bulk = []
         if streaming:
             self._sender.send(streaming)
@@ -319,7 +246,7 @@ class Engine:
         """What waited for a look and turned out unchanged here is applied now."""
         paths = list(self._receiver.waiting) if wanted is None else [path for path in wanted if path in self._receiver.waiting]
         for path in paths:
-            if path not in findings.found and path not in self._busy and not self._is_under_way(path):
+            if path not in findings.found and path not in self._hints.busy and not self._is_under_way(path):
                 waiting = self._receiver.waiting[path]
                 if waiting.reason == "changed":
                     self._deliveries.append(waiting.delivery)
@@ -331,7 +258,7 @@ class Engine:
         for waiting in list(self._receiver.waiting.values()):
             if not self._is_under_way(waiting.delivery.path):
                 if waiting.reason == "changed":
-                    self._hinted([waiting.delivery.path])
+                    self._hints.add([waiting.delivery.path])
                 else:
                     self._deliveries.append(waiting.delivery)
 
@@ -340,7 +267,7 @@ class Engine:
             deliveries, self._deliveries = self._deliveries, []
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
             if to_look_at:
-                self._hinted(to_look_at)
+                self._hints.add(to_look_at)
 
     def _settle_displaced(self) -> None:
         if not self._placer.displaced or not self._is_ready:
@@ -349,7 +276,7 @@ class Engine:
             if taken.content is not None:
                 self._sender.send_orphan(item, taken.state, taken.content, taken.stamp.time)
             else:
-                self._hinted([self._placer.keep_beside(item, self._citizen, taken.stamp.time)])
+                self._hints.add([self._placer.keep_beside(item, self._citizen, taken.stamp.time)])
 
     # the connection
 
@@ -385,8 +312,7 @@ class Engine:
         self._downloader.reset()
         self._deliveries.clear()
         self._frames.clear()
-        for request in self._requests:
-            request.is_walked, request.barrier = False, 0
+        self._requests.reset()
 
     def _message(self, channel: Channel, message: Any) -> None:
         if channel is not self._channel:
@@ -409,7 +335,7 @@ class Engine:
         elif isinstance(message, say.Offer):
             self._downloader.offered(message)
         elif isinstance(message, say.Passed):
-            self._passed(message)
+            self._requests.passed(message.number, self._is_quiet())
         elif isinstance(message, say.Ping):
             self._say(say.Pong(message.number))
 
@@ -423,18 +349,16 @@ class Engine:
         self._limits = (welcome.batch_count, welcome.batch_bytes)
         self._generation = welcome.generation
         self._is_first = not welcome.is_known
-        self._dirty.clear()
+        self._hints.clear()
         self._changed.clear()
-        self._busy.clear()
         self._refused.clear()
-        self._walk_at = time.monotonic() + self._settings.walk_every
         self._is_ready = True
         if self._is_first:
             self._record.forget_everything()
             self._record.set_meta("generation", "")
             findings = self._scanner.walk()
             self._refused.update(findings.refused)
-            self._look_later(findings.busy)
+            self._hints.look_later(findings.busy)
             self._uploader.begin(findings.found.values(), is_first=True)
         else:
             self._take(self._scanner.walk(), None)
@@ -453,13 +377,13 @@ class Engine:
             self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":
-            self._hinted([flight.path])
+            self._hints.add([flight.path])
             return
         self._receiver.void(flight.path)
         if outcome.result == "REFUSED":
             self._refused[flight.path] = outcome.detail
-        if flight.path in self._dirty:
-            self._hinted([flight.path])
+        if flight.path in self._hints:
+            self._hints.add([flight.path])
 
     def _folded(self, folded: say.Folded) -> None:
         ended = self._uploader.folded(folded)
@@ -476,45 +400,29 @@ class Engine:
             if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):
                 self._refused[run.items[index].path] = str(detail)
         if again:
-            self._hinted(again)
+            self._hints.add(again)
         if run.is_first:
             self._is_first = False
             self._confirm()
 
     # answers
 
-    @property
     def _is_quiet(self) -> bool:
         return (
             self._is_ready
             and not self._is_first
-            and not (
-                self._dirty or self._busy or self._sender.paths or self._uploader.current or self._receiver.waiting or self._deliveries
-            )
+            and not (self._hints or self._sender.paths or self._uploader.current or self._receiver.waiting or self._deliveries)
             and not self._downloader.current
         )
 
-    def _answer_requests(self) -> None:
-        for request in self._requests:
-            if not request.is_walked and self._is_ready and not self._is_first:
-                request.is_walked = True
-                self._walk()
-            if request.is_walked and not request.barrier and self._is_quiet:
-                self._barrier += 1
-                request.barrier = self._barrier
-                self._say(say.Barrier(request.barrier))
-
-    def _passed(self, message: say.Passed) -> None:
-        for request in list(self._requests):
-            if request.barrier == message.number:
-                if self._is_quiet:
-                    self._requests.remove(request)
-                    request.done.set()
-                else:
-                    request.barrier = 0
-
     def _show(self) -> None:
-        under_way = {**self._sender.paths, **self._receiver.waiting, **self._receiver.absent, **self._changed, **self._busy}
+        under_way = {
+            **self._sender.paths,
+            **self._receiver.waiting,
+            **self._receiver.absent,
+            **self._changed,
+            **dict.fromkeys(self._hints.busy),
+        }
         waiting = (*under_way, *self._uploader.covered)
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(

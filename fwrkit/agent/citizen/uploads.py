@@ -62,6 +62,7 @@ class Uploader:
         self._number = 0
         self.current: Upload | None = None
         self.covered: set[bytes] = set()
+        self.next: set[bytes] = set()  # what goes by a run as well, and waits for the end of this one
         self.carrier: Carrier | None = None
         self.on_busy: Callable[[list[bytes]], None] = lambda _: None
 
@@ -69,6 +70,7 @@ class Uploader:
         """The connection ended: what is under way is void."""
         self.current = None
         self.covered = set()
+        self.next = set()
 
     def begin(self, items: Iterable[Found], is_first: bool) -> None:
         """Begin a run with what was found. Files that are too large for a look to read are hashed first."""

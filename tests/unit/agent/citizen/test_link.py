@@ -14,8 +14,9 @@ import pytest
 
 from fwrkit.agent.citizen import link as link_module
 from fwrkit.agent.citizen.carriers import Carrier
-from fwrkit.agent.citizen.engine import Engine, View
+from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
+from fwrkit.agent.citizen.view import View
 from fwrkit.agent.wire import frames
 from fwrkit.agent.wire.channel import Channel
 from fwrkit.agent.wire.messages import Ping, Refusal, to_value

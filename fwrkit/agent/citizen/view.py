@@ -1,0 +1,24 @@
+"""What an engine shows of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fwrkit.agent.wire.messages import Refusal
+
+
+@dataclass(frozen=True)
+class View:
+    """A moment of an engine.
+
+    ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
+    """
+
+    is_connected: bool = False
+    is_ready: bool = False
+    waiting: tuple[bytes, ...] = ()
+    coming: int = 0
+    refused: dict[bytes, str] = field(default_factory=dict)
+    refusal: Refusal | None = None
+    world_id: str = ""
+    world_name: str = ""

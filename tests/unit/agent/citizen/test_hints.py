@@ -1,0 +1,109 @@
+"""Hints settle, by an injected clock; what somebody is writing is looked at ever later."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fwrkit.agent.citizen.hints import Hints
+
+QUIET, LIMIT, WALK = 0.004, 0.04, 900.0
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fresh() -> tuple[Hints, Clock]:
+    clock = Clock()
+    return Hints(QUIET, LIMIT, WALK, clock), clock
+
+
+def everything(_: bytes) -> bool:
+    return False
+
+
+def test_a_hint_settles_after_a_quiet_period() -> None:
+    hints, clock = fresh()
+    assert not hints
+    hints.add([b"a"])
+    assert hints and b"a" in hints and not hints.is_settled()
+    assert 0 < hints.time_left(1.0) <= QUIET
+    clock.now += QUIET * 1.01
+    assert hints.is_settled()
+    assert hints.take(everything) == [b"a"]
+    assert not hints and not hints.is_settled()
+    assert hints.time_left(1.0) == 1.0
+
+
+@given(st.lists(st.floats(0.0001, QUIET * 0.99), min_size=1, max_size=200))
+def test_a_continuous_writer_does_not_starve_it(gaps: list[float]) -> None:
+    """Without the limit, whoever writes more often than the quiet period would never be seen."""
+    hints, clock = fresh()
+    hints.add([b"a"])
+    began = clock.now
+    for gap in gaps:
+        clock.now += gap
+        if hints.is_settled():
+            assert clock.now - began > LIMIT * 0.99
+            return
+        assert clock.now - began < LIMIT * 1.01
+        assert hints.time_left(1.0) <= QUIET * 1.01
+        hints.add([b"a"])
+
+
+def test_what_is_under_way_stays_and_costs_nothing_meanwhile() -> None:
+    hints, clock = fresh()
+    hints.add([b"a", b"b"])
+    clock.now += QUIET * 1.01
+    assert hints.take(lambda path: path == b"b") == [b"a"]
+    assert hints.take(lambda path: path == b"b") == []
+    assert not hints.is_settled() and hints.time_left(1.0) > QUIET, "it is not asked for in every turn"
+    clock.now += 0.06
+    assert hints.is_settled()
+    assert hints.take(everything) == [b"b"]
+
+
+def test_what_is_put_off_is_there_with_the_next_look() -> None:
+    hints, clock = fresh()
+    hints.put_off([b"a"])
+    clock.now += QUIET * 1.01
+    assert hints.is_settled()
+    assert hints.take(everything) == [b"a"]
+
+
+def test_a_file_that_is_being_written_is_looked_at_ever_later() -> None:
+    hints, clock = fresh()
+    pauses = []
+    for _ in range(10):
+        hints.looked_at([b"a"], {b"a"})
+        assert list(hints.busy) == [b"a"] and hints
+        pause = hints.time_left(60.0)
+        pauses.append(pause)
+        clock.now += pause
+        assert not hints.is_settled(), "it settles like any other hint"
+        clock.now += QUIET * 1.01
+        assert hints.is_settled()
+        assert hints.take(everything) == [b"a"]
+    assert pauses == sorted(pauses)
+    assert (round(pauses[0], 3), round(pauses[-1], 3)) == (0.05, 2.0)
+    hints.looked_at([b"a"], set())
+    assert not hints.busy and not hints
+
+
+def test_walks_are_due_on_request_and_by_the_slow_timer() -> None:
+    hints, clock = fresh()
+    assert not hints.is_walk_due(), "nothing is walked before there is a connection, unless something happens"
+    hints.add_everything()
+    assert hints.is_walk_due()
+    hints.add([b"a"])
+    hints.walked()
+    assert not hints.is_walk_due() and not hints, "a walk includes what was hinted at"
+    clock.now += WALK
+    assert hints.is_walk_due()
+    hints.look_later([b"b"])
+    hints.clear()
+    assert not hints.is_walk_due() and not hints.busy

@@ -64,7 +64,7 @@ class Hints:
     def is_settled(self) -> bool:
         """Say whether there are paths to look at now."""
         now = self._clock()
-        due = [path for path, (at, _) in self._busy.items() if at <= now]
+        due = [path for path, (at, _) in self._busy.items() if at <= now and path not in self._paths]
         if due:
             self.add(due)
         return bool(self._paths) and now >= self._settled_at()
@@ -106,7 +106,7 @@ class Hints:
     def time_left(self, most: float) -> float:
         """Return the seconds until there may be something to do, ``most`` at most."""
         now = self._clock()
-        times = [now + most, *(at for at, _ in self._busy.values())]
+        times = [now + most, *(at for path, (at, _) in self._busy.items() if path not in self._paths)]
         if self._paths:
             times.append(self._settled_at())
         return max(0.0, min(times) - now)

@@ -25,7 +25,8 @@ class UpwardRun:
     has_landed: bool = False
     entries: list[ManifestEntry] = field(default_factory=list)
     needed: list[int] = field(default_factory=list)
-    incoming: dict[int, str] = field(default_factory=dict)
+    arrived: dict[State, str] = field(default_factory=dict)  # contents that were taken from the replica: name in incoming/
+    lost: set[State] = field(default_factory=set)  # contents that should have arrived and did not
     missing: list[int] = field(default_factory=list)
     notable: list[list[Any]] = field(default_factory=list)
     position: int = 0

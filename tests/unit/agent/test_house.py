@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.citizen import downloads
-from fwrkit.agent.server import hub
-from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server import runs
+from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session, UpwardRun
 from fwrkit.agent.server.store import Citizen
 from tests.unit.agent.house import House, tree_of, wait_until
@@ -234,18 +234,18 @@ def test_a_directory_that_is_moved_in_is_watched(house: House) -> None:
 
 
 def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "_SLICE", 10)
-    fold_run, go_on = Hub._fold_run, threading.Event()
+    monkeypatch.setattr(runs, "_SLICE", 10)
+    fold_run, go_on = Runs._fold_run, threading.Event()
 
-    def hesitant(self: Hub, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+    def hesitant(self: Runs, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         if run.position >= 20 and not go_on.wait(0.005):
-            self._queue.put((None, lambda: hesitant(self, session, citizen, run)))
+            self._later(lambda: hesitant(self, session, citizen, run))
         else:
             fold_run(self, session, citizen, run)
 
     alice, bob = house.member("alice"), house.member("bob")
     house.settled()
-    monkeypatch.setattr(Hub, "_fold_run", hesitant)
+    monkeypatch.setattr(Runs, "_fold_run", hesitant)
     prepared = alice.volume / "prepared"
     prepared.mkdir()
     for number in range(700):

@@ -1,0 +1,194 @@
+"""Runs of Unison as the server sees them: what a citizen brings to the replica, and what is laid out for them in the outbox.
+
+In the hub's thread, inside its transaction; disk work is done by a few workers that come back through the hub's queue.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.decide import Result
+from fwrkit.agent.server.fold import Content, Edit, Fold
+from fwrkit.agent.server.landing import Landing, wanted
+from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
+from fwrkit.agent.server.slots import Slots
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import is_file
+from fwrkit.agent.wire import messages as say
+from fwrkit.agent.wire.frames import FrameError
+
+log = logging.getLogger("fwrkit.runs")
+
+_SLICE = 200  # changes of a run that are folded before others have their turn
+_ENTRIES_LIMIT = 2_000_000  # entries of one manifest
+_NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
+_NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
+
+Do = Callable[[Callable[[], None]], None]
+
+
+class Runs:
+    """Admits runs, a few at a time. ``later`` queues for the hub's thread, ``after`` waits until the turn is durable."""
+
+    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, later: Do, after: Do) -> None:
+        self._store = store
+        self._canon = canon
+        self._fold = fold
+        self._state = state
+        self._later = later
+        self._after = after
+        self._workers = ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
+        self._slots = Slots(settings.concurrent_runs)
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def sweep(self) -> None:
+        """A connection has ended: its places go to others."""
+        self._slots.sweep()
+
+    def fetched(self, session: Session) -> None:
+        """A run downwards has ended."""
+        self._slots.release(session, "down")
+
+    def manifest(self, session: Session, citizen: Citizen, part: say.Manifest) -> None:
+        """A part of what a run upwards brings; with the last one it begins. Raise FrameError if another is under way."""
+        if session.upward is None:
+            session.upward = UpwardRun(part.run, part.is_first)
+        run = session.upward
+        if run.number != part.run or run.is_complete:
+            raise FrameError("a run within a run")
+        run.entries.extend(say.ManifestEntry.from_value(value) for value in part.changes)
+        if len(run.entries) > _ENTRIES_LIMIT:
+            raise FrameError("a manifest is too large")
+        if not part.last:
+            return
+        run.is_complete = True
+        unknown: dict[bytes, int] = {}
+        for index, entry in enumerate(run.entries):
+            state = entry.state
+            if isinstance(state, bytes) and is_file(state) and state not in unknown and not self._canon.has(state):
+                unknown[state] = index
+        run.needed = sorted(unknown.values())
+        order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
+        run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
+        log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
+        if not run.needed:
+            self._say_need(session, run)
+            self._fold_run(session, citizen, run)
+            return
+        links = self._links_for(citizen, [run.entries[index] for index in run.needed])
+        landing = Landing(self._state, citizen.name, citizen.uid)
+
+        def prepare() -> None:
+            landing.prepare_replica(links)
+            self._later(lambda: self._say_need(session, run))
+
+        self._slots.take(session, "up", lambda: self._in_worker(session, prepare))
+
+    def _in_worker(self, session: Session, work: Callable[[], None]) -> None:
+        """Have slow disk work done beside the hub's thread, once this turn is durable; its failure costs the session the connection."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:
+                log.exception("a run failed")
+                session.channel.close(f"a run failed: {error}")
+
+        self._after(lambda: self._submit(guarded))
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        self._workers.submit(work)
+
+    def _links_for(self, citizen: Citizen, entries: list[say.ManifestEntry]) -> list[tuple[bytes, bytes]]:
+        """Return what to link into the replica: where the citizen's base is the canon's file, Unison sends only what differs."""
+        links = []
+        for entry in entries:
+            head = self._store.head(entry.path)
+            if is_file(head) and self._store.base(citizen, entry.path) == head:
+                links.append((entry.path, self._canon.path_of(entry.path)))
+        return links
+
+    def _say_need(self, session: Session, run: UpwardRun) -> None:
+        parts = [run.needed[start : start + 5000] for start in range(0, len(run.needed), 5000)] or [[]]
+        for position, part in enumerate(parts):
+            session.say(say.Need(run.number, part, position == len(parts) - 1))
+
+    def landed(self, session: Session, citizen: Citizen, message: say.Landed) -> None:
+        """What was needed lies in the replica: take it from there, then fold. Raise FrameError if nothing was asked for."""
+        run = session.upward
+        if run is None or run.number != message.run or not run.needed or run.has_landed:
+            raise FrameError("a run landed that was not asked for")
+        run.has_landed = True
+        failed = set(message.failed)
+        wants = wanted((index, run.entries[index].path, run.entries[index].state) for index in run.needed if index not in failed)
+        landing = Landing(self._state, citizen.name, citizen.uid)
+        prefix = f"{citizen.name}-{session.generation.replace(':', '-')}-{run.number}"
+
+        def collect() -> None:
+            incoming, missing = landing.collect(wants, self._canon.incoming, prefix)
+            run.arrived = {run.entries[index].state: name for index, name in incoming.items()}
+            run.lost = {run.entries[index].state for index in (*missing, *failed)}
+            landing.empty_replica()
+            self._later(lambda: self._fold_run(session, citizen, run))
+
+        self._in_worker(session, collect)
+
+    def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+        """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
+        if session.channel.is_closed or session.upward is not run:
+            return
+        self._slots.release(session, "up")
+        if run.position == 0 and run.is_first:
+            self._store.lag_everywhere(citizen.id)
+            self._store.update_citizen(citizen.id, is_known=1)
+            session.citizen = citizen = replace(citizen, is_known=True)
+        for index in run.order[run.position : run.position + _SLICE]:
+            entry = run.entries[index]
+            if entry.state in run.lost:
+                run.missing.append(index)
+                continue
+            edit = Edit(
+                entry.path, entry.state, entry.base, entry.prior, entry.has_prior, entry.is_unknown or run.is_first, False, entry.time, entry.size,
+                Content(None, run.arrived.get(entry.state)),
+            )  # fmt: skip
+            verdict = self._fold.fold(citizen, edit, time.time_ns())
+            if verdict.result is Result.MISSING:
+                run.missing.append(index)
+                continue
+            session.void(entry.path)
+            if verdict.result in _NOTABLE and len(run.notable) < _NOTABLE_LIMIT:
+                run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
+        run.position += _SLICE
+        if run.position < len(run.order):
+            self._later(lambda: self._fold_run(session, session.citizen, run))
+            return
+        if run.is_first:
+            self._store.update_citizen(citizen.id, proposed=session.generation)
+        session.upward = None
+        session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable))
+
+    def offer(self, session: Session, citizen: Citizen, run: DownwardRun) -> None:
+        """Have the outbox filled once the canon's files are settled, which is after this turn."""
+        links = [(path, self._canon.path_of(path)) for path in run.files]
+        landing = Landing(self._state, citizen.name, citizen.uid)
+
+        def say_so(count: int, size: int) -> None:
+            run.is_offered = True
+            session.say(say.Offer(run.number, count, size))
+
+        def fill() -> None:
+            count, size = landing.fill_outbox(run.number, links)
+            self._later(lambda: say_so(count, size))
+
+        self._slots.take(session, "down", lambda: self._in_worker(session, fill))

@@ -11,6 +11,7 @@ say() { printf 'bootstrap: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 is_engine_up() { has docker && docker version >/dev/null 2>&1; }
+is_engine_starting() { [ -r /run/docker.pid ] && kill -0 "$(cat /run/docker.pid)" 2>/dev/null; }
 has_compose() { has docker && docker compose version >/dev/null 2>&1; }
 has_venv() { has python3 && python3 -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
@@ -81,7 +82,7 @@ start_engine() {
     else
         say "starting dockerd in the background, log in $DOCKERD_LOG"
         # a simple command in the background: a list would leave a shell behind that holds the lock for as long as dockerd runs
-        if ! pgrep -x dockerd >/dev/null; then
+        if ! is_engine_starting; then
             setsid nohup dockerd >>"$DOCKERD_LOG" 2>&1 </dev/null 9>&- &
         fi
     fi

@@ -52,8 +52,11 @@ class Pair:
         return result
 
     def tar(self) -> float:
-        """Copy ``/source`` by tar over SSH to an empty directory at the other end, synced to the disk; return the seconds."""
-        there = "rm -rf /target/* && tar xf - -C /target && sync -f /target"
+        """Copy ``/source`` by tar over SSH to a new directory at the other end, synced to the disk; return the seconds.
+
+        Nothing is removed before: filesystems make new files slowly where many were removed just now.
+        """
+        there = "d=$(mktemp -d -p /target) && tar xf - -C $d && sync -f $d"
         command = f"tar cf - -C /source . | {' '.join(self._ssh)} '{there}'"
         timed = f"import subprocess, time; t = time.perf_counter(); subprocess.run({command!r}, shell=True, check=True); print(time.perf_counter() - t)"
         return float(self._run("python3", "-c", timed))

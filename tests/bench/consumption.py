@@ -26,13 +26,9 @@ class Meter:
         return sum(used) / 1e9
 
     def memory(self) -> float:
-        """Return the MiB that the containers hold, without what the page cache can give back."""
-        total = 0.0
-        for seen in self._all():
-            memory = seen["memory_stats"]
-            inner = memory.get("stats", {})
-            total += memory["usage"] - inner.get("inactive_file", inner.get("total_inactive_file", 0))
-        return total / (1 << 20)
+        """Return the MiB that the containers' processes hold, without what the kernel caches for them (its files and names)."""
+        held = [seen["memory_stats"].get("stats", {}) for seen in self._all()]
+        return sum(float(inner.get("anon", inner.get("total_rss", 0))) for inner in held) / (1 << 20)
 
 
 class Share:

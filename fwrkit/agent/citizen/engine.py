@@ -41,6 +41,7 @@ log = logging.getLogger("fwrkit.engine")
 _TURN = 1024  # items of one turn
 _LOOK_UP = 1.0  # seconds between two turns when nothing happens
 _RETRY = 5.0  # seconds between two tries of an obstructed delivery
+_PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
 _KEPT_SECONDS = 7 * 86400.0
 
 
@@ -148,7 +149,7 @@ class Engine:
                 log.exception("a turn failed")
                 self._frames.clear()
                 self._drop(f"the engine failed: {error}")
-                time.sleep(1)
+                time.sleep(_PAUSE_AFTER_FAILURE)
 
     def _take_up(self) -> None:
         self._receiver.reset()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -18,24 +17,10 @@ from fwrkit.agent import children
 from fwrkit.agent.children import Child, end_processes_of
 from fwrkit.core.commands import Command
 from fwrkit.core.names import FIRST_UID
+from tests.unit.agent.clock import Clock
 from tests.unit.agent.house import wait_until
 
 WAIT = 10.0  # seconds
-
-
-class Clock(threading.Event):
-    """A child's own stop event, on which nobody waits: what is waited for is written down."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.delays: list[float] = []
-        self._count = count
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.delays.append(timeout or 0.0)
-        if len(self.delays) >= self._count:
-            self.set()
-        return self.is_set()
 
 
 def delays_of(command: Command, count: int) -> list[float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import socket
 import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -21,21 +20,7 @@ from fwrkit.agent.wire import frames
 from fwrkit.agent.wire.channel import Channel
 from fwrkit.agent.wire.messages import Ping, Refusal, to_value
 from fwrkit.core.errors import ExitCode, FwrError
-
-
-class Clock(threading.Event):
-    """The link's own stop event, on which nobody waits: what is waited for is written down."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.delays: list[float] = []
-        self._count = count
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.delays.append(timeout or 0.0)
-        if len(self.delays) >= self._count:
-            self.set()
-        return self.is_set()
+from tests.unit.agent.clock import Clock
 
 
 class StillEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import os
@@ -258,6 +259,32 @@ def test_what_people_see(republic: Republic, elsewhere: Republic, server: Node) 
     )
     with pytest.raises(Failed):
         republic.fwrkit("open", "nobody")
+
+
+def test_the_citizens_site_behind_a_password(republic: Republic, server: Node) -> None:
+    server.write("www/members.html", "for those who know the password")
+    assert server.address.get("/fwr/members.html").status == 403
+    password = "correct horse battery"
+    assert refused(republic, USAGE, "up", "server", "--citizen-site", password)[0] == "--citizen-site takes the word 'password'."
+    republic.fwrkit("up", "server", "--citizen-site", "password", stdin=password.encode() + b"\n")
+
+    def status(word: str = "") -> int:
+        token = base64.b64encode(f"citizen:{word}".encode()).decode()
+        try:
+            answer = (
+                server.address.get("/fwr/members.html", Authorization=f"Basic {token}") if word else server.address.get("/fwr/members.html")
+            )
+        except OSError:  # it is being started anew
+            return 0
+        return answer.status
+
+    wait_until(lambda: status() == 401, "a password is asked for")
+    assert status("wrong") == 401
+    assert status(password) == 200
+    for service in ("sync", "web"):
+        assert password not in server.docker("inspect", f"{server.project}-{service}").stdout.decode()
+    assert "$2y$" not in server.docker("inspect", f"{server.project}-sync").stdout.decode(), "not even the hash reaches what has the keys"
+    assert server.address.get("/fwr_tour/").status == 200
 
 
 def test_removing_asks_first(republic: Republic, server: Node) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.sockets import listen, peer_uid
+from tests.unit.agent.house import wait_until
 
 WAIT = 10.0  # seconds
 
@@ -89,7 +90,7 @@ def test_the_kernel_says_who_it_is(place: Path) -> None:
     assert seen == [os.geteuid()]
 
 
-def test_running_out_of_descriptors_for_a_moment_does_not_end_the_service(place: Path) -> None:
+def test_running_out_of_descriptors_for_a_moment_does_not_end_the_service(place: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Many connections at once: they wait, and are served when there is room again."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     clients = [socket.socket(socket.AF_UNIX) for _ in range(3)]
@@ -98,12 +99,13 @@ def test_running_out_of_descriptors_for_a_moment_does_not_end_the_service(place:
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
         try:
             for number, client in enumerate(clients):
-                client.settimeout(3)
+                client.settimeout(10)
                 client.connect(str(place))
                 client.sendall(b"%d" % number)
-            assert clients[0].recv(100) == b"0", "the kernel had a descriptor ready for one"
+            # one may be served all the same: a thread that waits in accept has its descriptor already
+            wait_until(lambda: "could not be taken" in caplog.text, "the service has met the limit")
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert [client.recv(100) for client in clients[1:]] == [b"1", b"2"]
+        assert [client.recv(100) for client in clients] == [b"0", b"1", b"2"]
     for client in clients:
         client.close()

@@ -6,6 +6,7 @@ Runs in the hub's thread, inside its transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
@@ -29,7 +30,7 @@ class Deliveries:
     def begin(self, session: Session, citizen: Citizen) -> None:
         """A session has said all that it had to say: everything at which its citizen lags is due."""
         session.is_ready = True
-        self.add(session, (lag.path for lag in self._store.lags(citizen.id)))
+        session.due.update(dict.fromkeys(in_safe_order(self._store.lagging(citizen.id))))
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
@@ -48,7 +49,8 @@ class Deliveries:
         run = self._plan_run(session)
         waiting = session.downward.files if session.downward is not None else {}
         left = _AT_ONCE
-        for path in list(session.due):
+        # of many that are due, as many as are surely enough: what is under way is passed over
+        for path in list(islice(session.due, _AT_ONCE + len(waiting) + len(session.outstanding_paths))):
             if not session.has_room or left == 0:
                 break
             if path in waiting or path in session.outstanding_paths:
@@ -96,7 +98,7 @@ class Deliveries:
 
     def _plan_run(self, session: Session, only: bytes | None = None) -> DownwardRun | None:
         """Plan a run if there are too many deliveries, or for one that is too large and what is due besides."""
-        if session.downward is not None:
+        if session.downward is not None or (only is None and len(session.due) <= self._settings.run_count):
             return None
         due = [path for path in session.due if path not in session.staged and path not in session.outstanding_paths]
         if only is None and len(due) <= self._settings.run_count:

@@ -28,6 +28,7 @@ from fwrkit.agent.wire.frames import FrameError
 log = logging.getLogger("fwrkit.runs")
 
 _SLICE = 200  # changes of a run that are folded before others have their turn
+_EXAMINED = 2000  # entries of a manifest that are looked up before others have their turn
 _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
 _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
@@ -73,12 +74,23 @@ class Runs:
         if not part.last:
             return
         run.is_complete = True
-        unknown: dict[bytes, int] = {}
-        for index, entry in enumerate(run.entries):
-            state = entry.state
+        self._examine(session, run, {}, 0)
+
+    def _examine(self, session: Session, run: UpwardRun, unknown: dict[bytes, int], position: int) -> None:
+        """Find out which contents the server does not have (state to index), a bounded number of entries in a turn."""
+        if session.channel.is_closed or session.upward is not run:
+            return
+        for index in range(position, min(position + _EXAMINED, len(run.entries))):
+            state = run.entries[index].state
             if isinstance(state, bytes) and is_file(state) and state not in unknown and not self._canon.has(state):
                 unknown[state] = index
+        if position + _EXAMINED < len(run.entries):
+            self._later(lambda: self._examine(session, run, unknown, position + _EXAMINED))
+            return
         run.needed = sorted(unknown.values())
+        self._begin(session, session.citizen, run)
+
+    def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))

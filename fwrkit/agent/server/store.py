@@ -320,6 +320,11 @@ class Store:
             for row in self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? ORDER BY path", (citizen,)).fetchall()
         )
 
+    def lagging(self, citizen: int) -> list[tuple[bytes, State]]:
+        """Return (path, head) of every path at which a citizen lags, in one query: there may be many."""
+        query = "SELECT lags.path, entries.state FROM lags LEFT JOIN entries ON entries.path = lags.path WHERE citizen = ?"
+        return list(self._db.execute(query, (citizen,)))
+
     def count_lags(self, citizen: int) -> int:
         """Return at how many paths a citizen lags."""
         return int(self._db.execute("SELECT count(*) FROM lags WHERE citizen = ?", (citizen,)).fetchone()[0])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import re
-
 import pytest
 
 from tests.integration.republic import Node, Republic, wait_until
@@ -27,17 +24,10 @@ def nodes(republic: Republic) -> dict[str, Node]:
 
 
 def get(node: Node, path: str, host: str = "localhost", method: str = "GET", **headers: str) -> tuple[int, bytes]:
-    """Ask exactly that, without a client's own tidying of the path."""
-    address = re.match(r"http://([^:/]+):(\d+)", node.url())
-    assert address
-    connection = http.client.HTTPConnection(address[1], int(address[2]), timeout=10)
-    connection.putrequest(method, path, skip_host=True)
-    connection.putheader("Host", f"{host}:{address[2]}")
-    for name, value in headers.items():
-        connection.putheader(name.replace("_", "-"), value)
-    connection.endheaders()
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    """Ask exactly that, under a host's name."""
+    address = node.address
+    answer = address.get(path, method, Host=f"{host}:{address.port}", **headers)
+    return answer.status, answer.body
 
 
 @pytest.mark.parametrize("path", ["/", "/fwr_tour/", "/index.html"])

@@ -113,6 +113,12 @@ def test_what_both_sides_stand_on_knows_neither(part: str) -> None:
                 )
 
 
+def test_the_package_holds_sources_only() -> None:
+    """What else lay here would be in every wheel and every image."""
+    files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert [name_of(path) for path in files if path.suffix != ".py"] == []
+
+
 def test_core_needs_the_standard_library_only() -> None:
     for path in sorted((PACKAGE / "core").glob("*.py")):
         for imported in imports(path):

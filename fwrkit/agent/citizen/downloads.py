@@ -32,18 +32,27 @@ class Downloader:
         self._staging = staging
         self._say = say
         self._work = work
-        self.current = 0
-        self.coming = 0  # files of the current run
+        self._offer: Offer | None = None
         self._staged = staged
         self.carrier: Carrier | None = None
 
     def reset(self) -> None:
         """The connection ended."""
-        self.current = self.coming = 0
+        self._offer = None
+
+    @property
+    def current(self) -> int:
+        """The number of the run that is under way, 0 if none is."""
+        return self._offer.run if self._offer is not None else 0
+
+    @property
+    def coming(self) -> int:
+        """How many files it brings."""
+        return self._offer.count if self._offer is not None else 0
 
     def offered(self, offer: Offer) -> None:
         """The outbox is ready."""
-        self.current, self.coming = offer.run, offer.count
+        self._offer = offer
         carrier = self.carrier
 
         def fetch() -> Callable[[], None]:
@@ -64,7 +73,7 @@ class Downloader:
     def _fetched(self, offer: Offer, staged: dict[str, bytes], lack: str) -> None:
         if self.current != offer.run:
             return
-        self.current = self.coming = 0
+        self._offer = None
         self._staged.lack = lack
         self._staged.add(self._staging, staged)
         self._say(Fetched(offer.run, len(staged) >= offer.count))

@@ -313,16 +313,11 @@ class Store:
         row = self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? AND path = ?", (citizen, path)).fetchone()
         return _lag(row) if row else None
 
-    def lags(self, citizen: int) -> Iterator[Lag]:
-        """Yield every path at which a citizen lags, in path order."""
-        return (
-            _lag(row)
-            for row in self._db.execute("SELECT path, base, sent FROM lags WHERE citizen = ? ORDER BY path", (citizen,)).fetchall()
-        )
-
     def lagging(self, citizen: int) -> list[tuple[bytes, State]]:
-        """Return (path, head) of every path at which a citizen lags, in one query: there may be many."""
-        query = "SELECT lags.path, entries.state FROM lags LEFT JOIN entries ON entries.path = lags.path WHERE citizen = ?"
+        """Return (path, head) of every path at which a citizen lags, in path order; one query, since there may be many."""
+        query = (
+            "SELECT lags.path, entries.state FROM lags LEFT JOIN entries ON entries.path = lags.path WHERE citizen = ? ORDER BY lags.path"
+        )
         return list(self._db.execute(query, (citizen,)))
 
     def count_lags(self, citizen: int) -> int:

@@ -113,25 +113,18 @@ def crash(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_crash_after_the_world_was_written_finds_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("where", "name", "found"),
+    [(generations, "_remember", "g:2"), (os, "rename", "g:1")],
+    ids=["after the world was written", "before"],
+)
+def test_a_crash_on_the_way_finds_back(desk: Desk, monkeypatch: pytest.MonkeyPatch, where: object, name: str, found: str) -> None:
     advance(desk.tree, desk.record, "g:1")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(generations, "_remember", crash)
+        patch.setattr(where, name, crash)
         advance(desk.tree, desk.record, "g:2")
     again = desk.restart()
-    assert again.look() == Generations("g:2", "g:2")
-    advance(again.tree, again.record, "g:3")
-    assert again.look() == Generations("g:3", "g:3")
-    again.record.close()
-
-
-def test_a_crash_before_the_world_was_written_finds_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    advance(desk.tree, desk.record, "g:1")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(os, "rename", crash)
-        advance(desk.tree, desk.record, "g:2")
-    again = desk.restart()
-    assert again.look() == Generations("g:1", "g:1")
+    assert again.look() == Generations(found, found)
     advance(again.tree, again.record, "g:3")
     assert again.look() == Generations("g:3", "g:3")
     again.record.close()

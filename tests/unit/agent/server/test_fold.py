@@ -407,7 +407,7 @@ class Machine:
     def take(self, is_acknowledged: bool) -> int:
         """Apply what can be applied of what is due; return how much that was."""
         store, citizen = self.court.store, self.court.citizen(self.name)
-        due = [lag.path for lag in store.lags(citizen.id)]
+        due = [path for path, _ in store.lagging(citizen.id)]
         count = 0
         for path in in_safe_order((path, store.head(path)) for path in due):
             lag, head = store.lag(citizen.id, path), store.head(path)
@@ -453,7 +453,12 @@ class Machine:
     def check_base(self) -> None:
         """The server knows what this machine holds: its base is what is recorded here, or one of the two was told the other in vain."""
         store, citizen = self.court.store, self.court.citizen(self.name)
-        for path in {*self.record, *self.sent, *(entry.path for entry in store.entries()), *(lag.path for lag in store.lags(citizen.id))}:
+        for path in {
+            *self.record,
+            *self.sent,
+            *(entry.path for entry in store.entries()),
+            *(path for path, _ in store.lagging(citizen.id)),
+        }:
             base, lag = store.base(citizen, path), store.lag(citizen.id, path)
             here = {self.record.get(path), self.sent.get(path, self.record.get(path))}
             there = {base, *(lag.sent if lag is not None else ())}

@@ -138,12 +138,18 @@ def test_a_batch_that_was_cut_off_is_void(house: House) -> None:
     assert house.hub.call(house.store.count_entries) == 0
 
 
-def test_who_comes_back_as_who_they_were_is_known(house: House) -> None:
+def been_here(house: House) -> str:
+    """Have bob join and be cut off; return his generation, which he has confirmed."""
     bob = Stranger(house, "bob")
     generation = bob.join()
     bob.tell(say.Ping(1))
     bob.next()
     bob.channel.close("cut")
+    return generation
+
+
+def test_who_comes_back_as_who_they_were_is_known(house: House) -> None:
+    generation = been_here(house)
     again = Stranger(house, "bob")
     welcome = again.hello(generation)
     assert welcome.is_known
@@ -156,11 +162,7 @@ def test_who_comes_back_as_who_they_were_is_known(house: House) -> None:
 
 @pytest.mark.parametrize("world", ["", "x:1", "same:2"])
 def test_another_generation_makes_every_base_unknown(house: House, world: str) -> None:
-    bob = Stranger(house, "bob")
-    generation = bob.join()
-    bob.tell(say.Ping(1))
-    bob.next()
-    bob.channel.close("cut")
+    generation = been_here(house)
     again = Stranger(house, "bob")
     assert not again.hello(generation, world_generation=world).is_known
 

@@ -15,7 +15,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,6 +55,26 @@ class Displaced:
     name: bytes
     path: bytes
     state: State
+
+
+class _Moving:
+    """A file that is about to be moved into the world. A read lease tells whether a program opened it there for writing meanwhile."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._before = os.fstat(fd)
+        try:
+            self._is_leased = linux.take_read_lease(fd)
+        except OSError:
+            self._is_leased = False
+
+    def stamp(self) -> Stamp:
+        """Return the file's stamp as it was placed: one that fits nothing if a program may have written to it since."""
+        after = Stamp.of(os.fstat(self._fd))
+        is_untouched = (after.size, after.time) == (self._before.st_size, self._before.st_mtime_ns)
+        is_kept = not self._is_leased or linux.is_lease_kept(self._fd)
+        # written to in the tick in which it was placed, it could keep its stamp if that is the time it has already
+        return after if is_untouched and is_kept and after.time != after.change_time else after.unsure()
 
 
 class Placer:
@@ -119,6 +139,7 @@ class Placer:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
         prepared = self._whole(prepared)
         with contextlib.ExitStack() as stack:
+            moving = stack.enter_context(self._moving(prepared))
             try:
                 if is_directory(agreed):
                     self._remove_directory(path)
@@ -129,7 +150,9 @@ class Placer:
                     self._world.make_directories(parent(path))
                     directory = stack.enter_context(self._world.directory(parent(path)))
                 if agreed is ABSENT:
-                    self._move_in(path, directory, prepared)
+                    there = self._move_in(path, directory, prepared)
+                    if there is not None:
+                        return there
                 else:
                     self._bring(prepared)
                     linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_EXCHANGE)
@@ -142,7 +165,16 @@ class Placer:
             # from here on, the prepared one's name may hold what somebody wrote: nothing is discarded unseen
             if agreed is not ABSENT:
                 self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
-            return Stamp.of(os.stat(name_of(path), dir_fd=directory, follow_symlinks=False))
+            return moving.stamp()
+
+    @contextlib.contextmanager
+    def _moving(self, prepared: Prepared) -> Iterator[_Moving]:
+        """Hold a prepared content open while it is moved in: its stamp is to be of this file, whatever a program puts at its place at once."""
+        fd = self._exchange.open_file(prepared.name) if prepared.source is None else os.open(prepared.source, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            yield _Moving(fd)
+        finally:
+            os.close(fd)
 
     def _whole(self, prepared: Prepared) -> Prepared:
         """Rename a prepared content that is written and synced: from now on, whatever lies under its name is a whole content."""
@@ -156,20 +188,24 @@ class Placer:
         if prepared.source is not None:
             os.rename(prepared.source, prepared.name, dst_dir_fd=self._exchange.fd)
 
-    def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> None:
+    def _move_in(self, path: bytes, directory: int, prepared: Prepared) -> Stamp | None:
+        """Move a content to where nothing is. If the same is there already, leave that and return its stamp. Raise PutBack."""
         source = (self._exchange.fd, prepared.name) if prepared.source is None else (linux.AT_FDCWD, os.fsencode(prepared.source))
         try:
             linux.rename(*source, directory, name_of(path), linux.RENAME_NOREPLACE)
         except FileExistsError:
-            if not self._is_same(path, prepared.state):
+            there = self._taken(path)
+            if there is None or there.state != prepared.state:
                 raise PutBack("changed") from None
             self.discard(prepared)
+            return there.stamp
+        return None
 
-    def _is_same(self, path: bytes, state: bytes) -> bool:
+    def _taken(self, path: bytes) -> Taken | None:
         try:
-            return self._world.take(path, 0).state == state
+            return self._world.take(path, 0)
         except (Busy, NotRegular, OSError):
-            return False
+            return None
 
     def _look_at_displaced(self, path: bytes, agreed: State, prepared: Prepared, directory: int, name: bytes) -> None:
         """The displaced file lies under the prepared one's name: let it go if it is what was agreed on, else put it back."""

@@ -10,9 +10,10 @@ from typing import Any
 from fwrkit.agent import paths
 from fwrkit.agent.citizen.downloads import NO_ROOM
 from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
-from fwrkit.agent.citizen.record import NO_STAMP, Record
+from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.files.tree import NO_STAMP
 from fwrkit.agent.states import ABSENT, State, is_directory, is_file
 from fwrkit.agent.wire.messages import Acknowledgement, Delivery
 from fwrkit.agent.wire.messages import PutBack as PutBackMessage

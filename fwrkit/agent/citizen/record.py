@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.files.tree import NO_STAMP, Stamp
 from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, State
 
@@ -33,9 +33,6 @@ class Entry:
     stamp: Stamp
     sent: State
     has_sent: bool
-
-
-NO_STAMP = Stamp(-1, -1, -1, -1)
 
 
 class Record:

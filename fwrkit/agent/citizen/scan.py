@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from os import stat_result
 
 from fwrkit.agent import paths
-from fwrkit.agent.citizen.record import NO_STAMP, Entry, Record
+from fwrkit.agent.citizen.record import Entry, Record
 from fwrkit.agent.files.ignore import IgnoreList
-from fwrkit.agent.files.tree import Busy, NotRegular, Stamp, Tree
+from fwrkit.agent.files.tree import NO_STAMP, Busy, NotRegular, Stamp, Tree
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, is_directory
 
 

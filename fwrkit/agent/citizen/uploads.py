@@ -97,7 +97,7 @@ class Uploader:
     def _tell(self, run: Upload, hashed: list[Found], busy: list[bytes]) -> None:
         if self.current is not run:
             return
-        run.items = hashed
+        run.items = [item for item in hashed if not self._is_only_touched(item)]
         self.covered = run.paths
         self.on_busy(busy)
         if not run.items and not run.is_first:
@@ -112,6 +112,14 @@ class Uploader:
                 self._say(Manifest(run.number, run.is_first, part, False))
                 part, size = [], 0
         self._say(Manifest(run.number, run.is_first, part, True))
+
+    def _is_only_touched(self, item: Found) -> bool:
+        """Say whether a hashed file turned out to be what was agreed on, and remember its stamp."""
+        entry = self._record.get(item.path)
+        if entry is None or entry.has_sent or entry.state != item.state or not is_file(item.state):
+            return False
+        self._record.touch(item.path, item.stamp)
+        return True
 
     def need(self, message: Need) -> None:
         """The server says what it wants to have in the replica."""

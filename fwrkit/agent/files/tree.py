@@ -6,14 +6,17 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fwrkit.agent.files import linux
 from fwrkit.agent.paths import join, name_of, parent
 
 CHUNK = 1024 * 1024
+_CLOCK_REALTIME_COARSE = 5  # the clock of the files' times: it advances by ticks
+_TICK = 20_000_000  # nanoseconds that a tick takes at most (10 ms at 100 Hz)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,19 @@ class Stamp:
     def of(cls, status: os.stat_result) -> Stamp:
         """Return the stamp of a status."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a later change gives the file another stamp: not within the tick of its last one, nor while its time is still to come."""
+        return self.change_time < time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+
+    def unsure(self) -> Stamp:
+        """Return it as one that fits no file: what is recorded with it is read again at the next look."""
+        return replace(self, change_time=-1)
+
+
+NO_STAMP = Stamp(-1, -1, -1, -1)
+"""Fits no file."""
 
 
 class Busy(Exception):
@@ -197,9 +213,11 @@ def take(fd: int, memory_limit: int) -> Taken:
     """Given an open regular file, return it as it is while nobody writes it. Raise Busy if somebody does.
 
     Where the filesystem has no leases, or the file is another's, an unchanged status before and after has to do: a writer who keeps
-    the file open without writing at this moment is then not seen.
+    the file open without writing at this moment is then not seen. What was changed in this very tick is read in the next one, since a
+    change behind this one would not show in the stamp; where the clock was set back, the stamp is one that fits nothing.
     """
     before = os.fstat(fd)
+    is_telling = _let_tick_pass(Stamp.of(before))
     try:
         if not linux.take_read_lease(fd):
             raise Busy
@@ -219,11 +237,22 @@ def take(fd: int, memory_limit: int) -> Taken:
         if keep:
             parts.append(chunk)
     after = os.fstat(fd)
-    if Stamp.of(before) != Stamp.of(after) or position != after.st_size:
+    stamp = Stamp.of(after)
+    if Stamp.of(before) != stamp or position != after.st_size:
         raise Busy
     if is_leased:
         linux.release_lease(fd)
-    return Taken(digest.digest(), b"".join(parts) if keep else None, Stamp.of(after))
+    return Taken(digest.digest(), b"".join(parts) if keep else None, stamp if is_telling else stamp.unsure())
+
+
+def _let_tick_pass(stamp: Stamp) -> bool:
+    """Wait until a change would give the file another stamp than this one, a tick at most. Say whether it would."""
+    ahead = stamp.change_time - time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+    if 0 <= ahead < _TICK:
+        deadline = time.monotonic_ns() + 2 * _TICK
+        while not stamp.is_telling and time.monotonic_ns() < deadline:
+            time.sleep(0.0005)
+    return stamp.is_telling
 
 
 def write_all(fd: int, content: bytes) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from fwrkit.agent.citizen import placing
 from fwrkit.agent.citizen.placing import Displaced, Placer, Prepared, PutBack
 from fwrkit.agent.files import linux
 from fwrkit.agent.files.ignore import IgnoreList
-from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.files.tree import Stamp, Tree
 from fwrkit.agent.paths import is_well_formed
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
 
@@ -151,6 +153,53 @@ def test_an_edit_at_the_last_moment_is_not_lost(desk: Desk, monkeypatch: pytest.
     if what == "delete":
         desk.placer.discard(prepared)
     assert desk.private_contents() == []
+
+
+def just_after(monkeypatch: pytest.MonkeyPatch, disturb: Callable[[], None]) -> None:
+    """Have something happen once, at the first moment after a rename."""
+    real = linux.rename
+    done: list[bool] = []
+
+    def rename(*words: Any) -> None:
+        real(*words)
+        if not done:
+            done.append(True)
+            disturb()
+
+    monkeypatch.setattr(linux, "rename", rename)
+
+
+@pytest.mark.parametrize("agreed", [ABSENT, file_state(b"old")])
+@pytest.mark.parametrize("how", ["in place", "renamed over", "deleted"])
+def test_an_edit_right_after_it_was_placed_is_seen(desk: Desk, monkeypatch: pytest.MonkeyPatch, how: str, agreed: State) -> None:
+    if agreed is not ABSENT:
+        desk.write("x", b"old")
+    place = desk.world / "x"
+    threads: list[threading.Thread] = []
+
+    def write() -> None:
+        with place.open("r+b") as file:
+            file.write(b"EDIT")
+        os.utime(place, ns=(TIME, TIME))
+
+    def disturb() -> None:
+        if how == "renamed over":
+            (desk.world / "new").write_bytes(b"EDIT")
+            os.utime(desk.world / "new", ns=(TIME, TIME))
+            (desk.world / "new").rename(place)
+        elif how == "deleted":
+            place.unlink()
+        else:  # waits in open(2) until the lease is given back
+            threads.append(threading.Thread(target=write))
+            threads[0].start()
+            time.sleep(0.05)
+
+    just_after(monkeypatch, disturb)
+    stamp = desk.placer.place(b"x", agreed, desk.prepare(b"x", b"gift"))
+    for thread in threads:
+        thread.join(5)
+    status = desk.tree.status(b"x")
+    assert status is None or Stamp.of(status) != stamp, "recorded with this stamp, the edit would never be looked at"
 
 
 def test_a_new_name_that_was_taken_at_the_last_moment_stays_theirs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

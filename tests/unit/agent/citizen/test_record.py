@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwrkit.agent.citizen.record import NO_STAMP, Entry, Record
-from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.citizen.record import Entry, Record
+from fwrkit.agent.files.tree import NO_STAMP, Stamp
 from fwrkit.agent.paths import is_beneath
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
 

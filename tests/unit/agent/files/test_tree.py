@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,6 +51,25 @@ def test_sizes_around_a_chunk(tree: Tree, root: Path, size: int) -> None:
     (root / "file").write_bytes(content)
     taken = tree.take(b"file", 4 * trees.CHUNK)
     assert (taken.content, taken.state) == (content, hashlib.sha256(content).digest())
+
+
+def test_a_change_in_the_same_tick_gives_another_stamp(tree: Tree, root: Path) -> None:
+    place = root / "x"
+    for number in range(100):
+        place.write_bytes(b"%03d" % number)
+        taken = tree.take(b"x", 10)
+        place.write_bytes(b"%03d" % (number + 1))
+        assert Stamp.of(place.stat()) != taken.stamp, "the edit would never be looked at"
+
+
+def test_where_the_clock_was_set_back_no_stamp_fits(tree: Tree, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "x").write_bytes(b"x")
+    now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    monkeypatch.setattr("fwrkit.agent.files.tree.time.clock_gettime_ns", lambda _: now - 3600 * 10**9)
+    stamp = tree.take(b"x", 10).stamp
+    status = (root / "x").stat()
+    assert (stamp.size, stamp.time) == (1, status.st_mtime_ns)
+    assert stamp != Stamp.of(status)
 
 
 def test_what_somebody_has_open_for_writing_is_busy(tree: Tree, root: Path) -> None:

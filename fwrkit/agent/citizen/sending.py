@@ -74,7 +74,7 @@ class Sender:
     def send_orphan(self, item: Displaced, state: bytes, content: bytes, time: int) -> None:
         """Tell the server of a displaced file that was written on; the path itself holds something else by now."""
         number = self._next(Flight(item.path, state, Stamp(len(content), time, 0, 0), item))
-        self._say(Change(number, item.path, state, ABSENT, ABSENT, False, True, True, time, len(content), content, False))
+        self._say(Change(number, item.path, state, item.state, ABSENT, False, True, True, time, len(content), content, False))
 
     def take(self, outcome: Outcome) -> Flight | None:
         """Given an outcome, return the change that it settles, recorded as agreed on; None if it is none of ours.

@@ -45,7 +45,7 @@ class Server:
         history = History(state / "history.git", self.world_id)
         self.canon = Canon(state, self.store, history)
         self.canon.recover()
-        fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store))
+        fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         historian_store = Store(state / "hub.sqlite")
         self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon.incoming, node.settings)

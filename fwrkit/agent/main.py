@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
     verbs.add_parser("world", help="identity of the world")
+    verbs.add_parser("conflicts", help="what two changed at once")
+    resolve = verbs.add_parser("resolve", help="end a conflict")
+    resolve.add_argument("path")
+    resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 

@@ -33,6 +33,25 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Conflict:
+    """A path that two changed at once: ``copy`` lies beside it. ``other`` wrote what is at the path, empty if that is not known."""
+
+    path: str
+    copy: str
+    author: str
+    other: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Conflict:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
 class NodeStatus:
     """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds."""
 

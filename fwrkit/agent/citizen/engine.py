@@ -11,13 +11,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fwrkit import __version__
-from fwrkit.agent.citizen import generations
+from fwrkit.agent.citizen import conflicts, generations
 from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.conflicts import Conflict
 from fwrkit.agent.citizen.downloads import Downloader
 from fwrkit.agent.citizen.hints import Hints
 from fwrkit.agent.citizen.placing import Placer
@@ -37,11 +38,13 @@ from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
 log = logging.getLogger("fwrkit.engine")
+T = TypeVar("T")
 
 _TURN = 1024  # items of one turn
 _LOOK_UP = 1.0  # seconds between two turns when nothing happens
 _RETRY = 5.0  # seconds between two tries of an obstructed delivery
 _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
+_CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
 
 
@@ -62,10 +65,10 @@ class Engine:
         self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="bulk")
-        self._sender = Sender(record, self._say)
+        self._sender = Sender(record, citizen, self._say)
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say)
-        self._uploader = Uploader(self._tree, record, private / "outgoing", self._say, self._work)
+        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every)
         self._requests = Requests(self._say)
@@ -127,6 +130,32 @@ class Engine:
             return None
         self._queue.put(lambda: self._requests.drop(request))
         return self.view.waiting
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the conflicts of this world."""
+        return self._call(lambda: conflicts.find(self._record))
+
+    def resolve(self, path: bytes, keep: str) -> bytes:
+        """End a conflict, given its path or the copy's and whose version is kept; return the path of what was kept. Raise FwrError."""
+
+        def work() -> bytes:
+            conflict = conflicts.pick(conflicts.find(self._record), path)
+            return conflicts.resolve(conflict, keep, self._citizen, self._tree, self._record, self._placer)
+
+        return self._call(work)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Run a function in the engine's thread and return its result. Raise what it raises, or TimeoutError."""
+        answer: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(function())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._queue.put(work)
+        return answer.result(_CALL_TIMEOUT)
 
     # the loop
 

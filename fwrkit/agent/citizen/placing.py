@@ -246,6 +246,10 @@ class Placer:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise _put_back(error) from error
 
+    def is_there(self, path: bytes) -> bool:
+        """Say whether anything is at a path of the world."""
+        return self._world.status(path) is not None
+
     def _remove_directory(self, path: bytes) -> None:
         """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed."""
         status = self._world.status(path)

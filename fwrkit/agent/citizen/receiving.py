@@ -118,12 +118,12 @@ class Receiver:
     def _place(self, delivery: Delivery, prepared: Prepared | None) -> None:
         agreed: State = self._record.state(delivery.path)
         if prepared is not None:
-            self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared))
+            self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared), delivery.author)
         elif agreed == delivery.state:
             return
         elif is_directory(delivery.state):
             self._placer.make_directory(delivery.path, agreed)
-            self._record.agree(delivery.path, delivery.state, NO_STAMP)
+            self._record.agree(delivery.path, delivery.state, NO_STAMP, delivery.author)
         elif delivery.state is ABSENT:
             self._placer.delete(delivery.path, agreed)
             self._record.agree(delivery.path, ABSENT)

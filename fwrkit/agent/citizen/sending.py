@@ -31,8 +31,9 @@ class Flight:
 class Sender:
     """Sends found changes as one batch and takes their outcomes."""
 
-    def __init__(self, record: Record, say: Callable[[Any], None]) -> None:
+    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None]) -> None:
         self._record = record
+        self._citizen = citizen
         self._say = say
         self._number = 0
         self._flights: dict[int, Flight] = {}
@@ -89,7 +90,7 @@ class Sender:
             if outcome.result == "MISSING":
                 self._missing.add(flight.path)
             else:
-                self._record.agree(flight.path, flight.state, flight.stamp)
+                self._record.agree(flight.path, flight.state, flight.stamp, self._citizen if outcome.result != "SAME" else "")
         return flight
 
     def _next(self, flight: Flight) -> int:

@@ -11,7 +11,7 @@ import typer
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli import context, doctor, down, images, invite, join, logs, ls, render, rm, status, sync, up
+from fwrkit.host.cli import conflicts, context, doctor, down, images, invite, join, logs, ls, render, rm, status, sync, up
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -43,6 +43,7 @@ for _name, _function, _epilog in (
     ("doctor", doctor.doctor, doctor.EPILOG),
 ):
     app.command(_name, epilog=_epilog)(_function)
+app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(images.app, name="images")
 
 

@@ -259,3 +259,34 @@ def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: Hous
     house.settled()
     assert alice.tree() == bob.tree()
     assert alice.tree()["run/000"] == "bob, before alice knows what came of hers"
+
+
+def test_a_conflict_is_listed_with_both_authors_and_ended_by_one_of_them(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("notes.txt", "before")
+    house.settled()
+    bob.cut()
+    bob.write("notes.txt", "bob's")
+    alice.write("notes.txt", "alice's")
+    house.settled()
+    bob.mend()
+    house.settled()
+    for member in (alice, bob):
+        assert [(item.path, item.author, item.other) for item in member.engine.conflicts()] == [(b"notes.txt", "bob", "alice")]
+    assert bob.engine.resolve(b"notes.txt", "mine") == b"notes.txt"
+    house.settled()
+    assert alice.tree() == bob.tree() == {"notes.txt": "bob's"}
+    assert alice.engine.conflicts() == bob.engine.conflicts() == []
+
+
+def test_texts_that_both_changed_apart_are_merged_line_by_line(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("page.md", "one\ntwo\nthree\nfour\n")
+    house.settled()
+    bob.cut()
+    bob.write("page.md", "one\ntwo\nthree\nFOUR\n")
+    alice.write("page.md", "ONE\ntwo\nthree\nfour\n")
+    house.settled()
+    bob.mend()
+    house.settled()
+    assert alice.tree() == bob.tree() == {"page.md": "ONE\ntwo\nthree\nFOUR\n"}

@@ -11,7 +11,7 @@ from typing import Any, cast
 from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
-from fwrkit.core.records import Connection, Finding, NodeStatus
+from fwrkit.core.records import Conflict, Connection, Finding, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.compose import Project
@@ -100,6 +100,8 @@ class SimulatedRepublic:
     starting: int = 0
     missing: list[str] = field(default_factory=list)
     is_reachable: bool = True
+    conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
+    decided: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -147,6 +149,19 @@ class SimulatedAgent:
     def sync(self, timeout: float) -> dict[str, Any]:
         missing = self.machine.republic.missing
         return {"in_sync": not missing, "missing": missing}
+
+    def conflicts(self) -> list[Conflict]:
+        self._record()
+        return list(self.machine.republic.conflicts.get(self.node, []))
+
+    def resolve(self, path: str, keep: str) -> str:
+        found = [item for item in self.conflicts() if path in (item.path, item.copy)]
+        if not found:
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no conflict at {path}.", "")
+        self.machine.republic.decided.append((self.node, path, keep))
+        for node, conflicts in self.machine.republic.conflicts.items():
+            self.machine.republic.conflicts[node] = [item for item in conflicts if item != found[0]]
+        return found[0].path
 
     def doctor(self) -> list[Finding]:
         return [Finding("leases", True, "Leases work.")]

@@ -33,7 +33,9 @@ def templates(tmp_path: Path) -> Path:
     for site in ("www", "www_tourist"):
         (tmp_path / "templates/small" / site / "data").mkdir(parents=True)
         (tmp_path / "templates/small" / site / "index.html").write_text(site)
-    (tmp_path / "templates/small/template.toml").write_text('ignore = ["www/cache", "**/*.tmp"]\nunion_logs = ["**/*.changes"]\ntexts = ["**/*.md"]\n')
+    (tmp_path / "templates/small/template.toml").write_text(
+        'ignore = ["www/cache", "**/*.tmp"]\nunion_logs = ["**/*.changes"]\ntexts = ["**/*.md"]\n'
+    )
     (tmp_path / "world").mkdir()
     return tmp_path / "templates"
 

@@ -95,10 +95,14 @@ class Agent:
         }
         if self._server is not None:
             verbs["invite"] = self._server.invite
+            verbs["decide"] = self._server.decide
         return verbs
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:
         missing = self._engine.synchronise(float(arguments["timeout"]))
+        refusal = self._engine.view.refusal
+        if missing is not None and refusal is not None:
+            raise FwrError(ExitCode.HELD if refusal.code == "HELD" else ExitCode.REFUSED, refusal.message, refusal.hint)
         return {"in_sync": missing is None, "missing": [paths.shown(path) for path in (missing or ())[:_SHOWN]]}
 
     def _conflicts(self) -> list[dict[str, Any]]:

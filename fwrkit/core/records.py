@@ -25,11 +25,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Connection:
-    """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold."""
+    """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold.
+
+    ``held`` says what a safety rule stopped until a person decides, empty if nothing.
+    """
 
     citizen: str
     connected: bool
     behind: int
+    held: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ _TURN = 1024  # items of one turn
 _LOOK_UP = 1.0  # seconds between two turns when nothing happens
 _RETRY = 5.0  # seconds between two tries of an obstructed delivery
 _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
+_EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
+_EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
+_VANISHED = "the world is not where it was"
 _CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
 
@@ -83,6 +86,7 @@ class Engine:
         self._generation = ""
         self._refusal: say.Refusal | None = None
         self._retry_at = 0.0
+        self._emptied_since = 0.0
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
@@ -235,7 +239,7 @@ class Engine:
     def _walk(self) -> None:
         self._hints.walked()
         if not generations.is_present(self._tree):
-            self._drop("the world is not where it was")
+            self._drop(_VANISHED)
             return
         self._refused.clear()
         self._take(self._scanner.walk(), None)
@@ -247,7 +251,7 @@ class Engine:
         self._hints.put_off(path for path in findings.found if self._is_under_way(path))
         found = [item for item in findings.found.values() if not self._is_under_way(item.path)]
         if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree):
-            self._drop("the world is not where it was")
+            self._drop(_VANISHED)
             return
         if self._is_ready:
             self._send(found)
@@ -315,10 +319,28 @@ class Engine:
             self._channel.close("a newer connection")
         self._reset()
         self._channel = channel
+        if not generations.is_in_place(self._tree):
+            self._drop(_VANISHED)
+            return
         self._uploader.carrier = self._downloader.carrier = carrier
         known = generations.look(self._tree, self._record)
+        if known.record and not known.world and self._is_being_emptied():
+            self._drop("the world is being emptied")
+            return
         hello = say.Hello(say.PROTOCOL, __version__, self._node_id, self._record.meta("world_id"), known.world, known.record)
         self._say(hello)
+
+    def _is_being_emptied(self) -> bool:
+        """Say of a world without its sentinel whether somebody is still at work.
+
+        What is met as at first contact, and is gone a moment later, would count as deleted.
+        """
+        now = time.monotonic()
+        self._emptied_since = self._emptied_since or now
+        if self._hints.quiet_for() < _EMPTYING and now - self._emptied_since < _EMPTYING_LIMIT:
+            return True
+        self._emptied_since = 0.0
+        return False
 
     def _lost(self, channel: Channel) -> None:
         if channel is self._channel:

@@ -185,7 +185,7 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int) -> None:
-        self._move(citizen, edit.path, edit.state, edit.size, edit.time, received, holds_above=not edit.is_orphan)
+        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, holder=None if edit.is_orphan else citizen)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, merged: bytes, received: int) -> Result:
         """Make a merge the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
@@ -202,7 +202,7 @@ class Fold:
         if state != edit.state:
             self._accept(citizen, edit, received)
         self._secure(Edit(edit.path, state, content=Content(merged)))
-        self._move(citizen, edit.path, state, len(merged), time, received, note)
+        self._move(citizen.name, edit.path, state, len(merged), time, received, note)
         return Result.MERGED
 
     def _keep_beside(self, citizen: Citizen, edit: Edit, head: State, received: int) -> bytes:
@@ -215,7 +215,7 @@ class Fold:
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
-                citizen, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+                citizen.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
             )
         self._store.set_conflict(lost_at, citizen.name, lost_to, place)
         return target
@@ -244,23 +244,40 @@ class Fold:
             return False
         return is_directory(state) or not self._store.has_descendants(target)
 
+    def undo_deletion(self, path: bytes, state: bytes, note: str, received: int) -> list[tuple[bytes, bytes]]:
+        """Put back what was deleted, as it was and as whose it was; everybody is left behind, who deleted it too.
+
+        ``received`` as in :meth:`fold`. Return what was put back, (path, state), with directories above.
+        """
+        version = self._store.last_version(path, state)
+        if version is None or self._store.head(path) is not ABSENT or self._blocking_ancestor(path) is not None:
+            return []
+        missing = [(above, b"") for above in paths.ancestors(path) if self._store.head(above) is ABSENT]
+        self._move(version.author, path, state, version.size, version.time, received, note)
+        return [*missing, (path, state)]
+
+    def delete_again(self, citizen: Citizen, path: bytes, state: bytes, received: int) -> None:
+        """Let a deletion that was put back come true, unless somebody has changed the path since, or put something below it."""
+        if self._store.head(path) == state and not self._store.has_descendants(path):
+            self._move(citizen.name, path, ABSENT, 0, received, received)
+
     def _move(
-        self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str = "", holds_above: bool = False
+        self, author: str, path: bytes, state: State, size: int, time: int, received: int, note: str = "", holder: Citizen | None = None
     ) -> None:
-        """Move the head of a path, with the directories above it, leaving everybody else behind."""
+        """Move the head of a path, with the directories above it, leaving everybody behind; ``holder`` has those directories already."""
         if state is not ABSENT:
             for above in paths.ancestors(path):
                 if self._store.head(above) is ABSENT:
-                    self._move_one(citizen, above, DIRECTORY, 0, time, received, "")
-                    if holds_above:
-                        self._hold(citizen, above, DIRECTORY)
-        self._move_one(citizen, path, state, size, time, received, note)
+                    self._move_one(author, above, DIRECTORY, 0, time, received, "")
+                    if holder is not None:
+                        self._hold(holder, above, DIRECTORY)
+        self._move_one(author, path, state, size, time, received, note)
         if state is ABSENT:
             self._store.drop_conflicts_of(path)
 
-    def _move_one(self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str) -> None:
+    def _move_one(self, author: str, path: bytes, state: State, size: int, time: int, received: int, note: str) -> None:
         self._store.leave_behind(path, self._store.head(path))
-        self._store.set_head(path, state, size, time, citizen.name, received, note)
+        self._store.set_head(path, state, size, time, author, received, note)
         self._moved[path] = None
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fwrkit.agent.server.store import Citizen
-from fwrkit.agent.states import State
+from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire.channel import Channel
 from fwrkit.agent.wire.messages import Change, Delivery, ManifestEntry
 
+APPROVE, REJECT = "approve", "reject"  # rulings on what the deletion guard held
+_RULED = 120.0  # seconds within which a citizen brings what was ruled on: there may be much to hash
 WINDOW_COUNT = 512  # deliveries without an answer
 WINDOW_BYTES = 8 * 1024 * 1024
 
@@ -63,6 +65,9 @@ class Session:
         self.barriers: list[int] = []
         self.number = 0
         self.started = time.time()
+        self.is_held = False  # by the deletion guard: what still arrives is not taken
+        self.has_brought = False
+        self._ruling = ""
         self._frames: list[Any] = []
 
     def say(self, message: Any) -> None:
@@ -78,6 +83,19 @@ class Session:
     def forget(self) -> None:
         """Drop what was queued: the transaction failed."""
         self._frames.clear()
+
+    @property
+    def ruling(self) -> str:
+        """What was decided on what the citizen brings first on this connection, empty if nothing was, or they have brought it."""
+        return self._ruling if time.time() - self.started < _RULED else ""
+
+    @ruling.setter
+    def ruling(self, ruling: str) -> None:
+        self._ruling = ruling
+
+    def is_restored(self, state: State) -> bool:
+        """Whether something with a new state is brought that was rejected: deletions are, and what was deleted is delivered."""
+        return self.ruling == REJECT and state is ABSENT
 
     @property
     def has_room(self) -> bool:

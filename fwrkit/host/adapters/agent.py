@@ -34,6 +34,10 @@ class Agent:
         words = ["invite", citizen, "--host", host, "--port", str(port)]
         return self._call(*words, *(["--expires", str(expires)] if expires is not None else []))
 
+    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
+        """Given ``approve`` or ``reject`` and a citizen of whom something is held, decide; return the object with ``deleted`` and ``files``."""
+        return self._call("decide", ruling, citizen)
+
     def enrol(self, invite: str) -> dict[str, Any]:
         """Given an invite line, make the node a citizen's; return citizen and world. The line goes by standard input: it is a secret."""
         return self._call("enrol", stdin=invite.encode() + b"\n")

@@ -100,6 +100,7 @@ class SimulatedRepublic:
     starting: int = 0
     missing: list[str] = field(default_factory=list)
     is_reachable: bool = True
+    held: dict[str, tuple[int, int]] = field(default_factory=dict)
     conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
     decided: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -122,11 +123,23 @@ class SimulatedAgent:
         if node.role == "server" and republic.starting:
             republic.starting -= 1
             state = "starting"
-        here = [Connection(name, True, 0) for name, server in republic.joined.items() if server == self.node]
+        here = [Connection(name, True, 0, self._held(name)) for name, server in republic.joined.items() if server == self.node]
         return NodeStatus(
             node=self.node, role=node.role, citizen=node.citizen, world=node.world_name, world_id="w1", state=state, since=1.0,
             written=2.0, version="0.1.0", connections=here,
         )  # fmt: skip
+
+    def _held(self, name: str) -> str:
+        held = self.machine.republic.held.get(name)
+        return f"deletes {held[0]} of {held[1]} files" if held is not None else ""
+
+    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
+        self._record()
+        if citizen not in self.machine.republic.held:
+            raise FwrError(ExitCode.NOT_FOUND, f"Nothing of {citizen} is held.", "")
+        deleted, files = self.machine.republic.held.pop(citizen)
+        self.machine.republic.decided.append((self.node, citizen, ruling))
+        return {"citizen": citizen, "ruling": ruling, "deleted": deleted, "files": files}
 
     def invite(self, citizen: str, host: str, port: int, expires: int | None = None) -> dict[str, Any]:
         until = int(time.time()) + (expires if expires is not None else 86400)

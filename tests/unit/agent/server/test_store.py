@@ -49,7 +49,7 @@ def test_a_transaction_is_whole_or_nothing(store: Store) -> None:
         store.set_head(b"a", A, 1, 2, "alice", 3)
         raise RuntimeError
     assert store.entry(b"a") is None
-    assert store.last_version() == 0
+    assert store.newest_version() == 0
 
 
 def test_an_item_that_fails_undoes_only_itself(store: Store) -> None:

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,16 @@ from fwrkit.agent.wire.frames import FrameError
 log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
+_PAUSE_AFTER_FAILURE = 0.5  # seconds
 
 
 class Hub:
-    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction."""
+    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction.
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path) -> None:
+    ``workers``: where slow disk work is done (a few threads of its own if None).
+    """
+
+    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, workers: Executor | None = None) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
@@ -47,7 +52,7 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
-        self._runs = Runs(store, canon, fold, settings, state, self.later, self._do_after)
+        self._runs = Runs(store, canon, fold, settings, state, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -115,21 +120,27 @@ class Hub:
 
     def _loop(self) -> None:
         while not self._is_stopping:
-            items = [self._queue.get()]
-            while len(items) < _TURN:
-                try:
-                    items.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            if not self.step(self._queue.get()):
+                time.sleep(_PAUSE_AFTER_FAILURE)
+
+    def step(self, *first: tuple[Session | None, Any]) -> bool:
+        """Do, in one turn, the first items and what is queued behind them. Return False if nothing could be written."""
+        items = list(first)
+        while len(items) < _TURN:
             try:
-                self._turn(items)
-            except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
-                log.warning("a turn failed: %s", error)
-                self._drop_all(f"the server could not write: {error}")
-                time.sleep(0.5)
-            except Exception:
-                log.exception("a turn failed")
-                self._drop_all("the server failed")
+                items.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        try:
+            self._turn(items)
+        except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
+            log.warning("a turn failed: %s", error)
+            self._drop_all(f"the server could not write: {error}")
+            return False
+        except Exception:
+            log.exception("a turn failed")
+            self._drop_all("the server failed")
+        return True
 
     def _turn(self, items: list[tuple[Session | None, Any]]) -> None:
         with self._store.transaction():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,14 +39,16 @@ Do = Callable[[Callable[[], None]], None]
 class Runs:
     """Admits runs, a few at a time. ``later`` queues for the hub's thread, ``after`` waits until the turn is durable."""
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, later: Do, after: Do) -> None:
+    def __init__(
+        self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, later: Do, after: Do, workers: Executor | None
+    ) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
         self._state = state
         self._later = later
         self._after = after
-        self._workers = ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
+        self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
         self._slots = Slots(settings.concurrent_runs)
 
     def stop(self) -> None:

@@ -34,6 +34,13 @@ class Deliveries:
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
+        moved = list(moved)
+        for path in moved:
+            if path in session.outstanding_paths and self._store.lag(session.citizen.id, path) is None:
+                # a directory that a change of the citizen's brought back: what was sent for it is void, and they may wait with it
+                session.void(path)
+                session.lacking.add(path)
+                session.due[path] = None
         behind = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)

@@ -275,3 +275,21 @@ def test_a_barrier_is_passed_when_everything_is_acknowledged(desk: Desk) -> None
     assert [type(item) for item in said] == [Delivery]
     desk.acknowledge(*said)
     assert desk.pump() == [Passed(4), Passed(5)]
+
+
+def test_what_waits_for_a_directory_that_came_back_is_told_so(desk: Desk) -> None:
+    desk.move(b"d", None, is_directory=True)
+    desk.acknowledge(*desk.pump())
+    desk.move(b"d", None)
+    [deletion] = desk.pump()
+    assert deletion.state is ABSENT
+    # alice has put a file into it meanwhile: it can not be removed there, and her change makes it anew in the canon
+    desk.store.set_head(b"d", DIRECTORY, 0, 5, "alice", 0)
+    desk.store.drop_lag(desk.alice.id, b"d")
+    desk.deliveries.add(desk.session, [b"d"])
+    [again] = desk.pump()
+    assert (again.path, again.base, again.state) == (b"d", DIRECTORY, DIRECTORY)
+    desk.acknowledge(deletion)
+    assert desk.store.base(desk.alice, b"d") == DIRECTORY
+    desk.acknowledge(again)
+    assert desk.session.is_quiet

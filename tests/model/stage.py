@@ -304,9 +304,8 @@ class Stage:
 
     def end_programs_of(self, uid: int, _: str = "") -> None:
         """As the agent ends a citizen's Unison."""
-        for owner, ferry in self.ferries[:-1]:
-            if owner == uid:
-                ferry.stop()
+        for ferry in [ferry for owner, ferry in self.ferries if owner == uid][:-1]:  # the newest one has not begun anything
+            ferry.stop()
 
     def up(self, name: str, count: int = 1) -> None:
         """Have frames of a member, of their oldest connection that has any, arrive at the server."""

@@ -116,6 +116,8 @@ class World:
 
     def _in_place(self, path: bytes, flags: int, content: Callable[[bytes], tuple[bytes, bytes]]) -> None:
         with struck_by(None):
+            if self._opened_at(path):
+                return  # programs that write into each other's open files lose work by themselves
             hints = self._make_room(path)
             before = self.read(path)
             kept, added = content(before or b"")
@@ -128,9 +130,9 @@ class World:
 
     def begin(self, path: bytes, appends: bool = False) -> None:
         """Begin to write a file in place; half of it is there until :meth:`end`."""
-        if path in self._opened:
-            return
         with struck_by(None):
+            if path in self._opened or self._opened_at(path):
+                return
             hints = self._make_room(path)
             before = self.read(path)
             fd = self._open(path, os.O_APPEND if appends else os.O_TRUNC)
@@ -268,13 +270,19 @@ class World:
 
     def _void_opened(self, path: bytes) -> None:
         """What lies at a path is about to be removed by a program."""
+        for opened in self._opened_at(path):
+            opened.is_void = True
+            self.ledger.wrote(self.citizen, path, opened.before, None)
+
+    def _opened_at(self, path: bytes) -> list[Opened]:
+        """Return who is writing to the file at a path, whatever name it had when it was opened."""
+        if not self._opened:
+            return []
         try:
             status = REAL["stat"](self.place(path), follow_symlinks=False)
         except OSError:
-            return
-        for opened in self._opened.values():
-            if REAL["fstat"](opened.fd).st_ino == status.st_ino:
-                opened.is_void = True
+            return []
+        return [opened for opened in self._opened.values() if REAL["fstat"](opened.fd).st_ino == status.st_ino]
 
 
 def tree_of(root: Path) -> dict[bytes, bytes | None]:

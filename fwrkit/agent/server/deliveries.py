@@ -149,6 +149,9 @@ class Deliveries:
 
     def put_back(self, session: Session, citizen: Citizen, message: PutBack) -> None:
         """A delivery was not applied."""
+        if message.reason == "waits":
+            session.waits(message.number)
+            return
         delivery = session.answered(message.number)
         if delivery is None:
             return

@@ -293,3 +293,21 @@ def test_what_waits_for_a_directory_that_came_back_is_told_so(desk: Desk) -> Non
     assert desk.store.base(desk.alice, b"d") == DIRECTORY
     desk.acknowledge(again)
     assert desk.session.is_quiet
+
+
+def test_what_waits_at_the_client_stops_nothing_else(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for number in range(WINDOW_COUNT):
+        desk.move(f"d/{number:04}".encode(), b"x")
+    waiting = []
+    while said := desk.pump():
+        waiting += said
+    assert len(waiting) == WINDOW_COUNT
+    desk.move(b"d", None, is_directory=True)
+    assert desk.pump() == [], "the window is full"
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(waiting[0].number, "waits", ABSENT))
+    [directory] = desk.pump()
+    assert directory.path == b"d"
+    desk.acknowledge(directory, *waiting)
+    assert desk.session.is_quiet
+    assert (desk.session.outstanding_bytes, desk.session.waiting_bytes, desk.session.waiting) == (0, 0, set())

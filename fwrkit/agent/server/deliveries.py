@@ -41,6 +41,8 @@ class Deliveries:
                 session.void(path)
                 session.lacking.add(path)
                 session.due[path] = None
+            elif session.outstanding_paths.get(path) in session.waiting:
+                session.void(path)  # it may never be possible to apply; what comes now takes its place there
         behind = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)

@@ -311,3 +311,17 @@ def test_what_waits_at_the_client_stops_nothing_else(tmp_path: Path) -> None:
     desk.acknowledge(directory, *waiting)
     assert desk.session.is_quiet
     assert (desk.session.outstanding_bytes, desk.session.waiting_bytes, desk.session.waiting) == (0, 0, set())
+
+
+def test_what_waits_is_replaced_by_what_is_newer(desk: Desk) -> None:
+    desk.move(b"link/x", b"one")
+    [first] = desk.pump()
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(first.number, "waits", ABSENT))
+    desk.move(b"link/x", None)
+    [second] = desk.pump()
+    assert (second.path, second.base, second.state) == (b"link/x", ABSENT, ABSENT)
+    desk.acknowledge(first)
+    assert not desk.session.is_quiet, "the first one is void"
+    desk.acknowledge(second)
+    assert desk.session.is_quiet
+    assert desk.store.lag(desk.alice.id, b"link/x") is None

@@ -49,6 +49,7 @@ class Receiver:
         self.waiting.clear()
         self.absent.clear()
         self._told.clear()
+        self._placer.forget_prepared()
         self._staged.clear()
 
     def void(self, path: bytes) -> None:

@@ -229,3 +229,14 @@ def test_a_batch_in_order_can_be_applied_in_one_turn(desk: Desk) -> None:
     assert desk.apply(*wanted) == []
     assert desk.said == [Acknowledgement([1, 2, 3, 4])]
     assert desk.contents() == {"d": b"now a file", "f": None, "f/y": b"y"}
+
+
+def test_what_was_prepared_when_something_failed_is_removed_with_the_connection(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "full")
+
+    monkeypatch.setattr(Placer, "sync", full)
+    with pytest.raises(OSError, match="full"):
+        desk.apply(desk.delivery(b"a", ABSENT, b"theirs"))
+    desk.receiver.reset()
+    assert (desk.contents(), desk.litter()) == ({}, [])

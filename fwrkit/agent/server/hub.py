@@ -52,6 +52,7 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
+        self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
@@ -161,13 +162,23 @@ class Hub:
                     self._do_after(self.wake)
         for session in self._sessions.values():
             session.flush()
-        for path in moved:
-            self._canon.settle(path)
+        self._settle(moved)
         after, self._after = self._after, []
         for function in after:
             function()
-        if moved:
+        if moved and not self._unsettled:
             self.on_commit(self._store.last_version())
+
+    def _settle(self, moved: list[bytes]) -> None:
+        """Make the canon's files what the tables say. What can not be written now is tried again, and kept from the history until then."""
+        self._unsettled.update(moved)
+        for path in sorted(self._unsettled):  # what is above first
+            try:
+                self._canon.settle(path)
+            except OSError as error:
+                log.warning("the canon's file can not be written: %s", error)
+                return
+            self._unsettled.remove(path)
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""

@@ -161,6 +161,7 @@ class Runs:
     def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
+            self._let_go(run)
             return
         self._slots.release(session, "up")
         if run.position == 0 and run.is_first:
@@ -191,6 +192,18 @@ class Runs:
             self._store.update_citizen(citizen.id, proposed=session.generation)
         session.upward = None
         session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable))
+        self._let_go(run)
+
+    def _let_go(self, run: UpwardRun) -> None:
+        """Remove what a run brought and no version needs: all of it if the connection has ended before anything was folded."""
+        needed = self._store.incoming_names() if run.arrived else set()
+        useless = [name for name in run.arrived.values() if name not in needed]
+
+        def remove() -> None:
+            for name in useless:
+                (self._canon.incoming / name).unlink(missing_ok=True)
+
+        self._after(remove)
 
     def offer(self, session: Session, citizen: Citizen, run: DownwardRun) -> None:
         """Have the outbox filled once the canon's files are settled, which is after this turn."""

@@ -38,7 +38,7 @@ class End(Channel):
             return
         self._closed = True
         self.incoming.clear()
-        if self.peer is not None:
+        if self.peer is not None and not self.peer.is_closed:
             self.peer.incoming.append(None)
         self.on_end(reason)
 
@@ -70,7 +70,8 @@ class Connection:
     def notice(self, *ends: End) -> None:
         """Have ends notice that the connection was cut, behind what has arrived there."""
         for end in ends:
-            end.incoming.append(None)
+            if not end.is_closed:
+                end.incoming.append(None)
 
     @property
     def is_alive(self) -> bool:

@@ -88,6 +88,7 @@ class Play:
         elif kind == "down":
             on.down(*rest)
         elif kind == "cut":
+            self.oracle.was_cut = True
             on.cut(*rest)
         elif kind == "connect":
             on.members[rest[0]].connect()
@@ -99,6 +100,7 @@ class Play:
             for _ in range(rest[0]):
                 on.round()
         elif kind == "restart":
+            self.oracle.was_cut = True
             on.restart(rest[0])
         else:
             raise ValueError(f"no operation {operation}")

@@ -307,6 +307,9 @@ class Stage:
         for ferry in [ferry for owner, ferry in self.ferries if owner == uid][:-1]:  # the newest one has not begun anything
             ferry.stop()
 
+    def _sweep(self) -> None:
+        self.connections = [item for item in self.connections if not (item[1].client.is_closed and item[1].server.is_closed)]
+
     def up(self, name: str, count: int = 1) -> None:
         """Have frames of a member, of their oldest connection that has any, arrive at the server."""
         for _ in range(count):
@@ -329,19 +332,14 @@ class Stage:
         ends = ((connection.client, connection.server), (connection.client,), (connection.server,))
         connection.notice(*ends[who_notices % 3])
 
-    def _sweep_connections(self) -> None:
-        for owner, connection in self.connections:
-            if connection.client.peer is None and connection.is_alive:
+    def _notice_cuts(self) -> None:
+        for _, connection in self.connections:
+            if connection.client.peer is None:
                 connection.notice(connection.client, connection.server)
-            elif connection.client.is_closed and not connection.server.is_closed and connection.server.peer is None:
-                connection.notice(connection.server)
-            elif connection.server.is_closed and not connection.client.is_closed and connection.client.peer is None:
-                connection.notice(connection.client)
-            del owner
-        self.connections = [item for item in self.connections if not (item[1].client.is_closed and item[1].server.is_closed)]
 
     def round(self) -> bool:
         """Have everything happen once that can. Return whether there is nothing left to do."""
+        self._sweep()
         for member in self.members.values():
             member.connect()
         for name, member in self.members.items():
@@ -363,7 +361,7 @@ class Stage:
         """Let everything come to rest: programs finish, connections come back, everybody asks whether they agree. Return who does not."""
         for member in self.members.values():
             member.world.end_all()
-        self._sweep_connections()
+        self._notice_cuts()
         requests: dict[str, Request] = {}
         for _ in range(2):  # what one brings, the others get
             requests = {name: Request() for name in self.members}

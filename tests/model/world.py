@@ -85,9 +85,9 @@ class World:
         """Put a content back that was written at this path before."""
         past = self._past.get(path, [])
         if past:
-            self._put(path, past[-1 - back % len(past)], is_new=False)
+            self._put(path, past[-1 - back % len(past)])
 
-    def _put(self, path: bytes, content: bytes, is_new: bool = True) -> None:
+    def _put(self, path: bytes, content: bytes) -> None:
         with struck_by(None):
             hints = self._make_room(path)
             before = self.read(path)
@@ -97,7 +97,7 @@ class World:
             os.close(fd)
             self._void_opened(path)
             REAL["rename"](temporary, self.place(path))
-            self.ledger.wrote(self.citizen, path, before, content, is_new)
+            self.ledger.wrote(self.citizen, path, before, content)
         self.on_change([*hints, path])
 
     def rewrite(self, path: bytes, size: int = 0) -> None:

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,10 +52,22 @@ _KEPT_SECONDS = 7 * 86400.0
 
 
 class Engine:
-    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem."""
+    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem.
+
+    ``clock``: seconds, monotonic. ``workers``: where slow disk work is done (two threads of its own if None).
+    """
 
     def __init__(
-        self, node_id: str, citizen: str, world: Path, private: Path, record: Record, owner: tuple[int, int], settings: Settings
+        self,
+        node_id: str,
+        citizen: str,
+        world: Path,
+        private: Path,
+        record: Record,
+        owner: tuple[int, int],
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        workers: Executor | None = None,
     ) -> None:
         for name in ("exchange", "outgoing", "staging", "staged", "kept"):
             (private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -67,13 +79,14 @@ class Engine:
         self._placer = Placer(self._tree, private, owner)
         self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="bulk")
+        self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
+        self._clock = clock
         self._sender = Sender(record, citizen, self._say)
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say)
         self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
-        self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every)
+        self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
         self._uploader.on_busy = self._hints.look_later
         self._channel: Channel | None = None
@@ -164,31 +177,38 @@ class Engine:
     # the loop
 
     def _loop(self) -> None:
-        try:
-            self._take_up()
-        except Exception:
-            log.exception("the private directory can not be looked at")
+        self.take_up()
         while not self._is_stopping:
-            items: list[Callable[[], None]] = []
-            try:
-                items.append(self._queue.get(timeout=self._hints.time_left(_LOOK_UP)))
-                while len(items) < _TURN:
-                    items.append(self._queue.get_nowait())
-            except queue.Empty:
-                pass
-            try:
-                self._turn(items)
-            except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
-                log.exception("a turn failed")
-                self._frames.clear()
-                self._drop(f"the engine failed: {error}")
+            if not self.step(_LOOK_UP):
                 time.sleep(_PAUSE_AFTER_FAILURE)
 
-    def _take_up(self) -> None:
-        self._receiver.reset()
-        self._downloader.clear()
-        self._placer.find_leftovers(entry.path for entry in self._record.all())
-        self._placer.forget_kept(_KEPT_SECONDS)
+    def take_up(self) -> None:
+        """Begin: look at what an earlier run of the agent left in the private directory."""
+        try:
+            self._receiver.reset()
+            self._downloader.clear()
+            self._placer.find_leftovers(entry.path for entry in self._record.all())
+            self._placer.forget_kept(_KEPT_SECONDS)
+        except Exception:
+            log.exception("the private directory can not be looked at")
+
+    def step(self, patience: float) -> bool:
+        """Wait until there is something to do, ``patience`` seconds at most, and do it. Return False if that failed."""
+        items: list[Callable[[], None]] = []
+        try:
+            items.append(self._queue.get(timeout=self._hints.time_left(patience)))
+            while len(items) < _TURN:
+                items.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        try:
+            self._turn(items)
+        except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
+            log.exception("a turn failed")
+            self._frames.clear()
+            self._drop(f"the engine failed: {error}")
+            return False
+        return True
 
     def _turn(self, items: list[Callable[[], None]]) -> None:
         for item in items:
@@ -198,7 +218,7 @@ class Engine:
             self._walk()
         elif self._hints.is_settled():
             self._look()
-        self._retry(time.monotonic())
+        self._retry(self._clock())
         self._settle_displaced()
         self._requests.go_on(self._is_ready and not self._is_first, self._walk, self._is_quiet)
         self._record.commit()

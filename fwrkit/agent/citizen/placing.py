@@ -349,17 +349,19 @@ class Placer:
                     continue
                 return place
 
+    def forget_prepared(self) -> None:
+        """Remove what was prepared and not placed, since something failed in between: it is delivered again."""
+        for name, _ in self._exchange.walk():
+            if name.startswith(_BEING_WRITTEN):
+                self._exchange.unlink(name)
+
     def find_leftovers(self, known_paths: Iterable[bytes]) -> None:
         """Take up what an earlier run of the agent left in the private directory: it was displaced, or not yet placed.
 
         Each is looked at by :meth:`settle_displaced` as if its program had just closed it; the server says which contents are new.
         """
-        names = []
-        for name, status in self._exchange.walk():
-            if name.startswith(_BEING_WRITTEN):
-                self._exchange.unlink(name)  # a delivery that was cut short: it comes again
-            elif stat.S_ISREG(status.st_mode):
-                names.append(name)
+        self.forget_prepared()
+        names = [name for name, status in self._exchange.walk() if stat.S_ISREG(status.st_mode)]
         if not names:
             return
         by_mark = {_mark(path): path for path in known_paths}

@@ -90,7 +90,7 @@ class Fold:
         elif result is Result.ACCEPTED:
             self._accept(citizen, edit, received)
         elif result is Result.CONFLICT:
-            copy = self._keep_beside(citizen, edit, head, received)
+            copy = self._keep_beside(citizen, edit, question, received)
         if not edit.is_orphan:
             self._hold(citizen, edit.path, edit.state)
         return Verdict(result, "", copy)
@@ -205,13 +205,13 @@ class Fold:
         self._move(citizen.name, edit.path, state, len(merged), time, received, note)
         return Result.MERGED
 
-    def _keep_beside(self, citizen: Citizen, edit: Edit, head: State, received: int) -> bytes:
+    def _keep_beside(self, citizen: Citizen, edit: Edit, question: Question, received: int) -> bytes:
         """Keep an edit under a conflict name, and return that. Below a file that should be a directory, the directory gets the name."""
         blocker = self._blocking_ancestor(edit.path)
         lost_at = blocker if blocker is not None else edit.path
-        lost_to = self._store.head(lost_at) if blocker is not None else head
+        lost_to = self._store.head(lost_at) if blocker is not None else question.head
         wants_directory = blocker is not None or is_directory(edit.state)
-        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit)
+        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit, question.base)
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
@@ -220,14 +220,14 @@ class Fold:
         self._store.set_conflict(lost_at, citizen.name, lost_to, place)
         return target
 
-    def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit) -> bytes:
+    def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:
         live = self._store.conflict(path, citizen.name)
         if live is not None and live[0] == lost_to and not edit.is_orphan:
             kept = self._store.head(live[1])
             if (
                 kept is not ABSENT
                 and is_directory(kept) == wants_directory
-                and self._has_room(live[1], live[1] + edit.path[len(path) :], edit.state)
+                and self._has_room(live[1], live[1] + edit.path[len(path) :], edit.state, base)
             ):
                 return live[1]
         attempt = 0
@@ -238,8 +238,13 @@ class Fold:
                 return name
             attempt += 1
 
-    def _has_room(self, place: bytes, target: bytes, state: State) -> bool:
-        """Say whether a target in an earlier conflict copy can become a state without anything else having to go."""
+    def _has_room(self, place: bytes, target: bytes, state: State, base: Base) -> bool:
+        """Say whether a target in an earlier conflict copy can become a state without anything else having to go.
+
+        What is kept there goes only to its successor: the edit was made on it, at the path where both lost.
+        """
+        if self._store.head(target) not in (ABSENT, state, base):
+            return False
         if any(is_file(self._store.head(above)) for above in paths.ancestors(target) if paths.is_beneath(above, place)):
             return False
         return is_directory(state) or not self._store.has_descendants(target)
@@ -249,7 +254,7 @@ class Fold:
 
         ``received`` as in :meth:`fold`. Return what was put back, (path, state), with directories above.
         """
-        version = self._store.last_version(path, state)
+        version = self._store.version_of(path, state)
         if version is None or self._store.head(path) is not ABSENT or self._blocking_ancestor(path) is not None:
             return []
         missing = [(above, b"") for above in paths.ancestors(path) if self._store.head(above) is ABSENT]

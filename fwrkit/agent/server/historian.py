@@ -30,7 +30,7 @@ class Historian:
         self._history = history
         self._incoming = incoming
         self._settings = settings
-        self._up_to = store.newest_version()
+        self._up_to = store.last_version()
         self._first = self._last = time.monotonic()
         self._wake = threading.Event()
         self._wake.set()

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,16 @@ from fwrkit.agent.wire.frames import FrameError
 log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
+_PAUSE_AFTER_FAILURE = 0.5  # seconds
 
 
 class Hub:
-    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction."""
+    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction.
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path) -> None:
+    ``workers``: where slow disk work is done (a few threads of its own if None).
+    """
+
+    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, workers: Executor | None = None) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
@@ -49,7 +54,8 @@ class Hub:
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
         self.guard = Guard(store, fold, settings)
-        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after)
+        self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
+        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -117,21 +123,27 @@ class Hub:
 
     def _loop(self) -> None:
         while not self._is_stopping:
-            items = [self._queue.get()]
-            while len(items) < _TURN:
-                try:
-                    items.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            if not self.step(self._queue.get()):
+                time.sleep(_PAUSE_AFTER_FAILURE)
+
+    def step(self, *first: tuple[Session | None, Any]) -> bool:
+        """Do, in one turn, the first items and what is queued behind them. Return False if nothing could be written."""
+        items = list(first)
+        while len(items) < _TURN:
             try:
-                self._turn(items)
-            except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
-                log.warning("a turn failed: %s", error)
-                self._drop_all(f"the server could not write: {error}")
-                time.sleep(0.5)
-            except Exception:
-                log.exception("a turn failed")
-                self._drop_all("the server failed")
+                items.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        try:
+            self._turn(items)
+        except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
+            log.warning("a turn failed: %s", error)
+            self._drop_all(f"the server could not write: {error}")
+            return False
+        except Exception:
+            log.exception("a turn failed")
+            self._drop_all("the server failed")
+        return True
 
     def _turn(self, items: list[tuple[Session | None, Any]]) -> None:
         with self._store.transaction():
@@ -152,13 +164,24 @@ class Hub:
                     self._do_after(self.wake)
         for session in self._sessions.values():
             session.flush()
-        for path in moved:
-            self._canon.settle(path)
+        is_new = bool(moved or self._unsettled)
+        self._settle(moved)
         after, self._after = self._after, []
         for function in after:
             function()
-        if moved:
-            self.on_commit(self._store.newest_version())
+        if is_new and not self._unsettled:
+            self.on_commit(self._store.last_version())
+
+    def _settle(self, moved: list[bytes]) -> None:
+        """Make the canon's files what the tables say. What can not be written now is tried again, and kept from the history until then."""
+        self._unsettled.update(moved)
+        for path in sorted(self._unsettled):  # what is above first
+            try:
+                self._canon.settle(path)
+            except OSError as error:
+                log.warning("the canon's file can not be written: %s", error)
+                return
+            self._unsettled.remove(path)
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,16 @@ class Runs:
     """
 
     def __init__(
-        self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, is_stopped: Stop, later: Do, after: Do
+        self,
+        store: Store,
+        canon: Canon,
+        fold: Fold,
+        settings: Settings,
+        state: Path,
+        is_stopped: Stop,
+        later: Do,
+        after: Do,
+        workers: Executor | None,
     ) -> None:
         self._store = store
         self._canon = canon
@@ -54,7 +63,7 @@ class Runs:
         self._is_stopped = is_stopped
         self._later = later
         self._after = after
-        self._workers = ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
+        self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
         self._slots = Slots(settings.concurrent_runs)
 
     def stop(self) -> None:
@@ -171,6 +180,7 @@ class Runs:
     def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
+            self._let_go(run)
             return
         self._slots.release(session, "up")
         if run.position == 0 and run.is_first:
@@ -203,6 +213,18 @@ class Runs:
         session.upward = None
         session.ruling = ""
         session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable))
+        self._let_go(run)
+
+    def _let_go(self, run: UpwardRun) -> None:
+        """Remove what a run brought and no version needs: all of it if the connection has ended before anything was folded."""
+        needed = self._store.incoming_names() if run.arrived else set()
+        useless = [name for name in run.arrived.values() if name not in needed]
+
+        def remove() -> None:
+            for name in useless:
+                (self._canon.incoming / name).unlink(missing_ok=True)
+
+        self._after(remove)
 
     def offer(self, session: Session, citizen: Citizen, run: DownwardRun) -> None:
         """Have the outbox filled once the canon's files are settled, which is after this turn."""

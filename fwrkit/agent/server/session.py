@@ -15,6 +15,8 @@ APPROVE, REJECT = "approve", "reject"  # rulings on what the deletion guard held
 _RULED = 120.0  # seconds within which a citizen brings what was ruled on: there may be much to hash
 WINDOW_COUNT = 512  # deliveries without an answer
 WINDOW_BYTES = 8 * 1024 * 1024
+WAITING_COUNT = 4096  # deliveries that a client keeps beyond the window, since it can not apply them now
+WAITING_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -58,6 +60,8 @@ class Session:
         self.outstanding: dict[int, Delivery] = {}
         self.outstanding_paths: dict[bytes, int] = {}
         self.outstanding_bytes = 0
+        self.waiting: set[int] = set()  # of the outstanding ones, those that do not count
+        self.waiting_bytes = 0
         self.upward: UpwardRun | None = None
         self.downward: DownwardRun | None = None
         self.staged: dict[bytes, tuple[State, int]] = {}
@@ -100,7 +104,7 @@ class Session:
     @property
     def has_room(self) -> bool:
         """Whether another delivery may be sent."""
-        return len(self.outstanding) < WINDOW_COUNT and self.outstanding_bytes < WINDOW_BYTES
+        return len(self.outstanding) - len(self.waiting) < WINDOW_COUNT and self.outstanding_bytes < WINDOW_BYTES
 
     @property
     def is_quiet(self) -> bool:
@@ -126,8 +130,23 @@ class Session:
         if delivery is None:
             return None
         self.outstanding_paths.pop(delivery.path, None)
-        self.outstanding_bytes -= len(delivery.content or b"")
+        if number in self.waiting:
+            self.waiting.remove(number)
+            self.waiting_bytes -= len(delivery.content or b"")
+        else:
+            self.outstanding_bytes -= len(delivery.content or b"")
         return delivery
+
+    def waits(self, number: int) -> None:
+        """The client keeps a delivery that it can not apply now. Others go on, among them perhaps what this one waits for, within bounds."""
+        delivery = self.outstanding.get(number)
+        if delivery is None or number in self.waiting or len(self.waiting) >= WAITING_COUNT:
+            return
+        size = len(delivery.content or b"")
+        if self.waiting_bytes + size <= WAITING_BYTES:
+            self.waiting.add(number)
+            self.waiting_bytes += size
+            self.outstanding_bytes -= size
 
     def void(self, path: bytes) -> None:
         """A change of this path has arrived: what was sent for it is void. What was staged for it is to be taken up or dropped."""

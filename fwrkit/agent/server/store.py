@@ -125,10 +125,11 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some errors end it by themselves
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -251,7 +252,7 @@ class Store:
         """Return how many files the canon has."""
         return int(self._db.execute("SELECT count(*) FROM entries WHERE length(state) = 32").fetchone()[0])
 
-    def last_version(self, path: bytes, state: State) -> Entry | None:
+    def version_of(self, path: bytes, state: State) -> Entry | None:
         """Return the newest version of a path that had a state, None if there is none."""
         query = "SELECT path, state, size, time, author FROM versions WHERE path = ? AND state IS ? ORDER BY id DESC LIMIT 1"
         row = self._db.execute(query, (path, state)).fetchone()
@@ -302,7 +303,7 @@ class Store:
         """Return the files in ``incoming/`` that are still of use."""
         return {str(row[0]) for row in self._db.execute("SELECT incoming FROM pending WHERE incoming IS NOT NULL")}
 
-    def newest_version(self) -> int:
+    def last_version(self) -> int:
         """Return the id of the newest version, 0 if there is none."""
         return int(self._db.execute("SELECT coalesce(max(id), 0) FROM versions").fetchone()[0])
 

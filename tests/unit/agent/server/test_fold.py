@@ -182,7 +182,7 @@ def test_a_log_that_says_nothing_new_changes_nothing(court: Court) -> None:
     court.put("alice", b"p.changes", b"1 x\n2 y\n")
     verdict = court.put("bob", b"p.changes", b"1 x\n")
     assert verdict.result is Result.UNTOUCHED
-    assert court.store.newest_version() == 1
+    assert court.store.last_version() == 1
 
 
 def test_a_deletion_loses_against_a_change(court: Court) -> None:
@@ -542,3 +542,23 @@ def test_random_edits_lose_nothing_and_converge(quick_root: Path, script: list[t
         assert court.store.count_lags(court.citizen(machine.name).id) == 0
     check_whole(court)
     court.store.close()
+
+
+def test_a_copy_goes_to_its_successor_only(court: Court) -> None:
+    """Bob's second edit was not made on his first, which is kept beside: the head had been delivered to him meanwhile."""
+    court.put("alice", b"p.txt", b"a")
+    first = court.put("bob", b"p.txt", b"b1")
+    court.store.set_lag(court.citizen("bob").id, b"p.txt", ABSENT, [A])  # he acknowledged alice's, and then restored what he had before
+    second = court.put("bob", b"p.txt", b"b2", ABSENT)
+    assert (first.copy, second.result) == (COPY, Result.CONFLICT)
+    assert second.copy != COPY
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"b1", b"b2"]
+
+
+def test_what_somebody_wrote_into_a_copy_is_not_replaced(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.put("bob", b"p.txt", b"b1")
+    court.store.drop_lag(court.citizen("alice").id, COPY)
+    court.put("alice", COPY, b"alice on bob's", file_state(b"b1"))
+    court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"alice on bob's", b"b2"]

@@ -228,3 +228,20 @@ def test_a_batch_in_order_can_be_applied_in_one_turn(desk: Desk) -> None:
     assert desk.apply(*wanted) == []
     assert desk.said == [Acknowledgement([1, 2, 3, 4])]
     assert desk.contents() == {"d": b"now a file", "f": None, "f/y": b"y"}
+
+
+def test_a_directory_in_which_something_was_accepted_since_does_not_wait_for_ever(desk: Desk) -> None:
+    (desk.world / "d").mkdir()
+    desk.record.agree(b"d", DIRECTORY)
+    stays = desk.write("d/stays", b"accepted while the deletion was under way")
+    going = desk.delivery(b"d", DIRECTORY, None)
+    desk.apply(going)
+    assert desk.said == [PutBack(going.number, "base", DIRECTORY)]
+    assert not desk.receiver.waiting
+    assert desk.contents() == {"d": None, "d/stays": b"accepted while the deletion was under way"}
+    # but if what is in it has to go as well and only waits, so does the directory
+    desk.said.clear()
+    content, directory = desk.delivery(b"d/stays", stays, None), desk.delivery(b"d", DIRECTORY, None)
+    desk.apply(content, directory, is_busy=lambda path: path == b"d/stays")
+    assert not desk.said
+    assert set(desk.receiver.waiting) == {b"d", b"d/stays"}

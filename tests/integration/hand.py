@@ -41,6 +41,11 @@ class Hand:
         self._node.republic.note(self._node.name, [act for act in acts if isinstance(act, dict) and "op" in act])
         return answer
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the program runs still."""
+        return self._process.poll() is None
+
     def is_finished(self) -> bool:
         """Say whether the answer to what was begun is there."""
         assert self._process.stdout is not None

@@ -258,7 +258,8 @@ class Node:
 
     @property
     def hand(self) -> Hand:
-        """The first hand on this machine."""
+        """The first hand on this machine that is not dead: one dies with its container."""
+        self._hands = [hand for hand in self._hands if hand.is_alive]
         return self._hands[0] if self._hands else self.new_hand()
 
     def close_hands(self) -> None:
@@ -337,8 +338,10 @@ class Node:
     def cut(self) -> Iterator[None]:
         """Cut the node's uplink for the time of a block."""
         self.disconnect()
-        yield
-        self.reconnect()
+        try:
+            yield
+        finally:
+            self.reconnect()
 
     @property
     def _uplink(self) -> str:

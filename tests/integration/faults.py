@@ -53,6 +53,12 @@ def kill(node: Node, program: str) -> int:
     return len(found)
 
 
+def make_device(node: Node, path: str) -> None:
+    """Make a device node in a node's world, which only this machine's root may."""
+    place = f"/srv/fwr/world/{path}"
+    subprocess.run(["nsenter", "-t", inspect(node, "{{.State.Pid}}"), "-m", "mknod", place, "c", "1", "3"], check=True, capture_output=True)
+
+
 def crash(node: Node) -> None:
     """Kill a node's ``sync`` as a power cut would end it, and start it again."""
     node.docker("kill", "--signal", "KILL", container(node))

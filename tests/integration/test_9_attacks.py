@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.bench.figures import percentile
-from tests.integration import invariants
+from tests.integration import faults, invariants
 from tests.integration.hand import Hand
 from tests.integration.republic import Node, Republic, digest, wait_until
 from tests.integration.scale import scale
@@ -296,7 +296,7 @@ def test_what_can_not_travel_is_reported_and_stops_nothing(republic: Republic, n
     alice, carol = nodes["alice"], nodes["carol"]
     alice.hand.do("replace", "www/odd/before.bin", text="before the odd ones")
     alice.python(_ODD)
-    alice.docker("exec", "-u", "0", "--privileged", f"{alice.project}-web", "mknod", "/srv/fwr/world/www/odd/device", "c", "1", "3")
+    faults.make_device(alice, "www/odd/device")
     alice.hand.do("replace", "www/odd/after.bin", text="after the odd ones")
     carol.hand.see("www/odd/after.bin", digest("after the odd ones"))
     odd = {"fifo", "socket", "link", "directory-link", "dangling", "loop", ".git", "unreadable", "closed/inside", "dark", "device"}

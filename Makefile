@@ -69,8 +69,8 @@ MINUTES := 30
 soak: setup ## edits and faults without a pause for MINUTES=30, the invariants again and again; the report is in artifacts/
 	$(PYTHON) -m tests.soak --minutes $(MINUTES)
 
-nightly: ## what takes long: everything, property tests with many more cases, the benchmark
-	$(MAKE) test
+nightly: ## what takes long: everything, scenarios in full, property tests with many more cases, the benchmark
+	FWRKIT_NIGHTLY=1 $(MAKE) test
 	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
 	$(MAKE) bench
 

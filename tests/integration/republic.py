@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -191,9 +192,13 @@ class Republic:
     def settle(self, seconds: float = 60) -> None:
         """Return when every running node agrees with the server; twice round, for what one brings the others get."""
         for _ in range(2):
-            for node in self.nodes.values():
-                if node.is_reachable:
-                    self.fwrkit("sync", node.name, "--timeout", str(seconds))
+            self._everywhere(lambda node: self.fwrkit("sync", node.name, "--timeout", str(seconds)))
+
+    def _everywhere(self, function: Callable[[Node], Any]) -> dict[str, Any]:
+        """Call a function for each node that can be reached, at the same time, and return what came of it by name."""
+        reachable = [node for node in self.nodes.values() if node.is_reachable]
+        with ThreadPoolExecutor(len(reachable)) as pool:
+            return dict(zip([node.name for node in reachable], pool.map(function, reachable), strict=True))
 
     def witness(self, *nodes: Node) -> None:
         """Remember everything that nodes hold now as written there: what a wiki writes for a person is known by looking only."""
@@ -212,7 +217,7 @@ class Republic:
     def check_invariants(self, seconds: float = 60) -> None:
         """Check I1 to I4, I7, I9 and I10 on what is there now."""
         self.settle(seconds)
-        trees = {name: node.tree() for name, node in self.nodes.items() if node.is_reachable}
+        trees: dict[str, invariants.Tree] = self._everywhere(Node.tree)
         server = self.nodes["server"]
         wait_until(lambda: server.history()["pending"] == 0, "the history is written")
         history = server.history()
@@ -226,7 +231,7 @@ class Republic:
         invariants.deletions_kept(self.deleted, trees)
         if self.are_races_counted:
             invariants.conflict_copies(trees["canon"], self.lost_races)
-        litter = {name: node.litter() for name, node in self.nodes.items() if node.is_reachable}
+        litter = self._everywhere(Node.litter)
         invariants.no_litter(
             {name: seen["paths"] for name, seen in litter.items()}, {name: seen["zombies"] for name, seen in litter.items()}
         )

@@ -37,7 +37,7 @@ def nodes(republic: Republic) -> dict[str, Node]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_anything_at_any_time(republic: Republic, nodes: dict[str, Node], seed: int) -> None:
-    weather = Weather(nodes, seed, every=1.5, lasting=8)
+    weather = Weather(nodes, seed, every=1.5, lasting=18)  # a cable that lies there for less than 15 s, nobody notices
     for number, name in enumerate(CLIENTS):
         nodes[name].hand.begin(
             "fuzz", seed=10 * seed + number, seconds=SECONDS, root=f"www/fuzz-{seed}", author=name, pause=PAUSE, weights=WEIGHTS, large=0.01

@@ -6,7 +6,7 @@ A tree maps a path (text with surrogates for bytes that are no UTF-8) to the SHA
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Tree = Mapping[str, str]
@@ -46,18 +46,40 @@ def superseded_or_there(acts: Sequence[Act], tree: Tree) -> None:
     assert not lost, f"{len(lost)} contents went away though nobody replaced them: {lost[:5]}"
 
 
+def _stayed(acts: Iterable[Act]) -> Callable[[str], bool]:
+    """Return what says of a path that nobody ever moved it, nor a directory above it."""
+    touched = {path for act in acts if act["op"] == "move" for path in (act["path"], act["to"])}
+
+    def is_unmoved(path: str) -> bool:
+        parts = path.split("/")
+        return not touched & {"/".join(parts[: length + 1]) for length in range(len(parts))}
+
+    return is_unmoved
+
+
 def not_resurrected(acts: Sequence[Act], tree: Tree) -> None:
     """I4: what was written and deleted at one path, which nobody moved, is not there again."""
-    touched = {path for act in acts if act["op"] == "move" for path in (act["path"], act["to"])}
-    written = {act["after"]: act["path"] for act in acts if act["after"]}
-    back = []
-    for act in acts:
-        path = act["path"]
-        if act["op"] == "delete" and act["before"] and written.get(act["before"]) == path and tree.get(path) == act["before"]:
-            parts = path.split("/")
-            if not touched & {"/".join(parts[: length + 1]) for length in range(len(parts))}:
-                back.append(path)
+    is_unmoved = _stayed(acts)
+    deleted = {act["before"]: act["path"] for act in acts if act["op"] == "delete" and act["before"]}
+    back = [
+        act["path"]
+        for act in acts
+        if act["after"] and deleted.get(act["after"]) == act["path"] and tree.get(act["path"]) == act["after"] and is_unmoved(act["path"])
+    ]
     assert not back, f"deleted, and there again: {back[:5]}"
+
+
+def copies_have_a_reason(acts: Sequence[Act], tree: Tree) -> None:
+    """I7 where races are not counted: no conflict copy of what somebody else had, at its own path, before them when they replaced it."""
+    is_unmoved = _stayed(acts)
+    written = {act["after"]: act for act in acts if act["after"]}
+    replaced = {
+        act["before"]
+        for act in acts
+        if act["before"] in written and act["node"] != written[act["before"]]["node"] and act["path"] == written[act["before"]]["path"]
+    }
+    needless = [path for path, state in tree.items() if state in replaced and is_conflict_copy(path) and is_unmoved(written[state]["path"])]
+    assert not needless, f"{len(needless)} conflict copies of what had been seen and replaced: {needless[:5]}"
 
 
 def nothing_invented(written: Iterable[str], trees: Mapping[str, Tree]) -> None:

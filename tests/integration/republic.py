@@ -227,6 +227,7 @@ class Republic:
         invariants.nothing_lost({state: name for state, name in self.written.items() if state not in passing}, trees, history["contents"])
         invariants.superseded_or_there(self.acts, trees["canon"])
         invariants.not_resurrected(self.acts, trees["canon"])
+        invariants.copies_have_a_reason(self.acts, trees["canon"])
         invariants.nothing_invented(self.written, trees)
         invariants.deletions_kept(self.deleted, trees)
         if self.are_races_counted:

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup tools check lint types unit compose-check shell test image web integration demo demo-clean bench nightly clean
+.PHONY: help setup tools check lint types unit compose-check shell test image web integration demo demo-clean bench soak nightly clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
@@ -64,8 +64,13 @@ demo-clean: $(STAMP) ## remove what `make demo` made
 bench: setup ## latency, throughput, memory and CPU, each beside its baseline
 	$(PYTHON) -m tests.bench
 
-nightly: ## what takes long: everything, property tests with many more cases, the benchmark
-	$(MAKE) test
+MINUTES := 30
+
+soak: setup ## edits and faults without a pause for MINUTES=30, the invariants again and again; the report is in artifacts/
+	$(PYTHON) -m tests.soak --minutes $(MINUTES)
+
+nightly: ## what takes long: everything, scenarios in full, property tests with many more cases, the benchmark
+	FWRKIT_NIGHTLY=1 $(MAKE) test
 	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
 	$(MAKE) bench
 

@@ -6,9 +6,12 @@ A tree maps a path (text with surrogates for bytes that are no UTF-8) to the SHA
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 Tree = Mapping[str, str]
+Act = Mapping[str, Any]
+"""What a hand did (``inside.py``): ``op``, ``path``, ``before``, ``after``, and the ``node`` at which."""
 
 _CONFLICT = re.compile(r" \(conflict [a-z0-9-]+ \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d( \d+)?\)")
 
@@ -27,6 +30,56 @@ def nothing_lost(written: Mapping[str, str], trees: Mapping[str, Tree], history:
     there = {state for tree in trees.values() for state in tree.values()} | set(history)
     lost = [name for state, name in written.items() if state not in there]
     assert not lost, f"lost: {lost[:5]}"
+
+
+def replaced_by_their_authors(acts: Sequence[Act]) -> set[str]:
+    """Return the contents that were overwritten or deleted where they had been written: nobody else need ever have heard of them."""
+    author = {act["after"]: act["node"] for act in acts if act["after"]}
+    return {act["before"] for act in acts if act["before"] and author.get(act["before"]) == act["node"]}
+
+
+def superseded_or_there(acts: Sequence[Act], tree: Tree) -> None:
+    """I2 without the history (Hughes et al., Mysteries of Dropbox): a content that is not there was replaced by somebody who had it before them."""
+    seen = {act["before"] for act in acts}
+    there = set(tree.values())
+    lost = [f"{act['node']}: {act['path']}" for act in acts if act["after"] and act["after"] not in seen and act["after"] not in there]
+    assert not lost, f"{len(lost)} contents went away though nobody replaced them: {lost[:5]}"
+
+
+def _stayed(acts: Iterable[Act]) -> Callable[[str], bool]:
+    """Return what says of a path that nobody ever moved it, nor a directory above it."""
+    touched = {path for act in acts if act["op"] == "move" for path in (act["path"], act["to"])}
+
+    def is_unmoved(path: str) -> bool:
+        parts = path.split("/")
+        return not touched & {"/".join(parts[: length + 1]) for length in range(len(parts))}
+
+    return is_unmoved
+
+
+def not_resurrected(acts: Sequence[Act], tree: Tree) -> None:
+    """I4: what was written and deleted at one path, which nobody moved, is not there again."""
+    is_unmoved = _stayed(acts)
+    deleted = {act["before"]: act["path"] for act in acts if act["op"] == "delete" and act["before"]}
+    back = [
+        act["path"]
+        for act in acts
+        if act["after"] and deleted.get(act["after"]) == act["path"] and tree.get(act["path"]) == act["after"] and is_unmoved(act["path"])
+    ]
+    assert not back, f"deleted, and there again: {back[:5]}"
+
+
+def copies_have_a_reason(acts: Sequence[Act], tree: Tree) -> None:
+    """I7 where races are not counted: no conflict copy of what somebody else had, at its own path, before them when they replaced it."""
+    is_unmoved = _stayed(acts)
+    written = {act["after"]: act for act in acts if act["after"]}
+    replaced = {
+        act["before"]
+        for act in acts
+        if act["before"] in written and act["node"] != written[act["before"]]["node"] and act["path"] == written[act["before"]]["path"]
+    }
+    needless = [path for path, state in tree.items() if state in replaced and is_conflict_copy(path) and is_unmoved(written[state]["path"])]
+    assert not needless, f"{len(needless)} conflict copies of what had been seen and replaced: {needless[:5]}"
 
 
 def nothing_invented(written: Iterable[str], trees: Mapping[str, Tree]) -> None:
@@ -54,9 +107,14 @@ def idle(cpu_seconds: float, seconds: float, sent_bytes: int) -> None:
     assert sent_bytes < 2000 * seconds, f"{sent_bytes} bytes sent in {seconds:.0f} s while idle"
 
 
+def is_conflict_copy(path: str) -> bool:
+    """Say whether a path is named as a conflict copy is."""
+    return _CONFLICT.search(path) is not None
+
+
 def conflict_copies(tree: Tree, lost_races: int) -> None:
     """I7: exactly one conflict copy for each lost race (that it has the same name everywhere follows from I1)."""
-    copies = sorted(path for path, state in tree.items() if state and _CONFLICT.search(path))
+    copies = sorted(path for path, state in tree.items() if state and is_conflict_copy(path))
     assert len(copies) == lost_races, f"{lost_races} lost races, and {len(copies)} copies: {copies[:5]}"
 
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.integration import invariants
+from tests.integration.hand import Hand
 from tests.web.address import Address
 from tests.web.browser import Wiki
 
@@ -138,7 +140,9 @@ class Republic:
         self.nodes: dict[str, Node] = {}
         self.written: dict[str, str] = {}
         self.deleted: set[str] = set()
+        self.acts: list[dict[str, Any]] = []
         self.lost_races = 0
+        self.are_races_counted = True
 
     def fwrkit(self, *words: str, stdin: bytes = b"", timeout: float = 300, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a command of fwrkit. Raise Failed if its status is not 0 (unless ``check`` is false)."""
@@ -160,6 +164,8 @@ class Republic:
     def clear(self) -> None:
         """Remove every node, with volumes: also what an earlier run left."""
         listed = sorted(self.json("ls"), key=lambda node: node["role"] == "server")
+        for known in self.nodes.values():
+            known.close_hands()
         for node in listed:
             self.fwrkit("rm", node["node"], "--volumes", "--yes")
         listed = ["docker", "volume", "ls", "--quiet", "--filter", f"label=org.fwrkit.home={self.identity}"]
@@ -186,9 +192,13 @@ class Republic:
     def settle(self, seconds: float = 60) -> None:
         """Return when every running node agrees with the server; twice round, for what one brings the others get."""
         for _ in range(2):
-            for node in self.nodes.values():
-                if node.is_reachable:
-                    self.fwrkit("sync", node.name, "--timeout", str(seconds))
+            self._everywhere(lambda node: self.fwrkit("sync", node.name, "--timeout", str(seconds)))
+
+    def _everywhere(self, function: Callable[[Node], Any]) -> dict[str, Any]:
+        """Call a function for each node that can be reached, at the same time, and return what came of it by name."""
+        reachable = [node for node in self.nodes.values() if node.is_reachable]
+        with ThreadPoolExecutor(len(reachable)) as pool:
+            return dict(zip([node.name for node in reachable], pool.map(function, reachable), strict=True))
 
     def witness(self, *nodes: Node) -> None:
         """Remember everything that nodes hold now as written there: what a wiki writes for a person is known by looking only."""
@@ -197,20 +207,32 @@ class Republic:
                 if state:
                     self.written.setdefault(state, f"{node.name}: {path!r}")
 
-    def check_invariants(self) -> None:
+    def note(self, node: str, acts: Iterable[dict[str, Any]]) -> None:
+        """Remember what a hand did at a node."""
+        for act in acts:
+            self.acts.append({**act, "node": node})
+            if act["after"]:
+                self.written.setdefault(act["after"], f"{node}: {act['path']!r}")
+
+    def check_invariants(self, seconds: float = 60) -> None:
         """Check I1 to I4, I7, I9 and I10 on what is there now."""
-        self.settle()
-        trees = {name: node.tree() for name, node in self.nodes.items() if node.is_reachable}
+        self.settle(seconds)
+        trees: dict[str, invariants.Tree] = self._everywhere(Node.tree)
         server = self.nodes["server"]
         wait_until(lambda: server.history()["pending"] == 0, "the history is written")
         history = server.history()
         trees["canon"] = server.tree("/var/lib/fwrkit/canon", user="0")
         invariants.converged(trees)
-        invariants.nothing_lost(self.written, trees, history["contents"])
+        passing = invariants.replaced_by_their_authors(self.acts)
+        invariants.nothing_lost({state: name for state, name in self.written.items() if state not in passing}, trees, history["contents"])
+        invariants.superseded_or_there(self.acts, trees["canon"])
+        invariants.not_resurrected(self.acts, trees["canon"])
+        invariants.copies_have_a_reason(self.acts, trees["canon"])
         invariants.nothing_invented(self.written, trees)
         invariants.deletions_kept(self.deleted, trees)
-        invariants.conflict_copies(trees["canon"], self.lost_races)
-        litter = {name: node.litter() for name, node in self.nodes.items() if node.is_reachable}
+        if self.are_races_counted:
+            invariants.conflict_copies(trees["canon"], self.lost_races)
+        litter = self._everywhere(Node.litter)
         invariants.no_litter(
             {name: seen["paths"] for name, seen in litter.items()}, {name: seen["zombies"] for name, seen in litter.items()}
         )
@@ -233,6 +255,24 @@ class Node:
         self.name = name
         self.is_reachable = True
         self.project = json.loads(republic.fwrkit("render", name, "--json").stdout)["data"]["project"]
+        self._hands: list[Hand] = []
+
+    def new_hand(self) -> Hand:
+        """Return one more hand on this machine."""
+        self._hands.append(Hand(self))
+        return self._hands[-1]
+
+    @property
+    def hand(self) -> Hand:
+        """The first hand on this machine that is not dead: one dies with its container."""
+        self._hands = [hand for hand in self._hands if hand.is_alive]
+        return self._hands[0] if self._hands else self.new_hand()
+
+    def close_hands(self) -> None:
+        """Take all hands off the machine."""
+        for hand in self._hands:
+            hand.close()
+        self._hands.clear()
 
     def docker(self, *words: str, check: bool = True, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run a docker command."""
@@ -304,8 +344,10 @@ class Node:
     def cut(self) -> Iterator[None]:
         """Cut the node's uplink for the time of a block."""
         self.disconnect()
-        yield
-        self.reconnect()
+        try:
+            yield
+        finally:
+            self.reconnect()
 
     @property
     def _uplink(self) -> str:

@@ -9,6 +9,13 @@ import pytest
 from tests.integration import invariants
 
 A, B = "a" * 64, "b" * 64
+
+
+def act(op: str, before: str | None, after: str | None, node: str = "x", path: str = "p", to: str = "") -> dict[str, str | None]:
+    return {"op": op, "path": path, "before": before, "after": after, "node": node, "to": to}
+
+
+ADDED, CHANGED, DELETED = act("add", None, A), act("modify", A, B, "y"), act("delete", A, None)
 COPY = "www/page (conflict bob 2026-11-24 10.05.21).txt"
 
 WELL: list[Callable[[], None]] = [
@@ -17,6 +24,14 @@ WELL: list[Callable[[], None]] = [
     lambda: invariants.nothing_invented([A], {"x": {"p": A, "d": ""}}),
     lambda: invariants.deletions_kept(["gone"], {"x": {"p": A}}),
     lambda: invariants.never_torn([A], [A, B]),
+    lambda: invariants.superseded_or_there([ADDED, CHANGED], {"p": B}),
+    lambda: invariants.superseded_or_there([ADDED, act("add", None, B, "y")], {"p": B, "copy": A}),
+    lambda: invariants.superseded_or_there([ADDED, DELETED], {}),
+    lambda: invariants.not_resurrected([ADDED, DELETED], {"p": B}),
+    lambda: invariants.copies_have_a_reason([ADDED, CHANGED], {"p": B}),
+    lambda: invariants.copies_have_a_reason([ADDED, DELETED], {COPY: A}),
+    lambda: invariants.copies_have_a_reason([ADDED, CHANGED, act("move", None, None, path="p", to="q")], {COPY: A}),
+    lambda: invariants.not_resurrected([ADDED, DELETED, act("move", None, None, path="p", to="q")], {"p": A}),
     lambda: invariants.idle(0.05, 10, 900),
     lambda: invariants.conflict_copies({COPY: A, "www/page.txt": B}, 1),
     lambda: invariants.no_litter({"x": ["/srv/fwr/world/www/page", "/srv/fwr/private/exchange"]}, {"x": 0}),
@@ -30,6 +45,10 @@ VIOLATED: list[Callable[[], None]] = [
     lambda: invariants.nothing_invented([A], {"x": {"p": B}}),
     lambda: invariants.deletions_kept(["gone"], {"x": {"gone": A}}),
     lambda: invariants.never_torn([A, B], [A]),
+    lambda: invariants.superseded_or_there([ADDED, act("add", None, B, "y")], {"p": B}),
+    lambda: invariants.superseded_or_there([ADDED], {}),
+    lambda: invariants.not_resurrected([ADDED, DELETED], {"p": A}),
+    lambda: invariants.copies_have_a_reason([ADDED, CHANGED], {"p": B, COPY: A}),
     lambda: invariants.idle(0.11, 10, 0),
     lambda: invariants.idle(0.0, 10, 30_000),
     lambda: invariants.conflict_copies({"www/page.txt": B}, 1),

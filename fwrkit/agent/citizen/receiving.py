@@ -76,6 +76,9 @@ class Receiver:
             try:
                 self._place(delivery, prepared)
             except PutBack as reason:
+                if self._is_overtaken(delivery):
+                    self._put_back(delivery, "base", self._record.state(delivery.path))
+                    continue
                 self._wait(delivery, reason.reason)
                 to_look_at.append(delivery.path)
             else:
@@ -99,6 +102,16 @@ class Receiver:
             self._put_back(delivery, "base", agreed)
             return False
         return True
+
+    def _is_overtaken(self, delivery: Delivery) -> bool:
+        """Say whether a directory is to go in which something stays by agreement: a change in it has brought it back at the server meanwhile.
+
+        What still has to go from it has a delivery of its own, which is here or on its way: then the directory's comes again behind it.
+        """
+        if delivery.state is not ABSENT or not is_directory(self._record.state(delivery.path)):
+            return False
+        beneath = self._record.beneath(delivery.path)
+        return any(entry.state is not ABSENT and not entry.has_sent and entry.path not in self.waiting for entry in beneath)
 
     def _prepare(self, delivery: Delivery, ready: list[tuple[Delivery, Prepared | None]]) -> None:
         state = delivery.state

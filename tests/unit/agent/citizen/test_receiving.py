@@ -240,3 +240,20 @@ def test_what_was_prepared_when_something_failed_is_removed_with_the_connection(
         desk.apply(desk.delivery(b"a", ABSENT, b"theirs"))
     desk.receiver.reset()
     assert (desk.contents(), desk.litter()) == ({}, [])
+
+
+def test_a_directory_in_which_something_was_accepted_since_does_not_wait_for_ever(desk: Desk) -> None:
+    (desk.world / "d").mkdir()
+    desk.record.agree(b"d", DIRECTORY)
+    stays = desk.write("d/stays", b"accepted while the deletion was under way")
+    going = desk.delivery(b"d", DIRECTORY, None)
+    desk.apply(going)
+    assert desk.said == [PutBack(going.number, "base", DIRECTORY)]
+    assert not desk.receiver.waiting
+    assert desk.contents() == {"d": None, "d/stays": b"accepted while the deletion was under way"}
+    # but if what is in it has to go as well and only waits, so does the directory
+    desk.said.clear()
+    content, directory = desk.delivery(b"d/stays", stays, None), desk.delivery(b"d", DIRECTORY, None)
+    desk.apply(content, directory, is_busy=lambda path: path == b"d/stays")
+    assert {(message.number, message.reason) for message in desk.said} == {(content.number, "waits"), (directory.number, "waits")}
+    assert set(desk.receiver.waiting) == {b"d", b"d/stays"}

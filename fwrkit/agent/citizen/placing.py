@@ -246,6 +246,11 @@ class Placer:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise _put_back(error) from error
 
+    def set_aside(self, path: bytes) -> None:
+        """Move what a power cut left of a file out of the world; it is kept for a while. Raise OSError."""
+        with self._world.directory(parent(path)) as directory:
+            linux.rename(directory, name_of(path), self._kept.fd, self._fresh_name(path), linux.RENAME_NOREPLACE)
+
     def is_there(self, path: bytes) -> bool:
         """Say whether anything is at a path of the world."""
         return self._world.status(path) is not None

@@ -240,3 +240,13 @@ def test_what_was_prepared_when_something_failed_is_removed_with_the_connection(
         desk.apply(desk.delivery(b"a", ABSENT, b"theirs"))
     desk.receiver.reset()
     assert (desk.contents(), desk.litter()) == ({}, [])
+
+
+def test_of_one_that_waited_and_its_successor_the_successor_counts(desk: Desk) -> None:
+    (desk.world / "d").mkdir()
+    desk.record.agree(b"d", DIRECTORY)
+    desk.write("d/mine", b"mine", is_agreed=False)
+    older, newer = desk.delivery(b"d", DIRECTORY, None, ABSENT), desk.delivery(b"d", DIRECTORY, None, DIRECTORY)
+    assert desk.apply(older, newer) == []
+    assert desk.said == [Acknowledgement([newer.number])]
+    assert desk.receiver.waiting == {}

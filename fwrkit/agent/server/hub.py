@@ -115,6 +115,7 @@ class Hub:
         session = self._sessions.pop(citizen.id, None)
         if session is not None:
             session.channel.close(reason)
+            self._runs.sweep()
         end_processes_of(citizen.uid)
 
     # the loop
@@ -252,6 +253,7 @@ class Hub:
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")
             end_processes_of(citizen.uid, "unison")  # the newer one has none before it is welcome
+            self._runs.sweep()
         generation = greeting.next_generation(hello.record_generation if is_known else "")
         if is_known:
             self._store.update_citizen(citizen.id, proposed=generation, node_id=hello.node_id, last_seen=int(time.time()))

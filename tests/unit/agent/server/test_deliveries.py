@@ -325,3 +325,15 @@ def test_what_waits_is_replaced_by_what_is_newer(desk: Desk) -> None:
     desk.acknowledge(second)
     assert desk.session.is_quiet
     assert desk.store.lag(desk.alice.id, b"link/x") is None
+
+
+def test_what_waits_behind_something_newer_is_void_at_once(desk: Desk) -> None:
+    desk.move(b"link/x", b"one")
+    [first] = desk.pump()
+    desk.move(b"link/x", None)
+    assert desk.pump() == [], "one at a time"
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(first.number, "waits", ABSENT))
+    [second] = desk.pump()
+    assert second.state is ABSENT
+    desk.acknowledge(second)
+    assert desk.session.is_quiet

@@ -375,7 +375,15 @@ class Stage:
                 if is_quiet and all(request.done.is_set() for request in requests.values()):
                     break
         self.server.write_history()
-        return [name for name, request in requests.items() if not request.done.is_set()]
+        return [self._what_waits(name) for name, request in requests.items() if not request.done.is_set()]
+
+    def _what_waits(self, name: str) -> str:
+        """Say for people what a member waits for."""
+        engine = self.members[name].engine
+        hub = [session for session in self.server.hub._sessions.values() if session.citizen.name == name]
+        due = [(list(session.due), list(session.outstanding_paths), session.upward, session.downward) for session in hub]
+        here = (list(engine._hints._paths), list(engine._hints.busy), engine._sender.paths, engine._uploader.current, engine._receiver.waiting)
+        return f"{name} (hints, busy, sent, run, waiting: {here}; at the server due, sent, runs: {due})"
 
     def _pass_time(self, seconds: float) -> None:
         for member in self.members.values():

@@ -7,7 +7,23 @@ from collections.abc import Callable
 
 from tests.model.play import NAMES, PATHS, Operation, Sequence
 
-_EDITS = ("put", "put", "put", "large", "rewrite", "in-place", "append", "begin", "begin-append", "end", "delete", "delete", "mkdir", "revert", "move")
+_EDITS = (
+    "put",
+    "put",
+    "put",
+    "large",
+    "rewrite",
+    "in-place",
+    "append",
+    "begin",
+    "begin-append",
+    "end",
+    "delete",
+    "delete",
+    "mkdir",
+    "revert",
+    "move",
+)
 
 
 def sequence(seed: int, names: tuple[str, ...] = NAMES) -> Sequence:

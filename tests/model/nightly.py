@@ -38,7 +38,12 @@ def main(count: int, first: int) -> int:
             failed += 1
             kind = kind_of(words)
             shrunk = smaller(candidate, lambda shorter, kind=kind: kind_of(failure(shorter)) == kind)  # type: ignore[misc]
-            print(f"seed {seed}: {words[:1500]}\n  smaller: {failure(shrunk)[:1500]}", *(f"    {item}," for item in shrunk), sep="\n", flush=True)
+            print(
+                f"seed {seed}: {words[:1500]}\n  smaller: {failure(shrunk)[:1500]}",
+                *(f"    {item}," for item in shrunk),
+                sep="\n",
+                flush=True,
+            )
     seconds = time.monotonic() - began
     print(f"{count} sequences, {failed} failed, {count / seconds:.1f} a second")
     return failed

@@ -85,9 +85,7 @@ class Oracle:
     def _is_converged(self) -> None:
         """I1: every world, the canon's files and the canon's tables say the same, and everybody is known to hold it."""
         server = self._stage.server
-        tables: Tree = {
-            entry.path: server.canon.read(entry.state) if is_file(entry.state) else None for entry in server.store.entries()
-        }
+        tables: Tree = {entry.path: server.canon.read(entry.state) if is_file(entry.state) else None for entry in server.store.entries()}
         _same("the canon's files", tree_of(self._stage.state / "canon"), tables)
         for name, tree in self._live().items():
             _same(f"{name}'s world", tree, tables)
@@ -183,5 +181,5 @@ def _same(what: str, found: Tree, expected: Tree) -> None:
 
 def _difference(found: dict[bytes, bytes | None] | dict[bytes, bytes], expected: dict[bytes, bytes | None] | dict[bytes, bytes]) -> str:
     nothing = "nothing"
-    paths = sorted(path for path in {*found, *expected} if found.get(path, nothing) != expected.get(path, nothing))  # type: ignore[arg-type]
-    return ", ".join(f"{path!r}: {found.get(path, nothing)!r} instead of {expected.get(path, nothing)!r}" for path in paths)  # type: ignore[arg-type]
+    paths = sorted(path for path in {*found, *expected} if found.get(path, nothing) != expected.get(path, nothing))
+    return ", ".join(f"{path!r}: {found.get(path, nothing)!r} instead of {expected.get(path, nothing)!r}" for path in paths)

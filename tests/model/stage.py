@@ -382,7 +382,13 @@ class Stage:
         engine = self.members[name].engine
         hub = [session for session in self.server.hub._sessions.values() if session.citizen.name == name]
         due = [(list(session.due), list(session.outstanding_paths), session.upward, session.downward) for session in hub]
-        here = (list(engine._hints._paths), list(engine._hints.busy), engine._sender.paths, engine._uploader.current, engine._receiver.waiting)
+        here = (
+            list(engine._hints._paths),
+            list(engine._hints.busy),
+            engine._sender.paths,
+            engine._uploader.current,
+            engine._receiver.waiting,
+        )
         return f"{name} (hints, busy, sent, run, waiting: {here}; at the server due, sent, runs: {due})"
 
     def _pass_time(self, seconds: float) -> None:

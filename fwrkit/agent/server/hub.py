@@ -163,23 +163,28 @@ class Hub:
                     self._do_after(self.wake)
         for session in self._sessions.values():
             session.flush()
-        self._settle(moved)
+        is_settled = self._settle(moved)
         after, self._after = self._after, []
         for function in after:
             function()
-        if moved and not self._unsettled:
+        if is_settled:
             self.on_commit(self._store.last_version())
 
-    def _settle(self, moved: list[bytes]) -> None:
-        """Make the canon's files what the tables say. What can not be written now is tried again, and kept from the history until then."""
+    def _settle(self, moved: list[bytes]) -> bool:
+        """Make the canon's files what the tables say. Return whether they are now and were not before.
+
+        What can not be written is tried again in the next turn, and kept from the history until then: a start writes only what is not in it.
+        """
         self._unsettled.update(moved)
+        was_settled = not self._unsettled
         for path in sorted(self._unsettled):  # what is above first
             try:
                 self._canon.settle(path)
             except OSError as error:
                 log.warning("the canon's file can not be written: %s", error)
-                return
+                return False
             self._unsettled.remove(path)
+        return not was_settled
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""

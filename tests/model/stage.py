@@ -38,8 +38,9 @@ from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import is_file
 from fwrkit.core.names import FIRST_UID
-from tests.model.ledger import Ledger
+from tests.model.ledger import Ledger, marks
 from tests.model.network import Connection
 from tests.model.syscalls import Crash, Fault, intercepted, struck_by
 from tests.model.world import LARGE, Waits, World
@@ -172,6 +173,7 @@ class Member:
         self._stage = stage
         self.name = name
         self.volume = stage.root / name
+        self._copy = stage.root / f"{name}.copy"
         (self.volume / "world").mkdir(parents=True)
         self.world = World(name, self.volume / "world", stage.ledger, stage.serial)
         self.world.on_change = self._hint
@@ -239,6 +241,27 @@ class Member:
         self.kill()
         self.start()
 
+    def copy(self) -> None:
+        """Take a copy of world and record, as a backup does."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self.volume, self._copy)
+
+    def restore(self, what: str) -> bool:
+        """Put ``record``, ``world`` or ``both`` back from the copy, or an empty one if there is none; the agent does not run meanwhile."""
+        self.world.end_all()
+        self.kill()
+        if what != "world":
+            for name in ("record.sqlite", "record.sqlite-wal", "record.sqlite-shm"):
+                _put_back(self._copy / name, self.volume / name)
+        if what != "record":
+            self.world.forget_all({path for content in self._stage.canon_tree().values() if content for path in marks(content)})
+            for name in ("world", "private"):
+                shutil.rmtree(self.volume / name)
+                _put_back(self._copy / name, self.volume / name)
+            (self.volume / "world").mkdir(exist_ok=True)
+        self.start()
+        return self._copy.exists()
+
 
 class Stage:
     """A server and its citizens in a directory of their own, which is removed at the end."""
@@ -301,6 +324,32 @@ class Stage:
         for _, connection in self.connections:
             connection.server.close("the server is gone")
         self.server = Server(self.state)
+
+    def canon_tree(self) -> dict[bytes, bytes | None]:
+        """Return what the server has accepted."""
+        canon = self.server.canon
+        return {entry.path: canon.read(entry.state) if is_file(entry.state) else None for entry in self.server.store.entries()}
+
+    def copy_server(self) -> None:
+        """Take a copy of the server's state, as a backup does."""
+        shutil.rmtree(self.root / "state.copy", ignore_errors=True)
+        shutil.copytree(self.state, self.root / "state.copy")
+
+    def restore_server(self) -> bool:
+        """Put the server's state back from the copy. What was nowhere but there since is gone with the old one. Return False if there is no copy."""
+        if not (self.root / "state.copy").exists():
+            return False
+        self.server.kill()
+        for _, connection in self.connections:
+            connection.server.close("the server is gone")
+        shutil.rmtree(self.state)
+        shutil.copytree(self.root / "state.copy", self.state)
+        self.server = Server(self.state)
+        here = {mark for member in self.members.values() for content in member.world.tree().values() if content for mark in marks(content)}
+        for mark in self.ledger.marks:
+            if mark not in here:
+                self.ledger.replaced.setdefault(mark, set())
+        return True
 
     def end_programs_of(self, uid: int, _: str = "") -> None:
         """As the agent ends a citizen's Unison."""
@@ -394,6 +443,15 @@ class Stage:
     def _pass_time(self, seconds: float) -> None:
         for member in self.members.values():
             member.now += seconds
+
+
+def _put_back(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        shutil.copyfile(source, target)
+    else:
+        target.unlink(missing_ok=True)
 
 
 @contextmanager

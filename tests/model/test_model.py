@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.model import chance
-from tests.model.play import NAMES, Sequence, play
+from tests.model.play import Sequence, play
 
 _EXAMPLES = int(os.environ.get("FWRKIT_MODEL_EXAMPLES", "600"))
 _PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
-_operation = st.integers(0, 2**32 - 1).map(lambda seed: chance.operation(random.Random(seed), NAMES))
+_operation = st.integers(0, 2**32 - 1).map(lambda seed: chance.operation(random.Random(seed), chance.Taste()))
 
 
 @settings(max_examples=_EXAMPLES, deadline=None, phases=_PHASES, suppress_health_check=list(HealthCheck))

@@ -234,8 +234,10 @@ class Fold:
         if state is not ABSENT:
             for above in paths.ancestors(path):
                 if self._store.head(above) is ABSENT:
+                    # who has not heard of its deletion holds it still; who has may have removed it since they sent this
+                    holds_it = holds_above and self._store.base(citizen, above) == DIRECTORY
                     self._move_one(citizen, above, DIRECTORY, 0, time, received, "")
-                    if holds_above:
+                    if holds_it:
                         self._hold(citizen, above, DIRECTORY)
         self._move_one(citizen, path, state, size, time, received, note)
         if state is ABSENT:

@@ -543,3 +543,22 @@ def test_what_somebody_wrote_into_a_copy_is_not_replaced(court: Court) -> None:
     court.put("alice", COPY, b"alice on bob's", file_state(b"b1"))
     court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
     assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"alice on bob's", b"b2"]
+
+
+def test_a_directory_that_its_citizen_removed_meanwhile_is_delivered_again(court: Court) -> None:
+    """A run that was announced before the deletion arrived brings the directory back: at whom it was removed, it is missing."""
+    court.edit("alice", Edit(b"d", DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")
+    court.edit("alice", Edit(b"d", ABSENT, DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")  # bob acknowledged the deletion
+    court.put("bob", b"d/x", b"b")
+    assert court.store.base(court.citizen("bob"), b"d") is ABSENT
+
+
+def test_a_directory_whose_deletion_did_not_arrive_is_still_held(court: Court) -> None:
+    court.edit("alice", Edit(b"d", DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")
+    court.edit("alice", Edit(b"d", ABSENT, DIRECTORY))
+    court.put("bob", b"d/x", b"b")
+    assert court.store.lag(court.citizen("bob").id, b"d") is None
+    assert court.store.base(court.citizen("alice"), b"d") is ABSENT

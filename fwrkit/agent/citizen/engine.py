@@ -308,8 +308,8 @@ class Engine:
         self._channel = channel
         self._uploader.carrier = self._downloader.carrier = carrier
         known = generations.look(self._tree, self._record)
-        hello = say.Hello(say.PROTOCOL, __version__, self._node_id, self._record.meta("world_id"), known.world, known.record)
-        self._say(hello)
+        world_id, seen = self._record.meta("world_id"), self._record.meta("seen")
+        self._say(say.Hello(say.PROTOCOL, __version__, self._node_id, world_id, known.world, known.record, seen))
 
     def _lost(self, channel: Channel) -> None:
         if channel is self._channel:
@@ -355,6 +355,8 @@ class Engine:
             self._folded(message)
         elif isinstance(message, say.Offer):
             self._downloader.offered(message)
+        elif isinstance(message, say.Mark):
+            self._record.set_meta("seen", message.version)
         elif isinstance(message, say.Passed):
             self._requests.passed(message.number, self._is_quiet())
         elif isinstance(message, say.Ping):
@@ -377,6 +379,7 @@ class Engine:
         if self._is_first:
             self._record.forget_everything()
             self._record.set_meta("generation", "")
+            self._record.set_meta("seen", "")
             findings = self._scanner.walk()
             self._refused.update(findings.refused)
             self._hints.look_later(findings.busy)

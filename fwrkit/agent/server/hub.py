@@ -52,6 +52,7 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
+        self._mark = ""
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
@@ -149,6 +150,7 @@ class Hub:
             for session, item in items:
                 self._one(session, item)
             moved = self._fold.take_moved()
+            mark = self._newest_mark(bool(moved))
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:
                     del self._sessions[number]
@@ -161,6 +163,9 @@ class Hub:
                     self._runs.offer(session, session.citizen, run)
                 if has_more:
                     self._do_after(self.wake)
+                if session.is_ready and session.mark != mark:
+                    session.mark = mark
+                    session.say(say.Mark(mark))
         for session in self._sessions.values():
             session.flush()
         is_settled = self._settle(moved)
@@ -169,6 +174,11 @@ class Hub:
             function()
         if is_settled:
             self.on_commit(self._store.last_version())
+
+    def _newest_mark(self, has_moved: bool) -> str:
+        if has_moved or not self._mark:
+            self._mark = self._store.mark()
+        return self._mark
 
     def _settle(self, moved: list[bytes]) -> bool:
         """Make the canon's files what the tables say. Return whether they are now and were not before.
@@ -209,6 +219,7 @@ class Hub:
 
     def _drop_all(self, reason: str) -> None:
         self._fold.take_moved()
+        self._mark = ""
         self._after.clear()
         for session in self._sessions.values():
             session.forget()
@@ -253,7 +264,8 @@ class Hub:
             session.channel.send(refusal)
             session.channel.finish()
             return
-        is_known = greeting.is_known(citizen, hello)
+        # a client that has seen what is not known here: this server was put back from a backup
+        is_known = greeting.is_known(citizen, hello) and self._store.has_mark(hello.seen)
         older = self._sessions.pop(citizen.id, None)
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")

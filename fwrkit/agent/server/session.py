@@ -66,6 +66,7 @@ class Session:
         self.staged: dict[bytes, tuple[State, int]] = {}
         self.lacking: set[bytes] = set()  # paths that the client waits for since a run did not bring their content
         self.barriers: list[int] = []
+        self.mark = ""  # the last one that was said
         self.number = 0
         self.started = time.time()
         self._frames: list[Any] = []

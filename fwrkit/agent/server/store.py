@@ -279,6 +279,17 @@ class Store:
         """Return the id of the newest version, 0 if there is none."""
         return int(self._db.execute("SELECT coalesce(max(id), 0) FROM versions").fetchone()[0])
 
+    def mark(self) -> str:
+        """Return what tells the newest version from all others, of this world or of one that went on from a copy of it; empty if there is none."""
+        row = self._db.execute("SELECT id, received FROM versions ORDER BY id DESC LIMIT 1").fetchone()
+        return f"{row[0]}:{row[1]}" if row else ""
+
+    def has_mark(self, mark: str) -> bool:
+        """Say whether a version is known here by its mark; none (empty) always is."""
+        query = "SELECT id || ':' || received FROM versions WHERE id = CAST(? AS INTEGER)"
+        row = self._db.execute(query, (mark.partition(":")[0],)).fetchone()
+        return not mark or (row is not None and row[0] == mark)
+
     def uncommitted(self, limit: int, up_to: int = 1 << 62) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
         """Return (id, path, state, size, time, author, received, note) of the oldest versions, to an id, that are not in the history yet."""
         query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 AND id <= ? ORDER BY id LIMIT ?"

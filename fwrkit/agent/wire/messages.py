@@ -18,7 +18,10 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Hello:
-    """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none)."""
+    """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none).
+
+    ``seen``: the last :class:`Mark` that it heard. A server that was put back from a backup does not know it.
+    """
 
     tag = "hello"
     protocol: int
@@ -27,6 +30,7 @@ class Hello:
     world_id: str
     world_generation: str
     record_generation: str
+    seen: str
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,14 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """Server: what was said so far rests on the versions up to this one. Only to be given back in the next :class:`Hello`."""
+
+    tag = "mark"
+    version: str
+
+
+@dataclass(frozen=True)
 class Barrier:
     """Client: answer when everything sent before is folded and everything due to me is acknowledged."""
 
@@ -233,7 +245,7 @@ class Pong:
 FROM_CLIENT: tuple[type[Any], ...] = (
     Hello, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
 )  # fmt: skip
-FROM_SERVER: tuple[type[Any], ...] = (Welcome, Refusal, Outcome, Delivery, Need, Folded, Offer, Passed, Ping, Pong)
+FROM_SERVER: tuple[type[Any], ...] = (Welcome, Refusal, Outcome, Delivery, Need, Folded, Offer, Mark, Passed, Ping, Pong)
 
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 

@@ -15,7 +15,7 @@ from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.wire.messages import PROTOCOL, Hello
 
 CITIZEN = Citizen(1, "alice", 20000, "citizen", "node", "key", True, "g:7", "g:8", 0, 0, False)
-HELLO = Hello(PROTOCOL, __version__, "node", "world", "g:7", "g:7")
+HELLO = Hello(PROTOCOL, __version__, "node", "world", "g:7", "g:7", "")
 
 
 class Line:

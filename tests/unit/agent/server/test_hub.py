@@ -17,9 +17,9 @@ from fwrkit import __version__
 from fwrkit.agent.files.flat import place_name
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Citizen
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, State, file_state
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import over_socket
 from tests.unit.agent.house import House, Member, tree_of, wait_until
@@ -57,6 +57,7 @@ class Stranger:
         landing = Landing(house.state, name, self.citizen.uid)
         landing.create()
         self.replica = landing.replica
+        self.mark = ""
         self.messages: queue.Queue[Any] = queue.Queue()
         ours, theirs = socket.socketpair()
         box: list[Session] = []
@@ -71,10 +72,13 @@ class Stranger:
             self.channel.send(message)
 
     def next(self) -> Any:
-        return self.messages.get(timeout=WAIT)
+        """Return what is said next; marks are only remembered."""
+        while isinstance(message := self.messages.get(timeout=WAIT), say.Mark):
+            self.mark = message.version
+        return message
 
     def hello(self, generation: str = "", **more: Any) -> Any:
-        hello = say.Hello(say.PROTOCOL, __version__, "machine1", "", generation, generation)
+        hello = say.Hello(say.PROTOCOL, __version__, "machine1", "", generation, generation, "")
         self.tell(replace(hello, **more))
         return self.next()
 
@@ -429,3 +433,25 @@ def test_the_place_of_a_connection_that_was_replaced_goes_to_others(tmp_path: Pa
         bob.tell(say.Manifest(2, False, [entry.to_value()], True))
         assert Stranger(house, "alice").hello(generation).is_known
         assert isinstance(bob.next(), say.Need), "alice's first connection has nothing under way any more"
+
+
+def test_who_has_seen_what_a_server_from_a_backup_does_not_know_is_compared_anew(house: House) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.change(b"a", b"one")
+    bob.next()
+    bob.tell(say.Ping(1))
+    assert bob.next() == say.Pong(1)
+    number, _, received = bob.mark.partition(":")
+    assert number == str(house.hub.call(house.store.last_version))
+    assert Stranger(house, "bob").hello(generation, seen=bob.mark).is_known
+    assert not Stranger(house, "bob").hello(generation, seen=f"{number}:{int(received) + 1}").is_known, "another world's, since the backup"
+
+
+@pytest.mark.parametrize("mark", ["2:5", "1:6", "99999999999999999999999:5", ":", "x", "1:5 "])
+def test_a_mark_that_is_none_of_ours(mark: str) -> None:
+    store = Store(":memory:")
+    assert (store.mark(), store.has_mark("")) == ("", True)
+    store.set_head(b"a", DIRECTORY, 0, 0, "alice", 5)
+    assert (store.mark(), store.has_mark("1:5"), store.has_mark(mark)) == ("1:5", True, False)
+    store.close()

@@ -130,7 +130,9 @@ class Fold:
             return UNKNOWN
         known: list[State] = [lag.base, *lag.sent] if lag is not None else [self._store.head(edit.path)]
         if edit.has_prior and edit.prior == known[0]:
-            return edit.prior
+            # the earlier change was folded, unless its state is just what they held before a delivery that they have now
+            is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, edit.prior, citizen.name)
+            return edit.base if is_coincidence else edit.prior
         return edit.base if edit.base in known else UNKNOWN
 
     def _is_mergeable(self, edit: Edit, head: State) -> bool:
@@ -250,8 +252,10 @@ class Fold:
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:
         """Say that the citizen's machine holds a state at a path; what was sent before is void."""
-        if self._store.head(path) == state:
-            self._store.drop_lag(citizen.id, path)
-        else:
+        if self._store.head(path) != state:
             self._store.set_lag(citizen.id, path, state, [])
             self._moved.setdefault(path)
+        elif citizen.is_known:
+            self._store.drop_lag(citizen.id, path)
+        else:
+            self._store.set_lag(citizen.id, path, state, [])  # at the end of first contact, who has no row is taken to hold nothing

@@ -243,7 +243,8 @@ class Member:
         self.start()
 
     def copy(self) -> None:
-        """Take a copy of world and record, as a backup does."""
+        """Take a copy of world and record, as a backup does, while no program is in the middle of a file."""
+        self.world.end_all()
         shutil.rmtree(self._copy, ignore_errors=True)
         shutil.copytree(self.volume, self._copy)
 

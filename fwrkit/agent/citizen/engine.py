@@ -490,11 +490,12 @@ class Engine:
         if ended is None:
             return
         run, settled, again = ended
+        void = set(folded.void)
         for item in settled:
-            # The server folds a run in slices and delivers in between: what waited may be older than the fold or newer. Against the
-            # record it is found out; an answer to what the server made void is passed over there.
+            # The server folds a run in slices and delivers in between: what waited may be older than the fold of its path, and is void
+            # then (the record would not tell: where an edit was taken back, both are made on the same base), or newer.
             waiting = self._receiver.waiting.pop(item.path, None)
-            if waiting is not None:
+            if waiting is not None and waiting.delivery.number not in void:
                 self._deliveries.append(waiting.delivery)
         for index, result, detail, _ in folded.notable:
             if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):

@@ -271,9 +271,10 @@ class Store:
         )
         return int(cursor.lastrowid or 0)
 
-    def was_version(self, path: bytes, state: State) -> bool:
-        """Say whether a state was ever the canon's at this path."""
-        return self._db.execute("SELECT 1 FROM versions WHERE path = ? AND state IS ? LIMIT 1", (path, state)).fetchone() is not None
+    def was_version(self, path: bytes, state: State, author: str | None = None) -> bool:
+        """Say whether a state was ever the canon's at this path, by an author if one is named."""
+        query = "SELECT 1 FROM versions WHERE path = ? AND state IS ? AND author = coalesce(?, author) LIMIT 1"
+        return self._db.execute(query, (path, state, author)).fetchone() is not None
 
     def place_of(self, state: bytes) -> tuple[str, bytes] | None:
         """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known."""

@@ -40,11 +40,18 @@ def _parser() -> argparse.ArgumentParser:
     invite.add_argument("--host", required=True)
     invite.add_argument("--port", required=True, type=int)
     invite.add_argument("--expires", type=int, default=7 * 86400, help="seconds")
+    decide = verbs.add_parser("decide", help="server: let through or undo what the deletion guard holds of a citizen")
+    decide.add_argument("ruling", choices=["approve", "reject"])
+    decide.add_argument("name")
     verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
     verbs.add_parser("key", help="client: print the public key")
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
     verbs.add_parser("world", help="identity of the world")
+    verbs.add_parser("conflicts", help="what two changed at once")
+    resolve = verbs.add_parser("resolve", help="end a conflict")
+    resolve.add_argument("path")
+    resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 

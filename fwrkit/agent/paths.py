@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 NAME_LIMIT = 255  # bytes of one component, on every Linux filesystem
 PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it under PATH_MAX (4096)
@@ -93,6 +94,35 @@ def conflict_name(path: bytes, citizen: str, when_ns: int, attempt: int = 0) -> 
     mark = f" (conflict {citizen} {stamp}{again})".encode()
     limit = min(NAME_LIMIT, PATH_LIMIT - len(directory) - 1)
     return join(directory, _cut(stem, limit - len(mark) - len(dot) - len(extension)) + mark + dot + extension)
+
+
+_CONFLICT = re.compile(
+    rb"(?s)(.*) \((conflict ([a-z0-9-]+) [0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}\.[0-9]{2}\.[0-9]{2}(?: [0-9]+)?)\)(\.[^./ ]{1,16})?\Z"
+)
+
+
+@dataclass(frozen=True)
+class ConflictMark:
+    """What the name of a conflict copy says: the path that it lost (its name perhaps cut), and whose content it is."""
+
+    path: bytes
+    citizen: str
+
+
+def parse_conflict(path: bytes) -> ConflictMark | None:
+    """Given a path, return what :func:`conflict_name` wrote into its last component, None if it is no conflict copy."""
+    match = _CONFLICT.match(name_of(path))
+    if match is None:
+        return None
+    return ConflictMark(join(parent(path), match[1] + (match[4] or b"")), match[3].decode())
+
+
+def plain_name(copy: bytes, attempt: int = 0) -> bytes:
+    """Given the path of a conflict copy, return one by which it is an ordinary file: author and time stay in the name."""
+    match = _CONFLICT.match(name_of(copy))
+    assert match is not None
+    again = f" {attempt + 1}".encode() if attempt else b""
+    return join(parent(copy), match[1] + b" (" + match[2].removeprefix(b"conflict ") + again + b")" + (match[4] or b""))
 
 
 def _cut(stem: bytes, limit: int) -> bytes:

@@ -24,7 +24,7 @@ from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.status import StatusWriter
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import NodeStatus, Refusal
+from fwrkit.core.records import Conflict, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
@@ -89,15 +89,29 @@ class Agent:
             "status": lambda _: self._status.now().to_json(),
             "sync": self._sync,
             "world": lambda _: self._world(),
+            "conflicts": lambda _: {"conflicts": self._conflicts()},
+            "resolve": self._resolve,
             "doctor": lambda _: {"findings": [finding.to_json() for finding in doctor.examine(self._node, self._places, self._server)]},
         }
         if self._server is not None:
             verbs["invite"] = self._server.invite
+            verbs["decide"] = self._server.decide
         return verbs
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:
         missing = self._engine.synchronise(float(arguments["timeout"]))
+        refusal = self._engine.view.refusal
+        if missing is not None and refusal is not None:
+            raise FwrError(ExitCode.HELD if refusal.code == "HELD" else ExitCode.REFUSED, refusal.message, refusal.hint)
         return {"in_sync": missing is None, "missing": [paths.shown(path) for path in (missing or ())[:_SHOWN]]}
+
+    def _conflicts(self) -> list[dict[str, Any]]:
+        shown = paths.shown
+        return [Conflict(shown(item.path), shown(item.copy), item.author, item.other).to_json() for item in self._engine.conflicts()]
+
+    def _resolve(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        kept = self._engine.resolve(os.fsencode(str(arguments["path"])), str(arguments["keep"]))
+        return {"kept": paths.shown(kept)}
 
     def _world(self) -> dict[str, Any]:
         if self._server is not None:

@@ -29,6 +29,9 @@ class Settings:
     concurrent_runs: int = 3
     walk_every: float = 900.0  # the slow timer: events are hints
     keep_alive: float = 5.0
+    guard_files: int = 50  # a citizen who deletes more files than that,
+    guard_share: float = 0.25  # and more than this share of the world's,
+    guard_window: float = 60.0  # within this time, is held
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,34 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Connection:
-    """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold."""
+    """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold.
+
+    ``held`` says what a safety rule stopped until a person decides, empty if nothing.
+    """
 
     citizen: str
     connected: bool
     behind: int
+    held: str = ""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A path that two changed at once: ``copy`` lies beside it. ``other`` wrote what is at the path, empty if that is not known."""
+
+    path: str
+    copy: str
+    author: str
+    other: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Conflict:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
 
 
 @dataclass(frozen=True)

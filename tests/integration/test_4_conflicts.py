@@ -33,6 +33,21 @@ def test_both_change_the_same_file_while_apart(republic: Republic, nodes: dict[s
     assert tree[copy] == digest("bob's version")
 
 
+def test_two_change_different_lines_of_a_text_while_apart(republic: Republic, nodes: dict[str, Node]) -> None:
+    lines = ["<h1>Programme</h1>", "<p>Monday</p>", "<p>Tuesday</p>", "<p>Wednesday</p>", ""]
+    nodes["alice"].write("www/programme.html", "\n".join(lines))
+    republic.settle()
+    with nodes["bob"].cut():
+        nodes["bob"].write("www/programme.html", "\n".join([*lines[:3], "<p>Wednesday: no meeting</p>", ""]))
+        nodes["alice"].write("www/programme.html", "\n".join(["<h1>Programme for May</h1>", *lines[1:]]))
+        nodes["alice"].wait_in_sync()
+    merged = "\n".join(["<h1>Programme for May</h1>", *lines[1:3], "<p>Wednesday: no meeting</p>", ""])
+    republic.written[digest(merged)] = "the merge of what alice and bob wrote"
+    republic.check_invariants()
+    for name in ("server", "alice", "bob", "carol"):
+        assert nodes[name].read("www/programme.html").decode() == merged
+
+
 def test_three_new_files_of_one_name(republic: Republic, nodes: dict[str, Node]) -> None:
     with nodes["alice"].cut(), nodes["bob"].cut(), nodes["carol"].cut():
         for name in ("alice", "bob", "carol"):

@@ -11,13 +11,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fwrkit import __version__
-from fwrkit.agent.citizen import generations
+from fwrkit.agent.citizen import conflicts, generations
 from fwrkit.agent.citizen.carriers import Carrier
+from fwrkit.agent.citizen.conflicts import Conflict
 from fwrkit.agent.citizen.downloads import Downloader
 from fwrkit.agent.citizen.hints import Hints
 from fwrkit.agent.citizen.placing import Placer
@@ -38,19 +39,36 @@ from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
 log = logging.getLogger("fwrkit.engine")
+T = TypeVar("T")
 
 _TURN = 1024  # items of one turn
 _LOOK_UP = 1.0  # seconds between two turns when nothing happens
 _RETRY = 5.0  # seconds between two tries of an obstructed delivery
 _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
+_EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
+_EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
+_VANISHED = "the world is not where it was"
+_CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
 
 
 class Engine:
-    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem."""
+    """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem.
+
+    ``clock``: seconds, monotonic. ``workers``: where slow disk work is done (two threads of its own if None).
+    """
 
     def __init__(
-        self, node_id: str, citizen: str, world: Path, private: Path, record: Record, owner: tuple[int, int], settings: Settings
+        self,
+        node_id: str,
+        citizen: str,
+        world: Path,
+        private: Path,
+        record: Record,
+        owner: tuple[int, int],
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        workers: Executor | None = None,
     ) -> None:
         for name in ("exchange", "outgoing", "staging", "staged", "kept"):
             (private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -62,13 +80,14 @@ class Engine:
         self._placer = Placer(self._tree, private, owner)
         self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._workers = ThreadPoolExecutor(2, thread_name_prefix="bulk")
-        self._sender = Sender(record, self._say)
+        self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
+        self._clock = clock
+        self._sender = Sender(record, citizen, self._say)
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say)
-        self._uploader = Uploader(self._tree, record, private / "outgoing", self._say, self._work)
+        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
-        self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every)
+        self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
         self._uploader.on_busy = self._hints.look_later
         self._channel: Channel | None = None
@@ -81,6 +100,7 @@ class Engine:
         self._generation = ""
         self._refusal: say.Refusal | None = None
         self._retry_at = 0.0
+        self._emptied_since = 0.0
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
@@ -129,34 +149,67 @@ class Engine:
         self._queue.put(lambda: self._requests.drop(request))
         return self.view.waiting
 
+    def conflicts(self) -> list[Conflict]:
+        """Return the conflicts of this world."""
+        return self._call(lambda: conflicts.find(self._record))
+
+    def resolve(self, path: bytes, keep: str) -> bytes:
+        """End a conflict, given its path or the copy's and whose version is kept; return the path of what was kept. Raise FwrError."""
+
+        def work() -> bytes:
+            conflict = conflicts.pick(conflicts.find(self._record), path)
+            return conflicts.resolve(conflict, keep, self._citizen, self._tree, self._record, self._placer)
+
+        return self._call(work)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Run a function in the engine's thread and return its result. Raise what it raises, or TimeoutError."""
+        answer: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(function())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._queue.put(work)
+        return answer.result(_CALL_TIMEOUT)
+
     # the loop
 
     def _loop(self) -> None:
-        try:
-            self._take_up()
-        except Exception:
-            log.exception("the private directory can not be looked at")
+        self.take_up()
         while not self._is_stopping:
-            items: list[Callable[[], None]] = []
-            try:
-                items.append(self._queue.get(timeout=self._hints.time_left(_LOOK_UP)))
-                while len(items) < _TURN:
-                    items.append(self._queue.get_nowait())
-            except queue.Empty:
-                pass
-            try:
-                self._turn(items)
-            except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
-                log.exception("a turn failed")
-                self._frames.clear()
-                self._drop(f"the engine failed: {error}")
+            if not self.step(_LOOK_UP):
                 time.sleep(_PAUSE_AFTER_FAILURE)
 
-    def _take_up(self) -> None:
-        self._receiver.reset()
-        self._downloader.clear()
-        self._placer.find_leftovers(entry.path for entry in self._record.all())
-        self._placer.forget_kept(_KEPT_SECONDS)
+    def take_up(self) -> None:
+        """Begin: look at what an earlier run of the agent left in the private directory."""
+        try:
+            self._receiver.reset()
+            self._downloader.clear()
+            self._placer.find_leftovers(entry.path for entry in self._record.all())
+            self._placer.forget_kept(_KEPT_SECONDS)
+        except Exception:
+            log.exception("the private directory can not be looked at")
+
+    def step(self, patience: float) -> bool:
+        """Wait until there is something to do, ``patience`` seconds at most, and do it. Return False if that failed."""
+        items: list[Callable[[], None]] = []
+        try:
+            items.append(self._queue.get(timeout=self._hints.time_left(patience)))
+            while len(items) < _TURN:
+                items.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        try:
+            self._turn(items)
+        except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
+            log.exception("a turn failed")
+            self._frames.clear()
+            self._drop(f"the engine failed: {error}")
+            return False
+        return True
 
     def _turn(self, items: list[Callable[[], None]]) -> None:
         for item in items:
@@ -166,7 +219,7 @@ class Engine:
             self._walk()
         elif self._hints.is_settled():
             self._look()
-        self._retry(time.monotonic())
+        self._retry(self._clock())
         self._settle_displaced()
         self._requests.go_on(self._is_ready and not self._is_first, self._walk, self._is_quiet)
         self._record.commit()
@@ -208,7 +261,7 @@ class Engine:
     def _walk(self) -> None:
         self._hints.walked()
         if not generations.is_present(self._tree):
-            self._drop("the world is not where it was")
+            self._drop(_VANISHED)
             return
         self._refused.clear()
         self._take(self._scanner.walk(), None)
@@ -220,7 +273,7 @@ class Engine:
         self._hints.put_off(path for path in findings.found if self._is_under_way(path))
         found = [item for item in findings.found.values() if not self._is_under_way(item.path)]
         if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree):
-            self._drop("the world is not where it was")
+            self._drop(_VANISHED)
             return
         if self._is_ready:
             self._send(found)
@@ -288,10 +341,28 @@ class Engine:
             self._channel.close("a newer connection")
         self._reset()
         self._channel = channel
+        if not generations.is_in_place(self._tree):
+            self._drop(_VANISHED)
+            return
         self._uploader.carrier = self._downloader.carrier = carrier
         known = generations.look(self._tree, self._record)
+        if known.record and not known.world and self._is_being_emptied():
+            self._drop("the world is being emptied")
+            return
         hello = say.Hello(say.PROTOCOL, __version__, self._node_id, self._record.meta("world_id"), known.world, known.record)
         self._say(hello)
+
+    def _is_being_emptied(self) -> bool:
+        """Say of a world without its sentinel whether somebody is still at work.
+
+        What is met as at first contact, and is gone a moment later, would count as deleted.
+        """
+        now = time.monotonic()
+        self._emptied_since = self._emptied_since or now
+        if self._hints.quiet_for() < _EMPTYING and now - self._emptied_since < _EMPTYING_LIMIT:
+            return True
+        self._emptied_since = 0.0
+        return False
 
     def _lost(self, channel: Channel) -> None:
         if channel is self._channel:

@@ -54,7 +54,15 @@ def advance(tree: Tree, record: Record, generation: str) -> None:
 
 def is_present(tree: Tree) -> bool:
     """Say whether the world is there at all: its sentinel is where it was written."""
-    return tree.status(SENTINEL) is not None and os.path.samestat(os.fstat(tree.fd), os.stat(tree.root))
+    return tree.status(SENTINEL) is not None and is_in_place(tree)
+
+
+def is_in_place(tree: Tree) -> bool:
+    """Say whether the directory that was opened as the world is still at its path: nothing was mounted over it, or put in its place."""
+    try:
+        return os.path.samestat(os.fstat(tree.fd), os.stat(tree.root))
+    except FileNotFoundError:
+        return False
 
 
 def _remember(record: Record, generation: str, stamp: str) -> None:

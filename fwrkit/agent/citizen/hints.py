@@ -53,6 +53,10 @@ class Hints:
         """Anything may have changed: a walk is due."""
         self._walk_at = self._clock()
 
+    def quiet_for(self) -> float:
+        """Return the seconds since a path was hinted at."""
+        return self._clock() - self._last
+
     def put_off(self, paths: Iterable[bytes]) -> None:
         """These paths can not be taken up now; they are looked at again with the next that are hinted at, or soon."""
         self._paths.update(dict.fromkeys(paths))

@@ -246,6 +246,10 @@ class Placer:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise _put_back(error) from error
 
+    def is_there(self, path: bytes) -> bool:
+        """Say whether anything is at a path of the world."""
+        return self._world.status(path) is not None
+
     def _remove_directory(self, path: bytes) -> None:
         """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed."""
         status = self._world.status(path)
@@ -345,17 +349,19 @@ class Placer:
                     continue
                 return place
 
+    def forget_prepared(self) -> None:
+        """Remove what was prepared and not placed, since something failed in between: it is delivered again."""
+        for name, _ in self._exchange.walk():
+            if name.startswith(_BEING_WRITTEN):
+                self._exchange.unlink(name)
+
     def find_leftovers(self, known_paths: Iterable[bytes]) -> None:
         """Take up what an earlier run of the agent left in the private directory: it was displaced, or not yet placed.
 
         Each is looked at by :meth:`settle_displaced` as if its program had just closed it; the server says which contents are new.
         """
-        names = []
-        for name, status in self._exchange.walk():
-            if name.startswith(_BEING_WRITTEN):
-                self._exchange.unlink(name)  # a delivery that was cut short: it comes again
-            elif stat.S_ISREG(status.st_mode):
-                names.append(name)
+        self.forget_prepared()
+        names = [name for name, status in self._exchange.walk() if stat.S_ISREG(status.st_mode)]
         if not names:
             return
         by_mark = {_mark(path): path for path in known_paths}

@@ -32,7 +32,7 @@ class Waiting:
 
 
 class Receiver:
-    """Applies deliveries. What waits, waits here, unanswered: the server voids it when a change of the path arrives."""
+    """Applies deliveries. What waits, waits here, and the server is told once: it voids it when a change of the path arrives."""
 
     def __init__(self, record: Record, placer: Placer, staged: Staged, say: Callable[[Any], None]) -> None:
         self._record = record
@@ -42,11 +42,14 @@ class Receiver:
         self.ignored = IgnoreList(())
         self.waiting: dict[bytes, Waiting] = {}
         self.absent: dict[bytes, str] = {}  # what a run has not brought yet, and why
+        self._told: set[int] = set()  # deliveries of which the server knows that they wait
 
     def reset(self) -> None:
         """The connection ended: everything is delivered anew."""
         self.waiting.clear()
         self.absent.clear()
+        self._told.clear()
+        self._placer.forget_prepared()
         self._staged.clear()
 
     def void(self, path: bytes) -> None:
@@ -63,7 +66,7 @@ class Receiver:
         for delivery in deliveries:
             self.void(delivery.path)
             if is_busy(delivery.path):
-                self.waiting[delivery.path] = Waiting(delivery, "changed")
+                self._wait(delivery, "changed")
             elif self._is_applicable(delivery):
                 self._prepare(delivery, ready)
         self._placer.sync([prepared for _, prepared in ready if prepared is not None])
@@ -76,12 +79,18 @@ class Receiver:
                 if self._is_overtaken(delivery):
                     self._put_back(delivery, "base", self._record.state(delivery.path))
                     continue
-                self.waiting[delivery.path] = Waiting(delivery, reason.reason)
+                self._wait(delivery, reason.reason)
                 to_look_at.append(delivery.path)
             else:
                 done.append(delivery)
         self._acknowledge(done)
         return to_look_at
+
+    def _wait(self, delivery: Delivery, reason: str) -> None:
+        self.waiting[delivery.path] = Waiting(delivery, reason)
+        if delivery.number not in self._told:
+            self._told.add(delivery.number)
+            self._say(PutBackMessage(delivery.number, "waits", self._record.state(delivery.path)))
 
     def _is_applicable(self, delivery: Delivery) -> bool:
         """Say whether a delivery fits the record; answer it here if not."""
@@ -120,7 +129,7 @@ class Receiver:
                 return
         except OSError as error:
             log.warning("a delivery can not be written: %s", error)
-            self.waiting[delivery.path] = Waiting(delivery, "space")
+            self._wait(delivery, "space")
             return
         ready.append((delivery, prepared))
 
@@ -131,12 +140,12 @@ class Receiver:
     def _place(self, delivery: Delivery, prepared: Prepared | None) -> None:
         agreed: State = self._record.state(delivery.path)
         if prepared is not None:
-            self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared))
+            self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared), delivery.author)
         elif agreed == delivery.state:
             return
         elif is_directory(delivery.state):
             self._placer.make_directory(delivery.path, agreed)
-            self._record.agree(delivery.path, delivery.state, NO_STAMP)
+            self._record.agree(delivery.path, delivery.state, NO_STAMP, delivery.author)
         elif delivery.state is ABSENT:
             self._placer.delete(delivery.path, agreed)
             self._record.agree(delivery.path, ABSENT)

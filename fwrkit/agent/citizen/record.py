@@ -13,26 +13,30 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.files.tree import NO_STAMP, Stamp
-from fwrkit.agent.paths import range_beneath
+from fwrkit.agent.paths import name_of, parent, range_beneath
 from fwrkit.agent.states import ABSENT, State
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
     path BLOB PRIMARY KEY, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL, change_time INTEGER NOT NULL, inode INTEGER NOT NULL,
-    sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+    sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0, author TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 """
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far."""
+    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far.
+
+    ``author`` is empty where it is not known: what this node had before it met the server may be anybody's.
+    """
 
     path: bytes
     state: State
     stamp: Stamp
     sent: State
     has_sent: bool
+    author: str = ""
 
 
 class Record:
@@ -106,17 +110,26 @@ class Record:
         """Yield every entry."""
         return (_entry(row) for row in self._db.execute("SELECT * FROM entries"))
 
+    def existing(self) -> Iterator[Entry]:
+        """Yield the entries of what exists, in path order."""
+        return (_entry(row) for row in self._db.execute("SELECT * FROM entries WHERE state IS NOT NULL ORDER BY path"))
+
+    def names_in(self, directory: bytes) -> list[bytes]:
+        """Return the names that exist in a directory (empty: the root), in order."""
+        below = (entry for entry in self.beneath(directory) if entry.state is not ABSENT)
+        return [name_of(entry.path) for entry in below if parent(entry.path) == directory]
+
     def count(self) -> int:
         """Return how many paths exist by the record."""
         return int(self._db.execute("SELECT count(*) FROM entries WHERE state IS NOT NULL").fetchone()[0])
 
-    def agree(self, path: bytes, state: State, stamp: Stamp = NO_STAMP) -> None:
+    def agree(self, path: bytes, state: State, stamp: Stamp = NO_STAMP, author: str = "") -> None:
         """This is what both ends know of a path now; nothing is under way any more."""
         if state is ABSENT:
             self._write("DELETE FROM entries WHERE path = ?", (path,))
         else:
-            values = (path, state, stamp.size, stamp.time, stamp.change_time, stamp.inode)
-            self._write("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, NULL, 0)", values)
+            values = (path, state, stamp.size, stamp.time, stamp.change_time, stamp.inode, author)
+            self._write("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)", values)
 
     def touch(self, path: bytes, stamp: Stamp) -> None:
         """The content is the same, the file's times are not."""
@@ -126,7 +139,7 @@ class Record:
     def will_send(self, path: bytes, state: State) -> None:
         """This state is about to be sent; whether it arrived will not be known before the answer."""
         self._write(
-            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, 1) ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1",
+            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, 1, '') ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1",
             (path, state),
         )
 
@@ -136,5 +149,5 @@ class Record:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    path, state, size, time, change_time, inode, sent, has_sent = row
-    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent))
+    path, state, size, time, change_time, inode, sent, has_sent, author = row
+    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent), author)

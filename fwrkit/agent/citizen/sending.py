@@ -31,8 +31,9 @@ class Flight:
 class Sender:
     """Sends found changes as one batch and takes their outcomes."""
 
-    def __init__(self, record: Record, say: Callable[[Any], None]) -> None:
+    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None]) -> None:
         self._record = record
+        self._citizen = citizen
         self._say = say
         self._number = 0
         self._flights: dict[int, Flight] = {}
@@ -74,7 +75,7 @@ class Sender:
     def send_orphan(self, item: Displaced, state: bytes, content: bytes, time: int) -> None:
         """Tell the server of a displaced file that was written on; the path itself holds something else by now."""
         number = self._next(Flight(item.path, state, Stamp(len(content), time, 0, 0), item))
-        self._say(Change(number, item.path, state, ABSENT, ABSENT, False, True, True, time, len(content), content, False))
+        self._say(Change(number, item.path, state, item.state, ABSENT, False, True, True, time, len(content), content, False))
 
     def take(self, outcome: Outcome) -> Flight | None:
         """Given an outcome, return the change that it settles, recorded as agreed on; None if it is none of ours.
@@ -89,7 +90,7 @@ class Sender:
             if outcome.result == "MISSING":
                 self._missing.add(flight.path)
             else:
-                self._record.agree(flight.path, flight.state, flight.stamp)
+                self._record.agree(flight.path, flight.state, flight.stamp, self._citizen if outcome.result != "SAME" else "")
         return flight
 
     def _next(self, flight: Flight) -> int:

@@ -50,12 +50,14 @@ class Uploader:
         self,
         tree: Tree,
         record: Record,
+        citizen: str,
         outgoing: Path,
         say: Callable[[Any], None],
         work: Callable[[Callable[[], Callable[[], None]]], None],
     ) -> None:
         self._tree = tree
         self._record = record
+        self._citizen = citizen
         self._outgoing = outgoing
         self._say = say
         self._work = work
@@ -168,7 +170,7 @@ class Uploader:
         missing = set(message.missing)
         settled = [item for index, item in enumerate(run.items) if index not in missing]
         for item in settled:
-            self._record.agree(item.path, item.state, item.stamp)
+            self._record.agree(item.path, item.state, item.stamp, "" if run.is_first else self._citizen)
         self.reset()
         return run, settled, [run.items[index].path for index in missing if 0 <= index < len(run.items)]
 

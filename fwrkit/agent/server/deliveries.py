@@ -34,6 +34,15 @@ class Deliveries:
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
+        moved = list(moved)
+        for path in moved:
+            if path in session.outstanding_paths and self._store.lag(session.citizen.id, path) is None:
+                # a directory that a change of the citizen's brought back: what was sent for it is void, and they may wait with it
+                session.void(path)
+                session.lacking.add(path)
+                session.due[path] = None
+            elif session.outstanding_paths.get(path) in session.waiting:
+                session.void(path)  # it may never be possible to apply; what comes now takes its place there
         behind = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)
@@ -142,6 +151,9 @@ class Deliveries:
 
     def put_back(self, session: Session, citizen: Citizen, message: PutBack) -> None:
         """A delivery was not applied."""
+        if message.reason == "waits":
+            session.waits(message.number)
+            return
         delivery = session.answered(message.number)
         if delivery is None:
             return

@@ -11,11 +11,13 @@ from fwrkit.agent import paths
 from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
-from fwrkit.agent.server.merge import union_of_logs
+from fwrkit.agent.server.merge import merge_texts, union_of_logs
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, Base, State, file_state, is_directory, is_file
 
-MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger texts are not merged in memory
+MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
+TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
+_SECOND = 10**9  # nanoseconds
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,12 @@ class Verdict:
 class Fold:
     """Folds edits, one at a time. ``moved`` collects the paths whose head moved, in order, until :meth:`take_moved`."""
 
-    def __init__(self, store: Store, canon: Canon, ignored: IgnoreList, union_logs: IgnoreList) -> None:
+    def __init__(self, store: Store, canon: Canon, ignored: IgnoreList, union_logs: IgnoreList, texts: IgnoreList) -> None:
         self._store = store
         self._canon = canon
         self.ignored = ignored
-        self.union_logs = union_logs
+        self._union_logs = union_logs
+        self._texts = texts
         self._moved: dict[bytes, None] = {}
 
     def take_moved(self) -> list[bytes]:
@@ -74,18 +77,20 @@ class Fold:
             return Verdict(Result.REFUSED, reason)
         if reason:
             return Verdict(Result.REFUSED, reason)
-        question = self._question(citizen, edit)
-        result = decide(question)
+        base, head = self._base(citizen, edit), self._store.head(edit.path)
+        question = self._question(edit, base, head)
+        merged = None if edit.is_orphan and question.was_version else self._merged(edit, base, head)
+        result = decide(replace(question, is_mergeable=merged is not None))
         if result in (Result.ACCEPTED, Result.CONFLICT, Result.MERGED) and not self._secure(edit):
             return Verdict(Result.MISSING)
         edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
         copy = None
-        if result is Result.MERGED:
-            result = self._merge(citizen, edit, question.head, received)
+        if result is Result.MERGED and merged is not None:
+            result = self._merge(citizen, edit, head, merged, received)
         elif result is Result.ACCEPTED:
             self._accept(citizen, edit, received)
         elif result is Result.CONFLICT:
-            copy = self._keep_beside(citizen, edit, question.head, received)
+            copy = self._keep_beside(citizen, edit, question, received)
         if not edit.is_orphan:
             self._hold(citizen, edit.path, edit.state)
         return Verdict(result, "", copy)
@@ -102,14 +107,12 @@ class Fold:
             return "only officials change the world's own records"
         return ""
 
-    def _question(self, citizen: Citizen, edit: Edit) -> Question:
-        head = self._store.head(edit.path)
+    def _question(self, edit: Edit, base: Base, head: State) -> Question:
         return Question(
-            base=self._base(citizen, edit),
+            base=base,
             head=head,
             new=edit.state,
             was_version=self._was_version(edit),
-            is_mergeable=self._is_mergeable(edit, head),
             is_blocked=self._blocking_ancestor(edit.path) is not None,
             has_descendants=is_directory(head) and self._store.has_descendants(edit.path),
             is_orphan=edit.is_orphan,
@@ -133,11 +136,29 @@ class Fold:
             return edit.prior
         return edit.base if edit.base in known else UNKNOWN
 
-    def _is_mergeable(self, edit: Edit, head: State) -> bool:
-        if not (is_file(edit.state) and is_file(head) and self.union_logs.matches(edit.path)):
-            return False
-        entry = self._store.entry(edit.path)
-        return entry is not None and max(entry.size, edit.size) <= MERGE_LIMIT
+    def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:
+        """Return the merge of an edit with the head where both are new and the template says how to merge them, None if it can not be had."""
+        if not (isinstance(edit.state, bytes) and is_file(edit.state) and isinstance(head, bytes) and is_file(head)):
+            return None
+        ancestor = edit.base if edit.is_orphan else base  # a displaced file's agreed state was seen in it before it was written on
+        if edit.state in (head, ancestor) or head == ancestor:
+            return None
+        if self._union_logs.matches(edit.path):
+            contents = self._contents(edit, [head], MERGE_LIMIT)
+            return union_of_logs(*contents) if contents is not None else None
+        if isinstance(ancestor, bytes) and is_file(ancestor) and self._texts.matches(edit.path):
+            contents = self._contents(edit, [ancestor, head], TEXT_LIMIT)
+            return merge_texts(*contents) if contents is not None else None
+        return None
+
+    def _contents(self, edit: Edit, states: list[bytes], limit: int) -> list[bytes] | None:
+        """Return the contents of some states and, last, of an edit; None if one is not to be had or larger than ``limit`` bytes."""
+        if edit.size > limit or any(not self._canon.has(state) or self._canon.size(state) > limit for state in states):
+            return None
+        if not self._secure(edit) or self._size(edit) > limit:
+            return None
+        assert isinstance(edit.state, bytes)
+        return [self._canon.read(state) for state in (*states, edit.state)]
 
     def _blocking_ancestor(self, path: bytes) -> bytes | None:
         return next((above for above in paths.ancestors(path) if is_file(self._store.head(above))), None)
@@ -164,12 +185,11 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int) -> None:
-        self._move(citizen, edit.path, edit.state, edit.size, edit.time, received, holds_above=not edit.is_orphan)
+        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, holder=None if edit.is_orphan else citizen)
 
-    def _merge(self, citizen: Citizen, edit: Edit, head: State, received: int) -> Result:
-        """Make the union of head and edit the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
-        assert isinstance(head, bytes) and isinstance(edit.state, bytes)
-        merged = union_of_logs(self._canon.read(head), self._canon.read(edit.state))
+    def _merge(self, citizen: Citizen, edit: Edit, head: State, merged: bytes, received: int) -> Result:
+        """Make a merge the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
+        assert isinstance(edit.state, bytes)
         state = file_state(merged)
         if state == head:
             self._store.drop_pending([edit.state])
@@ -177,35 +197,37 @@ class Fold:
         entry = self._store.entry(edit.path)
         note = f"merged with {entry.author}" if entry else ""
         time = max(edit.time, entry.time if entry else 0)
+        if not self._union_logs.matches(edit.path):
+            time = (time // _SECOND + 1) * _SECOND  # nobody saved this: a wiki's changelog must not take it for the page of its last line
         if state != edit.state:
             self._accept(citizen, edit, received)
         self._secure(Edit(edit.path, state, content=Content(merged)))
-        self._move(citizen, edit.path, state, len(merged), time, received, note)
+        self._move(citizen.name, edit.path, state, len(merged), time, received, note)
         return Result.MERGED
 
-    def _keep_beside(self, citizen: Citizen, edit: Edit, head: State, received: int) -> bytes:
+    def _keep_beside(self, citizen: Citizen, edit: Edit, question: Question, received: int) -> bytes:
         """Keep an edit under a conflict name, and return that. Below a file that should be a directory, the directory gets the name."""
         blocker = self._blocking_ancestor(edit.path)
         lost_at = blocker if blocker is not None else edit.path
-        lost_to = self._store.head(lost_at) if blocker is not None else head
+        lost_to = self._store.head(lost_at) if blocker is not None else question.head
         wants_directory = blocker is not None or is_directory(edit.state)
-        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit)
+        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit, question.base)
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
-                citizen, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+                citizen.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
             )
         self._store.set_conflict(lost_at, citizen.name, lost_to, place)
         return target
 
-    def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit) -> bytes:
+    def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:
         live = self._store.conflict(path, citizen.name)
         if live is not None and live[0] == lost_to and not edit.is_orphan:
             kept = self._store.head(live[1])
             if (
                 kept is not ABSENT
                 and is_directory(kept) == wants_directory
-                and self._has_room(live[1], live[1] + edit.path[len(path) :], edit.state)
+                and self._has_room(live[1], live[1] + edit.path[len(path) :], edit.state, base)
             ):
                 return live[1]
         attempt = 0
@@ -216,29 +238,51 @@ class Fold:
                 return name
             attempt += 1
 
-    def _has_room(self, place: bytes, target: bytes, state: State) -> bool:
-        """Say whether a target in an earlier conflict copy can become a state without anything else having to go."""
+    def _has_room(self, place: bytes, target: bytes, state: State, base: Base) -> bool:
+        """Say whether a target in an earlier conflict copy can become a state without anything else having to go.
+
+        What is kept there goes only to its successor: the edit was made on it, at the path where both lost.
+        """
+        if self._store.head(target) not in (ABSENT, state, base):
+            return False
         if any(is_file(self._store.head(above)) for above in paths.ancestors(target) if paths.is_beneath(above, place)):
             return False
         return is_directory(state) or not self._store.has_descendants(target)
 
+    def undo_deletion(self, path: bytes, state: bytes, note: str, received: int) -> list[tuple[bytes, bytes]]:
+        """Put back what was deleted, as it was and as whose it was; everybody is left behind, who deleted it too.
+
+        ``received`` as in :meth:`fold`. Return what was put back, (path, state), with directories above.
+        """
+        version = self._store.version_of(path, state)
+        if version is None or self._store.head(path) is not ABSENT or self._blocking_ancestor(path) is not None:
+            return []
+        missing = [(above, b"") for above in paths.ancestors(path) if self._store.head(above) is ABSENT]
+        self._move(version.author, path, state, version.size, version.time, received, note)
+        return [*missing, (path, state)]
+
+    def delete_again(self, citizen: Citizen, path: bytes, state: bytes, received: int) -> None:
+        """Let a deletion that was put back come true, unless somebody has changed the path since, or put something below it."""
+        if self._store.head(path) == state and not self._store.has_descendants(path):
+            self._move(citizen.name, path, ABSENT, 0, received, received)
+
     def _move(
-        self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str = "", holds_above: bool = False
+        self, author: str, path: bytes, state: State, size: int, time: int, received: int, note: str = "", holder: Citizen | None = None
     ) -> None:
-        """Move the head of a path, with the directories above it, leaving everybody else behind."""
+        """Move the head of a path, with the directories above it, leaving everybody behind; ``holder`` has those directories already."""
         if state is not ABSENT:
             for above in paths.ancestors(path):
                 if self._store.head(above) is ABSENT:
-                    self._move_one(citizen, above, DIRECTORY, 0, time, received, "")
-                    if holds_above:
-                        self._hold(citizen, above, DIRECTORY)
-        self._move_one(citizen, path, state, size, time, received, note)
+                    self._move_one(author, above, DIRECTORY, 0, time, received, "")
+                    if holder is not None:
+                        self._hold(holder, above, DIRECTORY)
+        self._move_one(author, path, state, size, time, received, note)
         if state is ABSENT:
             self._store.drop_conflicts_of(path)
 
-    def _move_one(self, citizen: Citizen, path: bytes, state: State, size: int, time: int, received: int, note: str) -> None:
+    def _move_one(self, author: str, path: bytes, state: State, size: int, time: int, received: int, note: str) -> None:
         self._store.leave_behind(path, self._store.head(path))
-        self._store.set_head(path, state, size, time, citizen.name, received, note)
+        self._store.set_head(path, state, size, time, author, received, note)
         self._moved[path] = None
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:

@@ -6,12 +6,12 @@ import secrets
 
 from fwrkit import __version__
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Citizen
+from fwrkit.agent.server.store import Citizen, Hold
 from fwrkit.agent.wire.messages import PROTOCOL, Hello, Refusal
 
 
-def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | None) -> Refusal | None:
-    """Given what a client says, the world's id and the citizen's live session, return why it is not let in, None if it is."""
+def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | None, hold: Hold | None = None) -> Refusal | None:
+    """Given what a client says, the world's id, the citizen's live session and hold, return why it is not let in, None if it is."""
     if citizen.is_banned:
         return Refusal("REFUSED", "You are banned from this world.", "Ask an official.")
     if hello.protocol != PROTOCOL or hello.version.split(".")[:2] != __version__.split(".")[:2]:
@@ -25,7 +25,17 @@ def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | N
     if live is not None and not live.channel.is_closed and _is_twin(live, hello):
         text = f"A second live machine uses the key of {citizen.name}."
         return Refusal("HELD", text, f"Stop one of them; fork this copy, or have a new invite made for {citizen.name}.")
+    if hold is not None and not hold.ruling:
+        return held(citizen, hold)
     return None
+
+
+def held(citizen: Citizen, hold: Hold) -> Refusal:
+    """Return what a citizen hears who deletes too much at once."""
+    text = f"{citizen.name} deletes {hold.deleted} of {hold.files} files; nothing of it goes on until somebody decides."
+    return Refusal(
+        "HELD", text, f"On the server's machine: fwrkit approve {citizen.name}, or fwrkit reject {citizen.name} to have the files back."
+    )
 
 
 def _is_twin(live: Session, hello: Hello) -> bool:

@@ -11,7 +11,8 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,28 @@ from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.fold import Content, Edit, Fold
+from fwrkit.agent.server.guard import Claim, Guard
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import file_state, is_file
+from fwrkit.agent.states import UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 
 log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
+_PAUSE_AFTER_FAILURE = 0.5  # seconds
 
 
 class Hub:
-    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction."""
+    """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction.
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path) -> None:
+    ``workers``: where slow disk work is done (a few threads of its own if None).
+    """
+
+    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, workers: Executor | None = None) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
@@ -47,7 +53,9 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
-        self._runs = Runs(store, canon, fold, settings, state, self.later, self._do_after)
+        self.guard = Guard(store, fold, settings)
+        self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
+        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -115,21 +123,27 @@ class Hub:
 
     def _loop(self) -> None:
         while not self._is_stopping:
-            items = [self._queue.get()]
-            while len(items) < _TURN:
-                try:
-                    items.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
+            if not self.step(self._queue.get()):
+                time.sleep(_PAUSE_AFTER_FAILURE)
+
+    def step(self, *first: tuple[Session | None, Any]) -> bool:
+        """Do, in one turn, the first items and what is queued behind them. Return False if nothing could be written."""
+        items = list(first)
+        while len(items) < _TURN:
             try:
-                self._turn(items)
-            except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
-                log.warning("a turn failed: %s", error)
-                self._drop_all(f"the server could not write: {error}")
-                time.sleep(0.5)
-            except Exception:
-                log.exception("a turn failed")
-                self._drop_all("the server failed")
+                items.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        try:
+            self._turn(items)
+        except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
+            log.warning("a turn failed: %s", error)
+            self._drop_all(f"the server could not write: {error}")
+            return False
+        except Exception:
+            log.exception("a turn failed")
+            self._drop_all("the server failed")
+        return True
 
     def _turn(self, items: list[tuple[Session | None, Any]]) -> None:
         with self._store.transaction():
@@ -150,13 +164,24 @@ class Hub:
                     self._do_after(self.wake)
         for session in self._sessions.values():
             session.flush()
-        for path in moved:
-            self._canon.settle(path)
+        is_new = bool(moved or self._unsettled)
+        self._settle(moved)
         after, self._after = self._after, []
         for function in after:
             function()
-        if moved:
+        if is_new and not self._unsettled:
             self.on_commit(self._store.last_version())
+
+    def _settle(self, moved: list[bytes]) -> None:
+        """Make the canon's files what the tables say. What can not be written now is tried again, and kept from the history until then."""
+        self._unsettled.update(moved)
+        for path in sorted(self._unsettled):  # what is above first
+            try:
+                self._canon.settle(path)
+            except OSError as error:
+                log.warning("the canon's file can not be written: %s", error)
+                return
+            self._unsettled.remove(path)
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""
@@ -193,6 +218,8 @@ class Hub:
         if isinstance(message, say.Hello):
             self._hello(session, message)
             return
+        if session.is_held:
+            return
         citizen = session.citizen
         if self._sessions.get(citizen.id) is not session:
             raise FrameError("a message before hello")
@@ -219,7 +246,8 @@ class Hub:
 
     def _hello(self, session: Session, hello: say.Hello) -> None:
         citizen = self._store.known_citizen(session.citizen.id)
-        refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), self._sessions.get(citizen.id))
+        live, hold = self._sessions.get(citizen.id), self._store.held(citizen.id)
+        refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), live, hold)
         if refusal is not None:
             log.info("refused %s: %s", citizen.name, refusal.message)
             session.channel.send(refusal)
@@ -241,6 +269,7 @@ class Hub:
         session.citizen = self._store.known_citizen(citizen.id)
         session.generation = generation
         session.is_first = not is_known
+        session.ruling = self.guard.take_ruling(citizen)
         self._sessions[citizen.id] = session
         limits = (self._settings.inline_limit, self._settings.batch_count, self._settings.batch_bytes)
         ignored = list(self._fold.ignored.patterns)
@@ -253,6 +282,8 @@ class Hub:
         self._store.update_citizen(citizen.id, generation=message.generation, proposed="")
         session.citizen = self._store.known_citizen(citizen.id)
         self._deliveries.begin(session, citizen)
+        if session.has_brought:
+            session.ruling = ""
 
     def _change(self, session: Session, citizen: Citizen, change: say.Change) -> None:
         session.batch.append(change)
@@ -261,17 +292,34 @@ class Hub:
                 raise FrameError("a batch is too large")
             return
         batch, session.batch = session.batch, []
+        session.has_brought = True
+        if self._is_stopped(session, citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in batch)):
+            return
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
             edit = Edit(
-                item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown, item.is_orphan, item.time, item.size,
-                Content(_verified(item)),
+                item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
+                item.time, item.size, Content(_verified(item)),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
                 session.void(item.path)
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
+
+    def _is_stopped(self, session: Session, citizen: Citizen, claims: Iterable[Claim]) -> bool:
+        """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
+        if session.ruling:
+            return False
+        hold = self.guard.stops(citizen, claims)
+        if hold is None:
+            return False
+        log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
+        session.is_held = True
+        session.upward = None
+        session.say(greeting.held(citizen, hold))
+        self._do_after(session.channel.finish)
+        return True
 
 
 def _verified(change: say.Change) -> bytes | None:

@@ -6,6 +6,7 @@ long, meets a filesystem here, and nothing has to be created, followed or walked
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -91,7 +92,9 @@ def _link_all(directory: Path, links: Iterable[tuple[bytes, bytes]]) -> tuple[in
         target = directory / place_name(path)
         try:
             os.link(source, os.fsencode(target), follow_symlinks=False)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EPERM):  # EPERM: a directory is there now
+                raise
             continue  # the canon moved on: what is missing is asked for again
         count += 1
         size += target.stat().st_size

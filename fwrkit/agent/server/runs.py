@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import Content, Edit, Fold
+from fwrkit.agent.server.guard import Claim
 from fwrkit.agent.server.landing import Landing, wanted
 from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import is_file
+from fwrkit.agent.states import UNKNOWN, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 
@@ -34,19 +35,35 @@ _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STA
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
 
 Do = Callable[[Callable[[], None]], None]
+Stop = Callable[[Session, Citizen, Iterable[Claim]], bool]
 
 
 class Runs:
-    """Admits runs, a few at a time. ``later`` queues for the hub's thread, ``after`` waits until the turn is durable."""
+    """Admits runs, a few at a time. ``later`` queues for the hub's thread, ``after`` waits until the turn is durable.
 
-    def __init__(self, store: Store, canon: Canon, fold: Fold, settings: Settings, state: Path, later: Do, after: Do) -> None:
+    ``is_stopped`` has the deletion guard look at what a run brings.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        canon: Canon,
+        fold: Fold,
+        settings: Settings,
+        state: Path,
+        is_stopped: Stop,
+        later: Do,
+        after: Do,
+        workers: Executor | None,
+    ) -> None:
         self._store = store
         self._canon = canon
         self._fold = fold
         self._state = state
+        self._is_stopped = is_stopped
         self._later = later
         self._after = after
-        self._workers = ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
+        self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
         self._slots = Slots(settings.concurrent_runs)
 
     def stop(self) -> None:
@@ -91,6 +108,10 @@ class Runs:
         self._begin(session, session.citizen, run)
 
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+        if not run.is_first and self._is_stopped(
+            session, citizen, ((entry.path, entry.state, UNKNOWN if entry.is_unknown else entry.base) for entry in run.entries)
+        ):
+            return
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
@@ -159,6 +180,7 @@ class Runs:
     def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
+            self._let_go(run)
             return
         self._slots.release(session, "up")
         if run.position == 0 and run.is_first:
@@ -171,7 +193,8 @@ class Runs:
                 run.missing.append(index)
                 continue
             edit = Edit(
-                entry.path, entry.state, entry.base, entry.prior, entry.has_prior, entry.is_unknown or run.is_first, False, entry.time, entry.size,
+                entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
+                entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
                 Content(None, run.arrived.get(entry.state)),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
@@ -188,7 +211,20 @@ class Runs:
         if run.is_first:
             self._store.update_citizen(citizen.id, proposed=session.generation)
         session.upward = None
+        session.ruling = ""
         session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable))
+        self._let_go(run)
+
+    def _let_go(self, run: UpwardRun) -> None:
+        """Remove what a run brought and no version needs: all of it if the connection has ended before anything was folded."""
+        needed = self._store.incoming_names() if run.arrived else set()
+        useless = [name for name in run.arrived.values() if name not in needed]
+
+        def remove() -> None:
+            for name in useless:
+                (self._canon.incoming / name).unlink(missing_ok=True)
+
+        self._after(remove)
 
     def offer(self, session: Session, citizen: Citizen, run: DownwardRun) -> None:
         """Have the outbox filled once the canon's files are settled, which is after this turn."""

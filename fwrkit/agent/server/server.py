@@ -45,7 +45,7 @@ class Server:
         history = History(state / "history.git", self.world_id)
         self.canon = Canon(state, self.store, history)
         self.canon.recover()
-        fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store))
+        fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         historian_store = Store(state / "hub.sqlite")
         self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon.incoming, node.settings)
@@ -98,14 +98,24 @@ class Server:
         invite = self.hub.call(lambda: self.enrolment.invite(name, host, port, int(arguments["expires"])))
         return {"invite": invite.encode(), "citizen": invite.citizen, "expires": invite.expires}
 
+    def decide(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Approve or reject what the deletion guard holds of a citizen: verb ``decide``."""
+        name, ruling = str(arguments["name"]), str(arguments["ruling"])
+        hold = self.hub.call(lambda: self.hub.guard.decide(name, ruling))
+        return {"citizen": name, "ruling": ruling, "deleted": hold.deleted, "files": hold.files}
+
     def connections(self) -> list[Connection]:
-        """Return everybody but the operator, as the server sees them."""
+        """Return everybody as the server sees them; the operator only if something of theirs is held."""
         live = self.hub.sessions()
-        return [
-            Connection(citizen.name, citizen.id in live, self._reading.count_lags(citizen.id))
+        found = [
+            Connection(citizen.name, citizen.id in live, self._reading.count_lags(citizen.id), self._held(citizen.id))
             for citizen in self._reading.citizens()
-            if citizen.id != self.operator.id
         ]
+        return [each for each in found if each.citizen != self.operator.name or each.held]
+
+    def _held(self, citizen: int) -> str:
+        hold = self._reading.held(citizen)
+        return f"deletes {hold.deleted} of {hold.files} files" if hold is not None and not hold.ruling else ""
 
     @property
     def is_sshd_running(self) -> bool:

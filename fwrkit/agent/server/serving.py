@@ -51,10 +51,13 @@ def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uid: int) -> so
             connection.sendall(json.dumps(_answer(connection)).encode() + b"\n")
 
     def _answer(connection: socket.socket) -> dict[str, Any]:
+        line = connection.makefile("rb").readline(
+            _REQUEST_LIMIT
+        )  # read whoever asks: what is left unread when it is closed takes the answer along
         if peer_uid(connection) not in (uid, os.geteuid()):
             return FwrError(ExitCode.REFUSED, "This account does not enrol.", "").to_json()
         try:
-            data = json.loads(connection.makefile("rb").readline(_REQUEST_LIMIT))
+            data = json.loads(line)
             result: dict[str, Any] = hub.call(lambda: enrolment.enrol(str(data["invite_key"]), dict(data["request"])))
         except FwrError as error:
             return error.to_json()

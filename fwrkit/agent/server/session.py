@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fwrkit.agent.server.store import Citizen
-from fwrkit.agent.states import State
+from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire.channel import Channel
 from fwrkit.agent.wire.messages import Change, Delivery, ManifestEntry
 
+APPROVE, REJECT = "approve", "reject"  # rulings on what the deletion guard held
+_RULED = 120.0  # seconds within which a citizen brings what was ruled on: there may be much to hash
 WINDOW_COUNT = 512  # deliveries without an answer
 WINDOW_BYTES = 8 * 1024 * 1024
+WAITING_COUNT = 4096  # deliveries that a client keeps beyond the window, since it can not apply them now
+WAITING_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -56,6 +60,8 @@ class Session:
         self.outstanding: dict[int, Delivery] = {}
         self.outstanding_paths: dict[bytes, int] = {}
         self.outstanding_bytes = 0
+        self.waiting: set[int] = set()  # of the outstanding ones, those that do not count
+        self.waiting_bytes = 0
         self.upward: UpwardRun | None = None
         self.downward: DownwardRun | None = None
         self.staged: dict[bytes, tuple[State, int]] = {}
@@ -63,6 +69,9 @@ class Session:
         self.barriers: list[int] = []
         self.number = 0
         self.started = time.time()
+        self.is_held = False  # by the deletion guard: what still arrives is not taken
+        self.has_brought = False
+        self._ruling = ""
         self._frames: list[Any] = []
 
     def say(self, message: Any) -> None:
@@ -80,9 +89,22 @@ class Session:
         self._frames.clear()
 
     @property
+    def ruling(self) -> str:
+        """What was decided on what the citizen brings first on this connection, empty if nothing was, or they have brought it."""
+        return self._ruling if time.time() - self.started < _RULED else ""
+
+    @ruling.setter
+    def ruling(self, ruling: str) -> None:
+        self._ruling = ruling
+
+    def is_restored(self, state: State) -> bool:
+        """Whether something with a new state is brought that was rejected: deletions are, and what was deleted is delivered."""
+        return self.ruling == REJECT and state is ABSENT
+
+    @property
     def has_room(self) -> bool:
         """Whether another delivery may be sent."""
-        return len(self.outstanding) < WINDOW_COUNT and self.outstanding_bytes < WINDOW_BYTES
+        return len(self.outstanding) - len(self.waiting) < WINDOW_COUNT and self.outstanding_bytes < WINDOW_BYTES
 
     @property
     def is_quiet(self) -> bool:
@@ -108,8 +130,23 @@ class Session:
         if delivery is None:
             return None
         self.outstanding_paths.pop(delivery.path, None)
-        self.outstanding_bytes -= len(delivery.content or b"")
+        if number in self.waiting:
+            self.waiting.remove(number)
+            self.waiting_bytes -= len(delivery.content or b"")
+        else:
+            self.outstanding_bytes -= len(delivery.content or b"")
         return delivery
+
+    def waits(self, number: int) -> None:
+        """The client keeps a delivery that it can not apply now. Others go on, among them perhaps what this one waits for, within bounds."""
+        delivery = self.outstanding.get(number)
+        if delivery is None or number in self.waiting or len(self.waiting) >= WAITING_COUNT:
+            return
+        size = len(delivery.content or b"")
+        if self.waiting_bytes + size <= WAITING_BYTES:
+            self.waiting.add(number)
+            self.waiting_bytes += size
+            self.outstanding_bytes -= size
 
     def void(self, path: bytes) -> None:
         """A change of this path has arrived: what was sent for it is void. What was staged for it is to be taken up or dropped."""

@@ -42,6 +42,9 @@ CREATE TABLE IF NOT EXISTS lags (
     citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, sent BLOB NOT NULL DEFAULT x'90', PRIMARY KEY (citizen, path)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS conflicts (
     path BLOB NOT NULL, author TEXT NOT NULL, lost_to BLOB, copy BLOB NOT NULL, PRIMARY KEY (path, author)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS holds (
+    citizen INTEGER PRIMARY KEY, since INTEGER NOT NULL, deleted INTEGER NOT NULL, files INTEGER NOT NULL, ruling TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS undone (citizen INTEGER NOT NULL, path BLOB NOT NULL, state BLOB NOT NULL, PRIMARY KEY (citizen, path)) WITHOUT ROWID;
 """
 
 
@@ -63,6 +66,17 @@ class Lag:
     path: bytes
     base: State
     sent: list[State]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What the deletion guard holds of a citizen: how many files they delete of how many, since when (Unix seconds), and what was decided."""
+
+    citizen: int
+    since: int
+    deleted: int
+    files: int
+    ruling: str
 
 
 @dataclass(frozen=True)
@@ -111,10 +125,11 @@ class Store:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # some errors end it by themselves
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -228,6 +243,20 @@ class Store:
     def count_entries(self) -> int:
         """Return how many paths the canon has."""
         return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+    def files(self) -> Iterator[bytes]:
+        """Yield the paths of the canon's files."""
+        return (row[0] for row in self._db.execute("SELECT path FROM entries WHERE length(state) = 32"))
+
+    def count_files(self) -> int:
+        """Return how many files the canon has."""
+        return int(self._db.execute("SELECT count(*) FROM entries WHERE length(state) = 32").fetchone()[0])
+
+    def version_of(self, path: bytes, state: State) -> Entry | None:
+        """Return the newest version of a path that had a state, None if there is none."""
+        query = "SELECT path, state, size, time, author FROM versions WHERE path = ? AND state IS ? ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(query, (path, state)).fetchone()
+        return Entry(*row) if row else None
 
     def set_head(self, path: bytes, state: State, size: int, time: int, author: str, received: int, note: str = "") -> int:
         """Move the canon at a path, remember the version, and return the version's id."""
@@ -358,6 +387,32 @@ class Store:
     def drop_conflicts_of(self, copy: bytes) -> None:
         """Forget the conflict whose copy is gone."""
         self._db.execute("DELETE FROM conflicts WHERE copy = ?", (copy,))
+
+    # holds
+
+    def hold(self, citizen: int, since: int, deleted: int, files: int, undone: Iterable[tuple[bytes, bytes]]) -> Hold:
+        """Hold a citizen; ``undone`` are the deletions, (path, state), that were folded already and are put back."""
+        self._db.execute("INSERT OR REPLACE INTO holds VALUES (?, ?, ?, ?, '')", (citizen, since, deleted, files))
+        self._db.executemany("INSERT OR REPLACE INTO undone VALUES (?, ?, ?)", ((citizen, path, state) for path, state in undone))
+        return Hold(citizen, since, deleted, files, "")
+
+    def held(self, citizen: int) -> Hold | None:
+        """Return a citizen's hold, None if there is none."""
+        row = self._db.execute("SELECT * FROM holds WHERE citizen = ?", (citizen,)).fetchone()
+        return Hold(*row) if row else None
+
+    def undone(self, citizen: int) -> list[tuple[bytes, bytes]]:
+        """Return what was deleted by a citizen and put back, (path, state), the deepest first."""
+        return list(self._db.execute("SELECT path, state FROM undone WHERE citizen = ? ORDER BY path DESC", (citizen,)))
+
+    def rule(self, citizen: int, ruling: str) -> None:
+        """Remember what was decided on a hold."""
+        self._db.execute("UPDATE holds SET ruling = ? WHERE citizen = ?", (ruling, citizen))
+        self._db.execute("DELETE FROM undone WHERE citizen = ?", (citizen,))
+
+    def release(self, citizen: int) -> None:
+        """A hold is over."""
+        self._db.execute("DELETE FROM holds WHERE citizen = ?", (citizen,))
 
 
 def _citizen(row: tuple[Any, ...]) -> Citizen:

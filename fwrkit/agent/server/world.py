@@ -49,6 +49,11 @@ def union_logs(store: Store) -> IgnoreList:
     return IgnoreList(json.loads(store.meta("union_logs")))
 
 
+def texts(store: Store) -> IgnoreList:
+    """Return which files are texts, merged line by line."""
+    return IgnoreList(json.loads(store.meta("texts") or "[]"))
+
+
 def _remember(node: Node, template: Path, store: Store) -> None:
     try:
         rules = tomllib.loads((template / "template.toml").read_text())
@@ -59,6 +64,7 @@ def _remember(node: Node, template: Path, store: Store) -> None:
         store.set_meta("template", node.template)
         store.set_meta("ignore", json.dumps(list(rules.get("ignore", []))))
         store.set_meta("union_logs", json.dumps(list(rules.get("union_logs", []))))
+        store.set_meta("texts", json.dumps(list(rules.get("texts", []))))
         store.set_meta("world_id", secrets.token_hex(8))
 
 
@@ -92,6 +98,8 @@ def _world_toml(store: Store) -> str:
         f"ignore = {strings(json.loads(store.meta('ignore')))}\n\n"
         "# append-only logs that are merged by union, in time order\n"
         f"union_logs = {strings(json.loads(store.meta('union_logs')))}\n"
+        "# texts that are merged line by line where two changed different places\n"
+        f"texts = {strings(json.loads(store.meta('texts') or '[]'))}\n"
     )
 
 

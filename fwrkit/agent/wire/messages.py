@@ -122,9 +122,8 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class PutBack:
-    """Client: a delivery can not be applied as it is. ``reason``: ``base``, another ``state`` is recorded here; ``content``, it did not arrive.
-
-    A path that was changed here meanwhile is not answered at all: the change that follows makes the delivery void.
+    """Client: a delivery can not be applied as it is. ``reason``: ``base``, another ``state`` is recorded here; ``content``, it did not arrive;
+    ``waits``, it is kept here until it can be applied, or a change of its path makes it void.
     """
 
     tag = "put-back"

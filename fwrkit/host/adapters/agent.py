@@ -10,7 +10,7 @@ from typing import Any
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Finding, NodeStatus
+from fwrkit.core.records import Conflict, Finding, NodeStatus
 
 _TIMEOUT = 60.0  # seconds for verbs that only ask
 
@@ -34,6 +34,10 @@ class Agent:
         words = ["invite", citizen, "--host", host, "--port", str(port)]
         return self._call(*words, *(["--expires", str(expires)] if expires is not None else []))
 
+    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
+        """Given ``approve`` or ``reject`` and a citizen of whom something is held, decide; return the object with ``deleted`` and ``files``."""
+        return self._call("decide", ruling, citizen)
+
     def enrol(self, invite: str) -> dict[str, Any]:
         """Given an invite line, make the node a citizen's; return citizen and world. The line goes by standard input: it is a secret."""
         return self._call("enrol", stdin=invite.encode() + b"\n")
@@ -49,6 +53,14 @@ class Agent:
     def world(self) -> dict[str, Any]:
         """Return the identity of the world: id, name, template."""
         return self._call("world")
+
+    def conflicts(self) -> list[Conflict]:
+        """Return what two changed at once in the node's world."""
+        return [Conflict.from_json(item) for item in self._call("conflicts")["conflicts"]]
+
+    def resolve(self, path: str, keep: str) -> str:
+        """Given a conflict's path or its copy's, and whose version is kept, end it; return the path of what was kept."""
+        return str(self._call("resolve", f"--keep={keep}", "--", path)["kept"])
 
     def doctor(self) -> list[Finding]:
         """Return what the agent finds inside its container."""

@@ -17,6 +17,14 @@ NodeName = Annotated[
     str, typer.Argument(metavar="NODE", autocompletion=lambda incomplete: complete_node(incomplete), help="A node of this machine.")
 ]
 
+CitizenName = Annotated[str, typer.Argument(metavar="CITIZEN", help="A citizen, as `fwrkit status SERVER` names them.")]
+ServerName = Annotated[
+    str | None,
+    typer.Option(
+        "--server", metavar="NODE", autocompletion=lambda incomplete: complete_node(incomplete), help="Which server, if there are several."
+    ),
+]
+
 
 def begin(is_json: bool) -> tuple[Machine, Output]:
     """Given whether a program is listening, return the machine and the output; errors are printed the same way from here on."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fwrkit.host.cli.context import Json, begin, complete_node
+from fwrkit.host.cli.context import Json, ServerName, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import invite as verb
 
@@ -17,9 +17,7 @@ _DAY = 86400
 
 def invite(
     citizen: Annotated[str, typer.Argument(metavar="CITIZEN", help="Who is invited; a citizen who exists moves to a new machine.")],
-    server: Annotated[
-        str | None, typer.Option(metavar="NODE", autocompletion=complete_node, help="Which server, if there are several.")
-    ] = None,
+    server: ServerName = None,
     expires: Annotated[float | None, typer.Option(metavar="DAYS", min=0.0, help="Days for which it is good (default: 7).")] = None,
     json: Json = False,
 ) -> None:

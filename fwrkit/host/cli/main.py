@@ -11,7 +11,7 @@ import typer
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli import context, doctor, down, images, invite, join, logs, ls, render, rm, status, sync, up
+from fwrkit.host.cli import approve, conflicts, context, doctor, down, images, invite, join, logs, ls, reject, render, rm, status, sync, up
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -40,9 +40,12 @@ for _name, _function, _epilog in (
     ("exec", exec_.execute, exec_.EPILOG),
     ("render", render.render, render.EPILOG),
     ("invite", invite.invite, invite.EPILOG),
+    ("approve", approve.approve, approve.EPILOG),
+    ("reject", reject.reject, reject.EPILOG),
     ("doctor", doctor.doctor, doctor.EPILOG),
 ):
     app.command(_name, epilog=_epilog)(_function)
+app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(images.app, name="images")
 
 

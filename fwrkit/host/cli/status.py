@@ -69,8 +69,16 @@ def _show(out: Output, report: verb.NodeReport) -> None:
         return
     if said.connections:
         out.line()
-        lines = [[each.citizen, "connected" if each.connected else "away", str(each.behind)] for each in said.connections]
+        lines = [
+            [each.citizen, "held" if each.held else "connected" if each.connected else "away", str(each.behind)]
+            for each in said.connections
+        ]
         out.table(["CITIZEN", "", "BEHIND"], lines)
+    for each in said.connections:
+        if each.held:
+            out.line()
+            out.line(f"Held: {each.citizen} {each.held}.", "bold red")
+            out.line(f"Decide with: fwrkit approve {each.citizen}, or fwrkit reject {each.citizen} to give the files back.")
     if said.refused:
         out.line()
         out.table(["DOES NOT TRAVEL", "WHY"], [[each.path, each.reason] for each in said.refused])

@@ -31,6 +31,7 @@ from fwrkit.core.names import FIRST_UID
 
 IGNORED = (*ALWAYS, "www/cache", "**/*.meta")
 LOGS = ("**/*.changes",)
+TEXTS = ("**/*.md",)
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
@@ -58,7 +59,7 @@ class House:
         self.history = History(self.state / "history.git", "w" * 16)
         self.canon = Canon(self.state, self.store, self.history)
         self.canon.recover()
-        self.fold = Fold(self.store, self.canon, IgnoreList(IGNORED), IgnoreList(LOGS))
+        self.fold = Fold(self.store, self.canon, IgnoreList(IGNORED), IgnoreList(LOGS), IgnoreList(TEXTS))
         self.hub = Hub(self.store, self.canon, self.fold, self.settings, self.state)
         self._historian_store = Store(self.state / "hub.sqlite")
         self.historian = Historian(self._historian_store, History(self.state / "history.git", "w" * 16), self.canon.incoming, self.settings)

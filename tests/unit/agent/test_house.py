@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import pytest
 from fwrkit.agent.citizen import downloads
 from fwrkit.agent.server import runs
 from fwrkit.agent.server.runs import Runs
-from fwrkit.agent.server.session import Session, UpwardRun
+from fwrkit.agent.server.session import APPROVE, REJECT, Session, UpwardRun
 from fwrkit.agent.server.store import Citizen
-from tests.unit.agent.house import House, tree_of, wait_until
+from tests.unit.agent.house import House, Member, tree_of, wait_until
 
 
 @pytest.fixture
@@ -261,3 +262,125 @@ def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: Hous
     house.settled()
     assert alice.tree() == bob.tree()
     assert alice.tree()["run/000"] == "bob, before alice knows what came of hers"
+
+
+def test_a_conflict_is_listed_with_both_authors_and_ended_by_one_of_them(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("notes.txt", "before")
+    house.settled()
+    bob.cut()
+    bob.write("notes.txt", "bob's")
+    alice.write("notes.txt", "alice's")
+    house.settled()
+    bob.mend()
+    house.settled()
+    for member in (alice, bob):
+        assert [(item.path, item.author, item.other) for item in member.engine.conflicts()] == [(b"notes.txt", "bob", "alice")]
+    assert bob.engine.resolve(b"notes.txt", "mine") == b"notes.txt"
+    house.settled()
+    assert alice.tree() == bob.tree() == {"notes.txt": "bob's"}
+    assert alice.engine.conflicts() == bob.engine.conflicts() == []
+
+
+def test_texts_that_both_changed_apart_are_merged_line_by_line(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("page.md", "one\ntwo\nthree\nfour\n")
+    house.settled()
+    bob.cut()
+    bob.write("page.md", "one\ntwo\nthree\nFOUR\n")
+    alice.write("page.md", "ONE\ntwo\nthree\nfour\n")
+    house.settled()
+    bob.mend()
+    house.settled()
+    assert alice.tree() == bob.tree() == {"page.md": "ONE\ntwo\nthree\nFOUR\n"}
+
+
+def filled(house: House) -> tuple[Member, Member, dict[str, str | None]]:
+    """Return two members of a world with 120 files in directories, and the world."""
+    alice, bob = house.member("alice"), house.member("bob")
+    for number in range(120):
+        alice.write(f"d{number % 3}/{number}", f"{number}")
+    house.settled()
+    return alice, bob, alice.tree()
+
+
+def held(member: Member) -> bool:
+    refusal = member.engine.view.refusal
+    return refusal is not None and refusal.code == "HELD"
+
+
+def empty(member: Member, how: str) -> None:
+    """Remove everything but the sentinel: at once, or one file after the other."""
+    for item in sorted(member.world.iterdir()):
+        if item.name == ".fwr-sentinel":
+            continue
+        if how == "at once":
+            shutil.rmtree(item)
+            continue
+        for file in sorted(item.iterdir()):
+            file.unlink()
+            time.sleep(0.01)
+        item.rmdir()
+
+
+@pytest.mark.parametrize("how", ["at once", "one by one", "offline"])
+@pytest.mark.parametrize("ruling", [APPROVE, REJECT])
+def test_who_deletes_everything_is_held_until_somebody_decides(house: House, how: str, ruling: str) -> None:
+    alice, bob, before = filled(house)
+    if how == "offline":
+        bob.cut()
+    empty(bob, how)
+    bob.write("new", "what bob works on meanwhile")
+    bob.mend()
+    wait_until(lambda: held(bob), "bob is held")
+    alice.write("d0/0", "alice goes on")
+    now = {**before, "d0/0": "alice goes on"}
+    wait_until(lambda: alice.tree() == now == tree_of(house.state / "canon"), "everything but bob goes on, and what came of it is back")
+    bob.write("later", "bob goes on as well")
+    assert held(bob)
+    house.hub.call(lambda: house.hub.guard.decide("bob", ruling))
+    wait_until(lambda: bob.engine.view.is_ready, "bob is let in")
+    house.settled()
+    assert alice.tree() == bob.tree() == tree_of(house.state / "canon")
+    brought = {"new": "what bob works on meanwhile", "later": "bob goes on as well"}
+    if ruling == REJECT:
+        assert bob.tree() == {**before, "d0/0": "alice goes on", **brought}
+    else:
+        assert bob.tree() == {"d0": None, "d0/0": "alice goes on", **brought}
+    alice.write("after", "as usual")
+    (bob.world / "new").unlink()
+    house.settled()
+    assert "new" not in alice.tree() and bob.tree() == alice.tree()
+
+
+def test_a_world_that_was_emptied_with_its_sentinel_comes_back(house: House) -> None:
+    alice, bob, before = filled(house)
+    for item in sorted(bob.world.iterdir()):  # the sentinel first: seen after the files, the guard would hold their deletion
+        shutil.rmtree(item) if item.is_dir() else item.unlink()
+    wait_until(lambda: bob.tree() == before, "it comes back")
+    house.settled()
+    assert alice.tree() == before == tree_of(house.state / "canon")
+
+
+def test_a_world_that_is_not_where_it_was_is_left_alone_until_it_is_back(house: House) -> None:
+    alice, bob, before = filled(house)
+    bob.world.rename(bob.volume / "elsewhere")
+    bob.world.mkdir()
+    bob.engine.hint(None)
+    wait_until(lambda: not bob.engine.view.is_connected, "it is noticed")
+    alice.write("d0/0", "alice goes on")
+    wait_until(lambda: bob.link.last_words == "the world is not where it was", "it is said")
+    assert bob.tree() == {} and tree_of(bob.volume / "elsewhere") == before
+    bob.world.rmdir()
+    (bob.volume / "elsewhere").rename(bob.world)
+    wait_until(lambda: bob.tree() == {**before, "d0/0": "alice goes on"}, "bob has it back")
+    house.settled()
+    assert alice.tree() == bob.tree() == tree_of(house.state / "canon")
+
+
+def test_a_renamed_directory_of_many_files_is_no_deletion(house: House) -> None:
+    alice, bob, before = filled(house)
+    for number in range(3):
+        (bob.world / f"d{number}").rename(bob.world / f"e{number}")
+    house.settled()
+    assert alice.tree() == bob.tree() == {path.replace("d", "e", 1): content for path, content in before.items()}

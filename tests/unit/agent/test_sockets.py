@@ -62,7 +62,7 @@ def test_one_that_fails_ends_only_itself(place: Path) -> None:
     with listen(place, 0o600, fail_once):
         try:
             assert ask(place) == b""
-        except ConnectionResetError:
+        except (ConnectionResetError, BrokenPipeError):
             assert len(calls) == 1
         assert ask(place) == b"hello"
 

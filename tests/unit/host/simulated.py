@@ -11,7 +11,7 @@ from typing import Any, cast
 from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
-from fwrkit.core.records import Connection, Finding, NodeStatus
+from fwrkit.core.records import Conflict, Connection, Finding, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.compose import Project
@@ -100,6 +100,9 @@ class SimulatedRepublic:
     starting: int = 0
     missing: list[str] = field(default_factory=list)
     is_reachable: bool = True
+    held: dict[str, tuple[int, int]] = field(default_factory=dict)
+    conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
+    decided: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -120,11 +123,23 @@ class SimulatedAgent:
         if node.role == "server" and republic.starting:
             republic.starting -= 1
             state = "starting"
-        here = [Connection(name, True, 0) for name, server in republic.joined.items() if server == self.node]
+        here = [Connection(name, True, 0, self._held(name)) for name, server in republic.joined.items() if server == self.node]
         return NodeStatus(
             node=self.node, role=node.role, citizen=node.citizen, world=node.world_name, world_id="w1", state=state, since=1.0,
             written=2.0, version="0.1.0", connections=here,
         )  # fmt: skip
+
+    def _held(self, name: str) -> str:
+        held = self.machine.republic.held.get(name)
+        return f"deletes {held[0]} of {held[1]} files" if held is not None else ""
+
+    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
+        self._record()
+        if citizen not in self.machine.republic.held:
+            raise FwrError(ExitCode.NOT_FOUND, f"Nothing of {citizen} is held.", "")
+        deleted, files = self.machine.republic.held.pop(citizen)
+        self.machine.republic.decided.append((self.node, citizen, ruling))
+        return {"citizen": citizen, "ruling": ruling, "deleted": deleted, "files": files}
 
     def invite(self, citizen: str, host: str, port: int, expires: int | None = None) -> dict[str, Any]:
         until = int(time.time()) + (expires if expires is not None else 86400)
@@ -147,6 +162,19 @@ class SimulatedAgent:
     def sync(self, timeout: float) -> dict[str, Any]:
         missing = self.machine.republic.missing
         return {"in_sync": not missing, "missing": missing}
+
+    def conflicts(self) -> list[Conflict]:
+        self._record()
+        return list(self.machine.republic.conflicts.get(self.node, []))
+
+    def resolve(self, path: str, keep: str) -> str:
+        found = [item for item in self.conflicts() if path in (item.path, item.copy)]
+        if not found:
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no conflict at {path}.", "")
+        self.machine.republic.decided.append((self.node, path, keep))
+        for node, conflicts in self.machine.republic.conflicts.items():
+            self.machine.republic.conflicts[node] = [item for item in conflicts if item != found[0]]
+        return found[0].path
 
     def doctor(self) -> list[Finding]:
         return [Finding("leases", True, "Leases work.")]

@@ -39,6 +39,15 @@ def test_a_hint_settles_after_a_quiet_period() -> None:
     assert hints.time_left(1.0) == 1.0
 
 
+def test_how_long_nothing_was_hinted_at() -> None:
+    hints, clock = fresh()
+    hints.add([b"a"])
+    clock.now += 3
+    assert hints.quiet_for() == 3
+    hints.add([b"b"])
+    assert hints.quiet_for() == 0
+
+
 @given(st.lists(st.floats(0.0001, QUIET * 0.99), min_size=1, max_size=200))
 def test_a_continuous_writer_does_not_starve_it(gaps: list[float]) -> None:
     """Without the limit, whoever writes more often than the quiet period would never be seen."""

@@ -119,7 +119,7 @@ def test_what_was_changed_here_waits_and_is_to_be_looked_at(desk: Desk) -> None:
     desk.write("a", b"mine", is_agreed=False)
     desk.write("new", b"mine", is_agreed=False)
     assert desk.apply(desk.delivery(b"a", old, b"theirs"), desk.delivery(b"new", ABSENT, b"theirs")) == [b"a", b"new"]
-    assert desk.said == []
+    assert desk.said == [PutBack(1, "waits", old), PutBack(2, "waits", ABSENT)]
     assert desk.contents() == {"a": b"mine", "new": b"mine"}
     assert {path: item.reason for path, item in desk.receiver.waiting.items()} == {b"a": "changed", b"new": "changed"}
     assert desk.receiver.obstacles() == {}
@@ -142,7 +142,7 @@ def test_a_path_with_a_change_under_way_waits(desk: Desk) -> None:
 def test_one_that_waits_stops_no_other(desk: Desk) -> None:
     desk.write("a", b"mine", is_agreed=False)
     assert desk.apply(desk.delivery(b"a", ABSENT, b"theirs"), desk.delivery(b"b", ABSENT, b"theirs")) == [b"a"]
-    assert desk.said == [Acknowledgement([2])]
+    assert desk.said == [PutBack(1, "waits", ABSENT), Acknowledgement([2])]
     assert desk.contents() == {"a": b"mine", "b": b"theirs"}
 
 
@@ -150,7 +150,8 @@ def test_what_is_in_the_way_is_said_to_people(desk: Desk) -> None:
     (desk.world / "link").symlink_to("/tmp")
     desk.apply(desk.delivery(b"link/x", ABSENT, b"theirs"))
     assert desk.receiver.obstacles() == {b"link/x": OBSTRUCTED}
-    assert desk.said == []
+    desk.apply(desk.receiver.waiting[b"link/x"].delivery)
+    assert desk.said == [PutBack(1, "waits", ABSENT)], "it is said once"
     (desk.world / "link").unlink()
     desk.apply(desk.receiver.waiting[b"link/x"].delivery)
     assert desk.contents() == {"link": None, "link/x": b"theirs"}
@@ -165,7 +166,7 @@ def test_no_room_is_said_to_people(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
     desk.apply(desk.delivery(b"a", ABSENT, b"theirs"))
     assert list(desk.receiver.obstacles()) == [b"a"]
     assert "room" in desk.receiver.obstacles()[b"a"]
-    assert (desk.said, desk.contents(), desk.litter()) == ([], {}, [])
+    assert (desk.said, desk.contents(), desk.litter()) == ([PutBack(1, "waits", ABSENT)], {}, [])
 
 
 @pytest.mark.parametrize("path", [b".git/config", b"cache/x", b".fwr-sentinel", b"n" * 256])
@@ -230,6 +231,17 @@ def test_a_batch_in_order_can_be_applied_in_one_turn(desk: Desk) -> None:
     assert desk.contents() == {"d": b"now a file", "f": None, "f/y": b"y"}
 
 
+def test_what_was_prepared_when_something_failed_is_removed_with_the_connection(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "full")
+
+    monkeypatch.setattr(Placer, "sync", full)
+    with pytest.raises(OSError, match="full"):
+        desk.apply(desk.delivery(b"a", ABSENT, b"theirs"))
+    desk.receiver.reset()
+    assert (desk.contents(), desk.litter()) == ({}, [])
+
+
 def test_a_directory_in_which_something_was_accepted_since_does_not_wait_for_ever(desk: Desk) -> None:
     (desk.world / "d").mkdir()
     desk.record.agree(b"d", DIRECTORY)
@@ -243,5 +255,5 @@ def test_a_directory_in_which_something_was_accepted_since_does_not_wait_for_eve
     desk.said.clear()
     content, directory = desk.delivery(b"d/stays", stays, None), desk.delivery(b"d", DIRECTORY, None)
     desk.apply(content, directory, is_busy=lambda path: path == b"d/stays")
-    assert not desk.said
+    assert {(message.number, message.reason) for message in desk.said} == {(content.number, "waits"), (directory.number, "waits")}
     assert set(desk.receiver.waiting) == {b"d", b"d/stays"}

@@ -26,7 +26,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.record = Record(root / "record.sqlite")
         self.said: list[Any] = []
-        self.sender = Sender(self.record, self.said.append)
+        self.sender = Sender(self.record, "alice", self.said.append)
 
     def put(self, path: bytes, content: bytes) -> Found:
         return Found(path, file_state(content), STAMP, content)

@@ -89,7 +89,7 @@ class Desk:
         self.said: list[Any] = []
         self.busy: list[bytes] = []
         self.carrier = Carried()
-        self.uploader = Uploader(Tree(self.world), self.record, self.outgoing, self.said.append, self.work)
+        self.uploader = Uploader(Tree(self.world), self.record, "alice", self.outgoing, self.said.append, self.work)
         self.uploader.carrier = self.carrier
         self.uploader.on_busy = self.busy.extend
 

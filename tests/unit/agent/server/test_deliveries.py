@@ -275,3 +275,53 @@ def test_a_barrier_is_passed_when_everything_is_acknowledged(desk: Desk) -> None
     assert [type(item) for item in said] == [Delivery]
     desk.acknowledge(*said)
     assert desk.pump() == [Passed(4), Passed(5)]
+
+
+def test_what_waits_for_a_directory_that_came_back_is_told_so(desk: Desk) -> None:
+    desk.move(b"d", None, is_directory=True)
+    desk.acknowledge(*desk.pump())
+    desk.move(b"d", None)
+    [deletion] = desk.pump()
+    assert deletion.state is ABSENT
+    # alice has put a file into it meanwhile: it can not be removed there, and her change makes it anew in the canon
+    desk.store.set_head(b"d", DIRECTORY, 0, 5, "alice", 0)
+    desk.store.drop_lag(desk.alice.id, b"d")
+    desk.deliveries.add(desk.session, [b"d"])
+    [again] = desk.pump()
+    assert (again.path, again.base, again.state) == (b"d", DIRECTORY, DIRECTORY)
+    desk.acknowledge(deletion)
+    assert desk.store.base(desk.alice, b"d") == DIRECTORY
+    desk.acknowledge(again)
+    assert desk.session.is_quiet
+
+
+def test_what_waits_at_the_client_stops_nothing_else(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for number in range(WINDOW_COUNT):
+        desk.move(f"d/{number:04}".encode(), b"x")
+    waiting = []
+    while said := desk.pump():
+        waiting += said
+    assert len(waiting) == WINDOW_COUNT
+    desk.move(b"d", None, is_directory=True)
+    assert desk.pump() == [], "the window is full"
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(waiting[0].number, "waits", ABSENT))
+    [directory] = desk.pump()
+    assert directory.path == b"d"
+    desk.acknowledge(directory, *waiting)
+    assert desk.session.is_quiet
+    assert (desk.session.outstanding_bytes, desk.session.waiting_bytes, desk.session.waiting) == (0, 0, set())
+
+
+def test_what_waits_is_replaced_by_what_is_newer(desk: Desk) -> None:
+    desk.move(b"link/x", b"one")
+    [first] = desk.pump()
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(first.number, "waits", ABSENT))
+    desk.move(b"link/x", None)
+    [second] = desk.pump()
+    assert (second.path, second.base, second.state) == (b"link/x", ABSENT, ABSENT)
+    desk.acknowledge(first)
+    assert desk.session.outstanding, "the first one is void"
+    desk.acknowledge(second)
+    assert desk.session.is_quiet
+    assert desk.store.lag(desk.alice.id, b"link/x") is None

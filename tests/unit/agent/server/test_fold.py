@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -13,60 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.paths import PATH_LIMIT, ancestors, is_beneath, parent, why_not
-from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
-from fwrkit.agent.server.fold import Content, Edit, Fold, Verdict
-from fwrkit.agent.server.history import History
-from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.fold import TEXT_LIMIT, Content, Edit, Verdict
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, State, file_state, is_directory, is_file
+from tests.unit.agent.server.court import NOON, Court
 
 QUICK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-NOON = 1_795_608_000 * 10**9  # 2026-11-25 12:00:00
-
-
-class Court:
-    """A fold with its tables, its canon on disk, and citizens who are known and hold what the canon has."""
-
-    def __init__(self, root: Path, names: tuple[str, ...] = ("alice", "bob"), role: str = "citizen") -> None:
-        self.root = root
-        self.store = Store(":memory:")
-        self.canon = Canon(root, self.store, History(root / "history.git", "w"))
-        self.fold = Fold(self.store, self.canon, IgnoreList((*ALWAYS, "**/cache")), IgnoreList(("**/*.changes",)))
-        for number, name in enumerate(names):
-            citizen = self.store.add_citizen(name, 20000 + number, role, 0)
-            self.store.update_citizen(citizen.id, is_known=1)
-        self.now = itertools.count(NOON, 10**9)
-
-    def citizen(self, name: str) -> Citizen:
-        found = self.store.citizen(name=name)
-        assert found is not None
-        return found
-
-    def edit(self, name: str, edit: Edit) -> Verdict:
-        """Fold one edit and settle the canon, as a turn of the hub does."""
-        with self.store.transaction():
-            verdict = self.fold.fold(self.citizen(name), edit, next(self.now))
-        for path in self.fold.take_moved():
-            self.canon.settle(path)
-        return verdict
-
-    def put(self, name: str, path: bytes, text: bytes, base: State = ABSENT, is_unknown: bool = False, is_orphan: bool = False) -> Verdict:
-        edit = Edit(path, file_state(text), base, ABSENT, False, is_unknown, is_orphan, NOON, len(text), Content(text))
-        return self.edit(name, edit)
-
-    def tree(self) -> dict[bytes, bytes | None]:
-        """Return the canon: path to content, None for a directory."""
-        return {entry.path: self.canon.read(entry.state) if is_file(entry.state) else None for entry in self.store.entries()}
-
-    def on_disk(self) -> dict[bytes, bytes | None]:
-        found: dict[bytes, bytes | None] = {}
-        for path, _ in self.canon.tree.walk():
-            place = Path(os.fsdecode(self.canon.path_of(path)))
-            found[path] = None if place.is_dir() else place.read_bytes()
-        return found
 
 
 @pytest.fixture
@@ -144,6 +97,72 @@ def test_the_same_content_beside_the_same_head_is_kept_once(court: Court) -> Non
     again = court.put("bob", b"p.txt", b"b", ABSENT, is_unknown=True)
     assert again.copy == COPY
     assert court.tree() == {b"p.txt": b"a", COPY: b"b"}
+
+
+PAGE = b"one\ntwo\nthree\nfour\n"
+ONE, FOUR, BOTH = PAGE.replace(b"one", b"ONE"), PAGE.replace(b"four", b"FOUR"), b"ONE\ntwo\nthree\nFOUR\n"
+
+
+def hold_all(court: Court) -> None:
+    """Have everybody hold what the canon has."""
+    for citizen in court.store.citizens():
+        court.store.drop_lags(citizen.id)
+
+
+def test_texts_are_merged_line_by_line_and_both_can_be_brought_back(court: Court) -> None:
+    court.put("alice", b"p.md", PAGE)
+    hold_all(court)
+    court.put("alice", b"p.md", ONE, file_state(PAGE))
+    verdict = court.put("bob", b"p.md", FOUR, file_state(PAGE))
+    assert verdict.result is Result.MERGED
+    assert court.tree() == court.on_disk() == {b"p.md": BOTH}
+    assert {ONE, FOUR} <= {court.canon.read(row[2]) for row in court.store.uncommitted(10) if row[2] is not None}
+    for name in ("alice", "bob"):
+        assert court.store.base(court.citizen(name), b"p.md") == file_state(ONE if name == "alice" else FOUR)
+    entry = court.store.entry(b"p.md")
+    assert entry is not None and entry.time == NOON + 10**9, "nobody saved the merge: it has a time of its own"
+
+
+def test_a_text_that_both_changed_at_one_place_is_kept_beside(court: Court) -> None:
+    court.put("alice", b"p.md", PAGE)
+    hold_all(court)
+    court.put("alice", b"p.md", ONE, file_state(PAGE))
+    verdict = court.put("bob", b"p.md", PAGE.replace(b"one", b"I"), file_state(PAGE))
+    assert verdict.result is Result.CONFLICT
+    assert court.tree()[b"p.md"] == ONE
+
+
+@pytest.mark.parametrize("is_unknown", [True, False])
+def test_without_a_common_ancestor_nothing_is_merged(court: Court, is_unknown: bool) -> None:
+    court.put("alice", b"p.md", ONE)
+    verdict = court.put("bob", b"p.md", FOUR, file_state(PAGE), is_unknown=is_unknown)
+    assert verdict.result is Result.CONFLICT, "what bob claims to have had is known to nobody"
+
+
+def test_a_text_that_nobody_has_so_far_is_asked_for_before_it_is_merged(court: Court) -> None:
+    court.put("alice", b"p.md", PAGE)
+    hold_all(court)
+    court.put("alice", b"p.md", ONE, file_state(PAGE))
+    verdict = court.edit("bob", Edit(b"p.md", file_state(FOUR), file_state(PAGE), time=NOON, size=len(FOUR)))
+    assert verdict.result is Result.MISSING
+    assert court.tree() == {b"p.md": ONE}
+
+
+def test_what_was_written_into_a_displaced_text_is_merged(court: Court) -> None:
+    court.put("alice", b"p.md", PAGE)
+    court.put("alice", b"p.md", ONE, file_state(PAGE))
+    verdict = court.put("bob", b"p.md", FOUR, file_state(PAGE), is_unknown=True, is_orphan=True)
+    assert verdict.result is Result.MERGED
+    assert court.tree() == {b"p.md": BOTH}
+    assert court.store.base(court.citizen("bob"), b"p.md") is ABSENT, "a displaced file says nothing of what the path holds"
+
+
+def test_large_texts_are_not_merged(court: Court) -> None:
+    large = b"x" * TEXT_LIMIT + b"\n"
+    court.put("alice", b"p.md", large + PAGE)
+    hold_all(court)
+    court.put("alice", b"p.md", large + ONE, file_state(large + PAGE))
+    assert court.put("bob", b"p.md", large + FOUR, file_state(large + PAGE)).result is Result.CONFLICT
 
 
 def test_logs_are_merged_and_both_can_be_brought_back(court: Court) -> None:
@@ -523,3 +542,23 @@ def test_random_edits_lose_nothing_and_converge(quick_root: Path, script: list[t
         assert court.store.count_lags(court.citizen(machine.name).id) == 0
     check_whole(court)
     court.store.close()
+
+
+def test_a_copy_goes_to_its_successor_only(court: Court) -> None:
+    """Bob's second edit was not made on his first, which is kept beside: the head had been delivered to him meanwhile."""
+    court.put("alice", b"p.txt", b"a")
+    first = court.put("bob", b"p.txt", b"b1")
+    court.store.set_lag(court.citizen("bob").id, b"p.txt", ABSENT, [A])  # he acknowledged alice's, and then restored what he had before
+    second = court.put("bob", b"p.txt", b"b2", ABSENT)
+    assert (first.copy, second.result) == (COPY, Result.CONFLICT)
+    assert second.copy != COPY
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"b1", b"b2"]
+
+
+def test_what_somebody_wrote_into_a_copy_is_not_replaced(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    court.put("bob", b"p.txt", b"b1")
+    court.store.drop_lag(court.citizen("alice").id, COPY)
+    court.put("alice", COPY, b"alice on bob's", file_state(b"b1"))
+    court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
+    assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"alice on bob's", b"b2"]

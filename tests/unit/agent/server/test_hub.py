@@ -22,7 +22,7 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, State, file_state
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import over_socket
-from tests.unit.agent.house import House, Member, wait_until
+from tests.unit.agent.house import House, Member, tree_of, wait_until
 
 WAIT = 10.0  # seconds
 CLOSED = "closed"
@@ -362,3 +362,43 @@ def test_a_call_returns_what_the_function_does_or_raises(house: House) -> None:
     with pytest.raises(KeyError):
         house.hub.call(fail)
     assert house.hub.call(lambda: house.store.meta("world_name")) == "test"
+
+
+def test_a_canon_that_can_not_be_written_is_written_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    settle = house.canon.settle
+    told: list[int] = []
+    monkeypatch.setattr(house.hub, "on_commit", told.append)
+
+    def full(path: bytes) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(house.canon, "settle", full)
+    bob.change(b"d/a", b"one")
+    assert bob.next().result == "ACCEPTED", "it is durable in the tables"
+    house.hub.call(lambda: None)
+    assert not (house.state / "canon/d").exists()
+    assert told == [], "the history does not take up what a restart would have to write"
+    monkeypatch.setattr(house.canon, "settle", settle)
+    bob.change(b"b", b"two")
+    assert bob.next().result == "ACCEPTED"
+    house.hub.call(lambda: None)
+    assert tree_of(house.state / "canon") == {"b": "two", "d": None, "d/a": "one"}
+    assert told == [house.hub.call(house.store.last_version)]
+
+
+def test_what_a_run_brought_in_vain_is_removed(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    bob.change(b"a", b"one")
+    bob.next()
+    entry = say.ManifestEntry(b".fwr/x", file_state(b"not allowed"), None, None, False, False, 0, 11)
+    bob.tell(say.Manifest(2, False, [entry.to_value()], True))
+    bob.next()
+    (bob.replica / place_name(b".fwr/x")).write_bytes(b"not allowed")
+    bob.tell(say.Landed(2, []))
+    while not isinstance(said := bob.next(), say.Folded):
+        assert isinstance(said, say.Delivery)
+    assert said.notable[0][1] == "REFUSED"
+    wait_until(lambda: not list(house.canon.incoming.iterdir()), "nothing is left of it")

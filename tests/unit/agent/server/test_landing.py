@@ -134,3 +134,11 @@ def test_an_outbox_holds_one_run(landing: Landing, tmp_path: Path) -> None:
 def test_only_files_are_wanted() -> None:
     state = file_state(b"x")
     assert wanted([(0, b"a", state), (1, b"b", DIRECTORY), (2, b"c", None), (3, b"d", state)]) == [(0, b"a", state), (3, b"d", state)]
+
+
+def test_what_the_canon_has_no_more_is_passed_over(landing: Landing, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"one")
+    (tmp_path / "directory").mkdir()
+    sources = ("file", "gone", "directory", "file/that/was/a/directory")
+    links = [(name.encode(), os.fsencode(tmp_path / name)) for name in sources]
+    assert landing.fill_outbox(1, links) == (1, 3)

@@ -1,14 +1,14 @@
-"""The union of logs, by property."""
+"""Merging texts and logs, by table and by property."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fwrkit.agent.server.merge import union_of_logs
+from fwrkit.agent.server.merge import merge_texts, union_of_logs
 
 stamped = st.builds(
     lambda number, words: b"%d\t%s" % (number, words), st.integers(min_value=0, max_value=9), st.sampled_from([b"a", b"b", b""])
@@ -101,3 +101,56 @@ def test_examples(head: bytes, new: bytes, expected: bytes) -> None:
 def test_a_line_without_a_time_stays_with_the_line_before_it(head: bytes, new: bytes, expected: bytes) -> None:
     """Also when that line is one that both have."""
     assert union_of_logs(head, new) == expected
+
+
+BASE = b"one\ntwo\nthree\nfour\nfive\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "new", "merged"),
+    [
+        (BASE, BASE.replace(b"one", b"ONE"), BASE.replace(b"five", b"FIVE"), b"ONE\ntwo\nthree\nfour\nFIVE\n"),
+        (BASE, b"zero\n" + BASE, BASE + b"six\n", b"zero\n" + BASE + b"six\n"),
+        (BASE, BASE.replace(b"two\n", b""), BASE.replace(b"five", b"FIVE"), b"one\nthree\nfour\nFIVE\n"),
+        (BASE, BASE.replace(b"one", b"ONE"), BASE.replace(b"one", b"ONE") + b"six\n", BASE.replace(b"one", b"ONE") + b"six\n"),
+        (BASE.rstrip(), b"zero\n" + BASE.rstrip(), BASE.rstrip() + b"!", b"zero\n" + BASE.rstrip() + b"!"),
+        (b"a\r\nb\r\nc\r\nd\r\n", b"A\r\nb\r\nc\r\nd\r\n", b"a\r\nb\r\nc\r\nD\r\n", b"A\r\nb\r\nc\r\nD\r\n"),
+        (b"\xff\nb\nc\nd\n", b"\xff\xfe\nb\nc\nd\n", b"\xff\nb\nc\nD\n", b"\xff\xfe\nb\nc\nD\n"),
+        (BASE, BASE.replace(b"two", b"2"), BASE.replace(b"two", b"II"), None),
+        (BASE, BASE.replace(b"two", b"2"), BASE.replace(b"three", b"3"), None),
+        (BASE, BASE.replace(b"two", b"2"), b"", None),
+        (BASE, BASE + b"six\n", BASE + b"sechs\n", None),
+        (b"a\0\nb\nc\nd\n", b"A\0\nb\nc\nd\n", b"a\0\nb\nc\nD\n", None),
+    ],
+)
+def test_texts_are_merged_where_two_changed_different_places(base: bytes, head: bytes, new: bytes, merged: bytes | None) -> None:
+    assert merge_texts(base, head, new) == merged
+    assert merge_texts(base, new, head) == merged
+
+
+def test_what_can_not_be_merged_for_lack_of_room_is_not_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fwrkit.agent.server.merge.tempfile.tempdir", "/proc/nothing/can/be/written/here")
+    assert merge_texts(BASE, b"zero\n" + BASE, BASE + b"six\n") is None
+
+
+def test_what_takes_too_long_is_not_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fwrkit.agent.server.merge._TIMEOUT", 0.0)
+    assert merge_texts(BASE, b"zero\n" + BASE, BASE + b"six\n") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([b"a", b"b", b"c", b"d"]), min_size=1, max_size=8), st.data())
+def test_a_merge_has_every_line_that_one_of_both_added_and_none_that_nobody_wrote(lines: list[bytes], data: st.DataObject) -> None:
+    def edited(mark: bytes) -> list[bytes]:
+        place = data.draw(st.integers(min_value=0, max_value=len(lines)))
+        return [*lines[:place], mark, *lines[place + data.draw(st.integers(min_value=0, max_value=1)) :]]
+
+    def text(of: list[bytes]) -> bytes:
+        return b"".join(line + b"\n" for line in of)
+
+    merged = merge_texts(text(lines), text(edited(b"mine")), text(edited(b"theirs")))
+    if merged is not None:
+        found = merged.split(b"\n")
+        assert found.count(b"mine") == found.count(b"theirs") == 1
+        assert set(found) <= {*lines, b"mine", b"theirs", b""}
+        assert len(found) - 1 >= len(lines) + 2 - 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,6 +51,27 @@ def test_a_transaction_is_whole_or_nothing(store: Store) -> None:
         raise RuntimeError
     assert store.entry(b"a") is None
     assert store.last_version() == 0
+
+
+def test_a_commit_that_fails_leaves_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(sqlite3.Connection):
+        is_full = False
+
+        def execute(self, query: str, values: Any = (), /) -> sqlite3.Cursor:
+            if query == "COMMIT" and self.is_full:
+                raise sqlite3.OperationalError("database or disk is full")
+            return super().execute(query, values)
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *values, **named: real(*values, factory=Full, **named))
+    store = Store(tmp_path / "hub.sqlite")
+    monkeypatch.setattr(Full, "is_full", True)
+    with pytest.raises(sqlite3.OperationalError, match="full"), store.transaction():
+        store.set_meta("key", "value")
+    monkeypatch.setattr(Full, "is_full", False)
+    with store.transaction():
+        assert store.meta("key") == ""
+    store.close()
 
 
 def test_an_item_that_fails_undoes_only_itself(store: Store) -> None:

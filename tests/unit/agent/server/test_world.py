@@ -33,7 +33,9 @@ def templates(tmp_path: Path) -> Path:
     for site in ("www", "www_tourist"):
         (tmp_path / "templates/small" / site / "data").mkdir(parents=True)
         (tmp_path / "templates/small" / site / "index.html").write_text(site)
-    (tmp_path / "templates/small/template.toml").write_text('ignore = ["www/cache", "**/*.tmp"]\nunion_logs = ["**/*.changes"]\n')
+    (tmp_path / "templates/small/template.toml").write_text(
+        'ignore = ["www/cache", "**/*.tmp"]\nunion_logs = ["**/*.changes"]\ntexts = ["**/*.md"]\n'
+    )
     (tmp_path / "world").mkdir()
     return tmp_path / "templates"
 
@@ -49,12 +51,13 @@ def test_a_new_world_is_its_template(store: Store, templates: Path, tmp_path: Pa
     says = tomllib.loads((place / ".fwr/world.toml").read_text())
     assert says == {
         "id": store.meta("world_id"), "name": "Utopia", "template": "small",
-        "ignore": ["www/cache", "**/*.tmp"], "union_logs": ["**/*.changes"],
+        "ignore": ["www/cache", "**/*.tmp"], "union_logs": ["**/*.changes"], "texts": ["**/*.md"],
     }  # fmt: skip
     assert world.ignored(store).matches(b"www/cache/x")
     assert world.ignored(store).matches(b"www/.htaccess"), "what never travels in any world"
     assert not world.ignored(store).matches(b"www/a.changes")
     assert world.union_logs(store).matches(b"www/a.changes")
+    assert world.texts(store).matches(b"www/a.md")
     if os.geteuid() == 0:
         for path in (place, place / "www/index.html", place / ".fwr/world.toml", place / "www_tourist/data"):
             assert (path.stat().st_uid, path.stat().st_gid) == (2011, 2012)

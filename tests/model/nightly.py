@@ -1,0 +1,53 @@
+"""Many sequences, each by its seed: ``python -m tests.model.nightly COUNT [FIRST_SEED]``. What fails is made smaller and printed, to be kept."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+
+from tests.model.chance import sequence, smaller
+from tests.model.play import Sequence, play
+
+
+def failure(candidate: Sequence) -> str:
+    """Play a sequence; return how it failed, empty if it did not."""
+    try:
+        play(candidate)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__} in {where.name}: {error}"
+    return ""
+
+
+def kind_of(words: str) -> str:
+    """Return what two failures of the same kind have in common."""
+    return words.split(":")[1].split("'s")[-1].strip()[:12] if ":" in words else words
+
+
+def main(count: int, first: int) -> int:
+    """Play sequences; return how many failed."""
+    logging.disable(logging.WARNING)
+    began, failed = time.monotonic(), 0
+    print(f"{count} sequences from seed {first}")
+    for seed in range(first, first + count):
+        candidate = sequence(seed)
+        words = failure(candidate)
+        if words:
+            failed += 1
+            kind = kind_of(words)
+            shrunk = smaller(candidate, lambda shorter, kind=kind: kind_of(failure(shorter)) == kind)  # type: ignore[misc]
+            print(
+                f"seed {seed}: {words[:1500]}\n  smaller: {failure(shrunk)[:1500]}",
+                *(f"    {item}," for item in shrunk),
+                sep="\n",
+                flush=True,
+            )
+    seconds = time.monotonic() - began
+    print(f"{count} sequences, {failed} failed, {count / seconds:.1f} a second")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())), 1))

@@ -1,0 +1,134 @@
+"""A sequence is a list of operations, each a tuple of words and small numbers: made at random, shrunk, and kept as they are when they failed.
+
+``play(sequence)`` performs one and judges. The operations:
+
+    ("put" | "rewrite" | "large" | "in-place" | "append" | "begin" | "begin-append" | "end" | "delete" | "mkdir" | "revert", who, path)
+    ("move", who, path, other path)              programs' edits; ("lost", who, …) the same, but the hint never arrives
+    ("engine", who)  ("hub",)  ("historian",)    a turn;  ("job", who or "server", which)  a piece of disk work
+    ("up" | "down", who, count)                  frames arrive
+    ("cut", who, up, down, who notices)  ("connect", who)  ("walk", who)  ("time", who, tenths of a second)
+    ("round", count)                             everything happens that can
+    ("crash" | "full", n, step…)                 at the n-th system call of that step
+    ("during", n, step…, "|", edit…)             a program edits at the n-th system call of that step
+    ("restart", who or "server")
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from tests.model.oracle import Oracle
+from tests.model.stage import Stage, stage
+from tests.model.syscalls import Fault
+from tests.model.world import LARGE
+
+NAMES = ("alice", "bob")
+PATHS = (b"a", b"b", b"d", b"d/x", b"d/y", b"d/e/z", b"l.changes", b"d/m.changes")
+
+Operation = tuple[Any, ...]
+Sequence = list[Operation]
+
+
+class Play:
+    """Performs operations on a stage."""
+
+    def __init__(self, on: Stage) -> None:
+        self.stage = on
+        self.oracle = Oracle(on)
+        on.after_step = self.oracle.look_at
+
+    def perform(self, operation: Operation) -> None:
+        """Perform one operation."""
+        kind = operation[0]
+        if kind in _EDITS or kind in ("move", "lost"):
+            self.stage.edit(self._edit(operation))
+        elif kind == "during":
+            split = operation.index("|")
+            edit = self._edit(operation[split + 1 :])
+            self._step(operation[2:split], Fault("edit", operation[1], lambda: self.stage.edit(edit)))
+        elif kind in ("crash", "full"):
+            self.oracle.was_interrupted = True
+            self._step(operation[2:], Fault(kind, operation[1]))
+        else:
+            self._step(operation, None)
+
+    def _edit(self, operation: Operation) -> Callable[[], None]:
+        is_hinting = operation[0] != "lost"
+        kind, who, *rest = operation if is_hinting else operation[1:]
+        member = self.stage.members[who]
+        world, paths = member.world, [PATHS[index % len(PATHS)] for index in rest]
+
+        def edit() -> None:
+            member.is_hinting = is_hinting
+            with contextlib.ExitStack() as stack:
+                stack.callback(setattr, member, "is_hinting", True)
+                if kind == "move":
+                    world.move(paths[0], paths[1])
+                else:
+                    _EDITS[kind](world, paths[0])
+
+        return edit
+
+    def _step(self, operation: Operation, fault: Fault | None) -> None:
+        kind, *rest = operation
+        on = self.stage
+        if kind == "engine":
+            on.take(rest[0], on.members[rest[0]].step, fault)
+        elif kind == "hub":
+            on.take("server", on.server.hub.step, fault)
+        elif kind == "historian":
+            on.take("server", on.server.write_history, fault)
+        elif kind == "job":
+            workers = on.server.workers if rest[0] == "server" else on.members[rest[0]].workers
+            on.take(rest[0], lambda: workers.work(rest[1]), fault)
+        elif kind == "up":
+            on.up(*rest)
+        elif kind == "down":
+            on.down(*rest)
+        elif kind == "cut":
+            self.oracle.was_cut = True
+            on.cut(*rest)
+        elif kind == "connect":
+            on.members[rest[0]].connect()
+        elif kind == "walk":
+            on.members[rest[0]].engine.hint(None)
+        elif kind == "time":
+            on.members[rest[0]].now += rest[1] / 10
+        elif kind == "round":
+            for _ in range(rest[0]):
+                on.round()
+        elif kind == "restart":
+            self.oracle.was_cut = True
+            on.restart(rest[0])
+        else:
+            raise ValueError(f"no operation {operation}")
+
+
+_EDITS: dict[str, Callable[[Any, bytes], None]] = {
+    "put": lambda world, path: world.put(path),
+    "large": lambda world, path: world.put(path, LARGE),
+    "rewrite": lambda world, path: world.rewrite(path),
+    "in-place": lambda world, path: world.change_in_place(path),
+    "append": lambda world, path: world.append(path),
+    "begin": lambda world, path: world.begin(path),
+    "begin-append": lambda world, path: world.begin(path, True),
+    "end": lambda world, path: world.end(path),
+    "delete": lambda world, path: world.delete(path),
+    "mkdir": lambda world, path: world.make_directory(path),
+    "revert": lambda world, path: world.revert(path),
+}
+
+
+def play(sequence: Sequence, names: tuple[str, ...] = NAMES) -> None:
+    """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept."""
+    with stage(names) as on:
+        playing = Play(on)
+        unsettled = on.settle()
+        assert not unsettled, f"{unsettled} never begin to agree"
+        for operation in sequence:
+            playing.perform(operation)
+        unsettled = on.settle()
+        assert not unsettled, f"{unsettled} never come to rest"
+        playing.oracle.judge()

@@ -90,7 +90,7 @@ class Run:
             self._calm(window)
             self._measure(window)
             print(
-                f"  window {window.number}: {window.acts} acts, {window.faults.total()} faults, in sync after {window.converged:.1f} s",
+                f"  window {window.number}: {window.acts} acts, {sum(window.faults.values())} faults, in sync after {window.converged:.1f} s",
                 flush=True,
             )
 
@@ -127,7 +127,7 @@ class Run:
                 time.sleep(0.02)
         finally:
             weather.clear()
-        window.faults.update(weather.counts)
+        window.faults = dict(weather.counts)
         for hand in hands.values():
             window.acts += len(hand.finish())
         probe.finish(window)

@@ -349,7 +349,9 @@ class Engine:
         if known.record and not known.world and self._is_being_emptied():
             self._drop("the world is being emptied")
             return
-        hello = say.Hello(say.PROTOCOL, __version__, self._node_id, self._record.meta("world_id"), known.world, known.record)
+        meta = self._record.meta
+        position = (meta("start"), int(meta("position") or 0))
+        hello = say.Hello(say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position)
         self._say(hello)
 
     def _is_being_emptied(self) -> bool:
@@ -397,6 +399,9 @@ class Engine:
         self._apply()  # in the order of the stream: what was delivered before this message comes first
         if isinstance(message, say.Outcome):
             self._outcome(message)
+        elif isinstance(message, say.Position):
+            self._record.set_meta("start", message.start)
+            self._record.set_meta("position", str(message.version))
         elif isinstance(message, say.Welcome):
             self._welcome(message)
         elif isinstance(message, say.Refusal):

@@ -31,6 +31,11 @@ class Deliveries:
         """A session has said all that it had to say: everything at which its citizen lags is due."""
         session.is_ready = True
         session.due.update(dict.fromkeys(in_safe_order(self._store.lagging(citizen.id))))
+        for path in session.doubtful:  # a power cut may have taken from the client what it had; a delivery of the head brings it out
+            if self._store.lag(citizen.id, path) is None:
+                session.lacking.add(path)
+                session.due[path] = None
+        session.doubtful = []
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""

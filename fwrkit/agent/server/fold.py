@@ -221,6 +221,9 @@ class Fold:
         return target
 
     def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:
+        same = [copy for copy in self._store.copies_of(path) if self._store.head(copy) == edit.state]
+        if same and not wants_directory:
+            return same[0]  # perhaps somebody else's: once is enough
         live = self._store.conflict(path, citizen.name)
         if live is not None and live[0] == lost_to and not edit.is_orphan:
             kept = self._store.head(live[1])

@@ -46,10 +46,18 @@ def _is_twin(live: Session, hello: Hello) -> bool:
     return live.is_ready and not hello.world_generation == hello.record_generation == live.generation
 
 
-def is_known(citizen: Citizen, hello: Hello) -> bool:
-    """Say whether world, record and base belong together: only then is something missing there taken for deleted."""
+def is_known(citizen: Citizen, hello: Hello, is_position_known: bool) -> bool:
+    """Say whether world, record and base belong together: only then is something missing there taken for deleted.
+
+    A position that the server does not know says that its tables are older than what the client has seen of it.
+    """
     generations = {citizen.generation, citizen.proposed} - {""}
-    return citizen.is_known and hello.world_generation == hello.record_generation and hello.record_generation in generations
+    return (
+        is_position_known
+        and citizen.is_known
+        and hello.world_generation == hello.record_generation
+        and hello.record_generation in generations
+    )
 
 
 def next_generation(current: str) -> str:

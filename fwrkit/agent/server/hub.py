@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import secrets
 import sqlite3
 import threading
 import time
@@ -59,6 +60,8 @@ class Hub:
         self.on_commit: Callable[[int], None] = lambda _: None
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
+        self._start = secrets.token_hex(8)
+        store.begin_start(self._start)
 
     def start(self) -> None:
         """Begin to work."""
@@ -162,8 +165,9 @@ class Hub:
                     self._runs.offer(session, session.citizen, run)
                 if has_more:
                     self._do_after(self.wake)
+        version = self._store.last_version()
         for session in self._sessions.values():
-            session.flush()
+            session.flush(say.Position(self._start, version))
         is_new = bool(moved or self._unsettled)
         self._settle(moved)
         after, self._after = self._after, []
@@ -253,7 +257,8 @@ class Hub:
             session.channel.send(refusal)
             session.channel.finish()
             return
-        is_known = greeting.is_known(citizen, hello)
+        is_position_known = not hello.start or self._store.has_position(hello.start, hello.position)
+        is_known = greeting.is_known(citizen, hello, is_position_known)
         older = self._sessions.pop(citizen.id, None)
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")
@@ -269,6 +274,7 @@ class Hub:
         session.citizen = self._store.known_citizen(citizen.id)
         session.generation = generation
         session.is_first = not is_known
+        session.doubtful = self._store.moved_since(hello.position) if is_known and hello.start else []
         session.ruling = self.guard.take_ruling(citizen)
         self._sessions[citizen.id] = session
         limits = (self._settings.inline_limit, self._settings.batch_count, self._settings.batch_bytes)

@@ -9,7 +9,7 @@ from typing import Any
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire.channel import Channel
-from fwrkit.agent.wire.messages import Change, Delivery, ManifestEntry
+from fwrkit.agent.wire.messages import Change, Delivery, ManifestEntry, Position, Welcome
 
 APPROVE, REJECT = "approve", "reject"  # rulings on what the deletion guard held
 _RULED = 120.0  # seconds within which a citizen brings what was ruled on: there may be much to hash
@@ -73,14 +73,21 @@ class Session:
         self.has_brought = False
         self._ruling = ""
         self._frames: list[Any] = []
+        self._told: Position | None = None
+        self.doubtful: list[bytes] = []  # paths that moved since what the client's record knows, although it should hold them
 
     def say(self, message: Any) -> None:
         """Queue a message until the transaction has committed."""
         self._frames.append(message)
 
-    def flush(self) -> None:
-        """Send what was queued."""
+    def flush(self, position: Position) -> None:
+        """Send what was queued, behind the position that it follows from."""
         queued, self._frames = self._frames, []
+        if not queued:
+            return
+        if position != self._told:
+            self._told = position
+            queued.insert(1 if isinstance(queued[0], Welcome) else 0, position)
         for message in queued:
             self.channel.send(message)
 

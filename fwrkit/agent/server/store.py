@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS versions (
 CREATE INDEX IF NOT EXISTS versions_path ON versions (path, state);
 CREATE INDEX IF NOT EXISTS versions_state ON versions (state) WHERE state IS NOT NULL AND length(state) = 32;
 CREATE INDEX IF NOT EXISTS versions_pending ON versions (id) WHERE is_committed = 0;
+CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, first INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pending (state BLOB PRIMARY KEY, content BLOB, incoming TEXT);
 CREATE TABLE IF NOT EXISTS lags (
     citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, sent BLOB NOT NULL DEFAULT x'90', PRIMARY KEY (citizen, path)) WITHOUT ROWID;
@@ -307,6 +308,22 @@ class Store:
         """Return the id of the newest version, 0 if there is none."""
         return int(self._db.execute("SELECT coalesce(max(id), 0) FROM versions").fetchone()[0])
 
+    def begin_start(self, name: str) -> None:
+        """A server starts: what it makes from now on are versions of this start."""
+        self._db.execute("INSERT INTO starts (id, first) VALUES (?, ?)", (name, self.last_version() + 1))
+
+    def has_position(self, start: str, version: int) -> bool:
+        """Say whether a version was made, in a start, that these tables know of: else they are older than whoever says so."""
+        row = self._db.execute("SELECT number FROM starts WHERE id = ?", (start,)).fetchone()
+        if row is None:
+            return False
+        after = self._db.execute("SELECT min(first) FROM starts WHERE number > ?", (row[0],)).fetchone()[0]
+        return version <= (self.last_version() if after is None else after - 1)
+
+    def moved_since(self, version: int) -> list[bytes]:
+        """Return the paths that have moved since a version, in order."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT path FROM versions WHERE id > ? ORDER BY path", (version,))]
+
     def uncommitted(self, limit: int, up_to: int = 1 << 62) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
         """Return (id, path, state, size, time, author, received, note) of the oldest versions, to an id, that are not in the history yet."""
         query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 AND id <= ? ORDER BY id LIMIT ?"
@@ -379,6 +396,10 @@ class Store:
         """Return (head it lost to, path of the copy) of the author's live conflict copy of a path."""
         row = self._db.execute("SELECT lost_to, copy FROM conflicts WHERE path = ? AND author = ?", (path, author)).fetchone()
         return (row[0], bytes(row[1])) if row else None
+
+    def copies_of(self, path: bytes) -> list[bytes]:
+        """Return the paths of all live conflict copies of a path, in order."""
+        return [bytes(row[0]) for row in self._db.execute("SELECT copy FROM conflicts WHERE path = ? ORDER BY copy", (path,))]
 
     def set_conflict(self, path: bytes, author: str, lost_to: State, copy: bytes) -> None:
         """Remember a conflict copy."""

@@ -18,7 +18,10 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Hello:
-    """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none)."""
+    """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none).
+
+    ``start`` and ``position`` are the last :class:`Position` that its record knows, empty and 0 if none.
+    """
 
     tag = "hello"
     protocol: int
@@ -27,6 +30,8 @@ class Hello:
     world_id: str
     world_generation: str
     record_generation: str
+    start: str
+    position: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,18 @@ class Welcome:
     inline_limit: int
     batch_count: int
     batch_bytes: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """Server, ahead of everything that follows from its versions: the newest of them, and in which of its starts that was.
+
+    By it both notice later that the other has been put back to an earlier state, by a restored backup or a power cut.
+    """
+
+    tag = "position"
+    start: str
+    version: int
 
 
 @dataclass(frozen=True)
@@ -229,7 +246,7 @@ class Pong:
 FROM_CLIENT: tuple[type[Any], ...] = (
     Hello, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
 )  # fmt: skip
-FROM_SERVER: tuple[type[Any], ...] = (Welcome, Refusal, Outcome, Delivery, Need, Folded, Offer, Passed, Ping, Pong)
+FROM_SERVER: tuple[type[Any], ...] = (Welcome, Position, Refusal, Outcome, Delivery, Need, Folded, Offer, Passed, Ping, Pong)
 
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 

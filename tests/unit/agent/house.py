@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 import time
@@ -53,6 +54,10 @@ class House:
         self.state.mkdir(exist_ok=True)
         for name in ("replicas", "outboxes", "accounts"):
             (self.state / name).mkdir(exist_ok=True)
+        self.members: list[Member] = []
+        self._open()
+
+    def _open(self) -> None:
         self.store = Store(self.state / "hub.sqlite")
         self.store.set_meta("world_id", "w" * 16)
         self.store.set_meta("world_name", "test")
@@ -66,7 +71,29 @@ class House:
         self.hub.on_commit = self.historian.tell
         self.historian.start()
         self.hub.start()
-        self.members: list[Member] = []
+
+    def _close(self) -> None:
+        self.hub.stop()
+        self.historian.stop()
+        self.store.close()
+        self._historian_store.close()
+
+    def back_up(self) -> Path:
+        """Copy the server's state as it is, while nothing happens."""
+        wait_until(lambda: not self.store.has_uncommitted(), "the history is written")
+        return Path(shutil.copytree(self.state, self.root / "backup"))
+
+    def restore(self, backup: Path) -> None:
+        """Have the server start from a copy of its state; whoever was connected comes back by themselves."""
+        connected = [member for member in self.members if not member.is_cut]
+        for member in connected:
+            member.cut()
+        self._close()
+        shutil.rmtree(self.state)
+        shutil.copytree(backup, self.state)
+        self._open()
+        for member in connected:
+            member.mend()
 
     def member(self, name: str, **options: Any) -> Member:
         """Admit a citizen and start their node."""
@@ -79,8 +106,7 @@ class House:
         """Stop everything."""
         for member in self.members:
             member.stop()
-        self.hub.stop()
-        self.historian.stop()
+        self._close()
 
     def settled(self, seconds: float = 15) -> None:
         """Wait until every connected member agrees with the server; twice, for what one brings, the others get."""

@@ -141,6 +141,75 @@ def test_a_lost_record_or_world_finds_back(house: House, lost: str) -> None:
     assert alice.tree() == bob.tree() == {"www": None, "www/a": "second a", "www/sub": None, "www/sub/c": "first sub/c"}
 
 
+def test_a_server_from_a_backup_learns_what_it_has_forgotten(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("kept", "changed", "deleted"):
+        alice.write(f"www/{name}", f"first {name}")
+    house.settled()
+    backup = house.back_up()  # while both are connected: the generations are the same afterwards
+    alice.write("www/changed", "second")
+    alice.write("www/new", "since then")
+    (alice.world / "www/deleted").unlink()
+    house.settled()
+    house.restore(backup)
+    for member in (alice, bob):
+        wait_until(lambda member=member: member.engine.view.is_ready, f"{member.name} is back")  # type: ignore[misc]
+    house.settled()
+    assert alice.tree() == bob.tree()
+    tree = {path: content for path, content in alice.tree().items() if "conflict" not in path}
+    assert tree == {
+        "www": None, "www/kept": "first kept", "www/changed": "first changed", "www/new": "since then", "www/deleted": "first deleted",
+    }, "to the server these are two worlds: both are kept, and nothing is taken for deleted"  # fmt: skip
+    copies = {path: content for path, content in alice.tree().items() if "conflict" in path}
+    assert list(copies.values()) == ["second"], "one copy, though alice and bob both brought it"
+    wait_until(lambda: tree_of(house.state / "canon") == alice.tree(), "the canon is the same")
+
+
+def test_a_server_from_a_backup_that_has_gone_on_since_is_found_out(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("a", "first")
+    house.settled()
+    backup = house.back_up()
+    alice.write("a", "second")
+    house.settled()
+    bob.cut()
+    alice.cut()
+    house.restore(backup)
+    alice.mend()
+    wait_until(lambda: alice.engine.view.is_ready, "alice is back first")
+    for number in range(5):
+        alice.write(f"more-{number}", "since then")  # the server has as many versions as bob has seen of it, and other ones
+    house.settled()
+    bob.mend()
+    wait_until(lambda: bob.engine.view.is_ready, "bob is back")
+    house.settled()
+    assert alice.tree() == bob.tree()
+    assert sorted(content or "" for content in alice.tree().values()) == ["first", "second", *["since then"] * 5]
+
+
+def test_what_a_power_cut_took_from_a_client_comes_again(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("own", "first")
+    bob.write("theirs", "first")
+    house.settled()
+    record = alice.record_path.read_bytes(), alice.record_path.with_name(alice.record_path.name + "-wal").read_bytes()
+    alice.write("own", "second")
+    house.settled()
+    bob.write("theirs", "second")
+    house.settled()
+    alice.stop()
+    # neither the files nor the record were on the disk so far; the server has heard of both
+    for name in ("own", "theirs"):
+        (alice.world / name).write_text("first")
+    for suffix, content in zip(("", "-wal"), record, strict=True):
+        alice.record_path.with_name(alice.record_path.name + suffix).write_bytes(content)
+    alice.record_path.with_name(alice.record_path.name + "-shm").unlink(missing_ok=True)
+    alice.start()
+    wait_until(lambda: alice.engine.view.is_ready, "alice is back")
+    house.settled()
+    assert alice.tree() == bob.tree() == {"own": "second", "theirs": "second"}
+
+
 def test_an_older_copy_of_the_world_brings_nothing_back_that_was_deleted(house: House) -> None:
     alice, bob = house.member("alice"), house.member("bob")
     for name in ("kept", "changed", "deleted"):

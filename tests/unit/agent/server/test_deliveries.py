@@ -15,7 +15,7 @@ from fwrkit.agent.server.session import WINDOW_COUNT, DownwardRun, Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
-from fwrkit.agent.wire.messages import Delivery, Passed, PutBack
+from fwrkit.agent.wire.messages import Delivery, Passed, Position, PutBack
 from tests.unit.agent.server.test_session import Line, session_on
 
 
@@ -51,9 +51,9 @@ class Desk:
     def pump(self) -> list[Any]:
         """Return what is said now."""
         self.run, self.has_more = self.deliveries.pump(self.session, self.alice)
-        self.session.flush()
+        self.session.flush(Position("s", 0))
         said, self.line.said = self.line.said, []
-        return said
+        return [message for message in said if not isinstance(message, Position)]
 
     def acknowledge(self, *said: Any) -> None:
         for delivery in said:

@@ -15,7 +15,7 @@ from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.wire.messages import PROTOCOL, Hello
 
 CITIZEN = Citizen(1, "alice", 20000, "citizen", "node", "key", True, "g:7", "g:8", 0, 0, False)
-HELLO = Hello(PROTOCOL, __version__, "node", "world", "g:7", "g:7")
+HELLO = Hello(PROTOCOL, __version__, "node", "world", "g:7", "g:7", "", 0)
 
 
 class Line:
@@ -77,11 +77,14 @@ def test_a_twin_is_told_from_the_machine_itself_coming_back() -> None:
 def test_memory_holds_only_where_all_three_agree() -> None:
     words = ["", "g:6", "g:7", "g:8", "h:7"]
     for world, record in itertools.product(words, words):
-        known = greeting.is_known(CITIZEN, replace(HELLO, world_generation=world, record_generation=record))
+        known = greeting.is_known(CITIZEN, replace(HELLO, world_generation=world, record_generation=record), True)
         assert known == (world == record and world in ("g:7", "g:8")), (world, record)
-        assert not greeting.is_known(replace(CITIZEN, is_known=False), replace(HELLO, world_generation=world, record_generation=record))
+        assert not greeting.is_known(
+            replace(CITIZEN, is_known=False), replace(HELLO, world_generation=world, record_generation=record), True
+        )
         blank = replace(CITIZEN, generation="", proposed="")
-        assert not greeting.is_known(blank, replace(HELLO, world_generation=world, record_generation=record))
+        assert not greeting.is_known(blank, replace(HELLO, world_generation=world, record_generation=record), True)
+        assert not greeting.is_known(CITIZEN, replace(HELLO, world_generation=world, record_generation=record), False)
 
 
 def test_generations_count_and_begin_anew() -> None:

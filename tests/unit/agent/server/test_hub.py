@@ -58,6 +58,7 @@ class Stranger:
         landing.create()
         self.replica = landing.replica
         self.messages: queue.Queue[Any] = queue.Queue()
+        self.position: say.Position | None = None
         ours, theirs = socket.socketpair()
         box: list[Session] = []
         served = over_socket(theirs, say.FROM_CLIENT, lambda message: house.hub.put(box[0], message), lambda _: house.hub.wake())
@@ -71,10 +72,13 @@ class Stranger:
             self.channel.send(message)
 
     def next(self) -> Any:
-        return self.messages.get(timeout=WAIT)
+        """Return what is said next; the positions between are another matter."""
+        while isinstance(message := self.messages.get(timeout=WAIT), say.Position):
+            self.position = message
+        return message
 
     def hello(self, generation: str = "", **more: Any) -> Any:
-        hello = say.Hello(say.PROTOCOL, __version__, "machine1", "", generation, generation)
+        hello = say.Hello(say.PROTOCOL, __version__, "machine1", "", generation, generation, "", 0)
         self.tell(replace(hello, **more))
         return self.next()
 
@@ -114,6 +118,50 @@ def test_a_stranger_s_edit_is_answered_and_delivered_to_everybody(house: House) 
     assert bob.next() == say.Pong(7)
     bob.tell(say.Acknowledgement([delivery.number]))
     assert bob.next() == say.Passed(5)
+
+
+def test_the_position_comes_before_what_follows_from_it_and_once(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    first = bob.position
+    assert first is not None and first.version == 0
+    bob.change(b"a", b"one")
+    assert bob.messages.get(timeout=WAIT) == say.Position(first.start, 1)
+    assert isinstance(bob.messages.get(timeout=WAIT), say.Outcome)
+    bob.tell(say.Ping(1))
+    assert bob.messages.get(timeout=WAIT) == say.Pong(1)
+
+
+@pytest.mark.parametrize(("start", "position", "is_known"), [("", 0, True), ("?", 1, True), ("?", 2, False), ("other", 1, False)])
+def test_who_has_seen_more_than_the_tables_know_is_not_known(house: House, start: str, position: int, is_known: bool) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.change(b"a", b"one")
+    assert isinstance(bob.next(), say.Outcome)
+    assert bob.position is not None
+    bob.channel.close()
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, start=start.replace("?", bob.position.start), position=position)
+    assert welcome.is_known is is_known
+
+
+def test_what_moved_since_a_client_s_memory_is_asked_for(house: House) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    bob.change(b"a", b"one")
+    assert isinstance(bob.next(), say.Outcome)
+    bob.change(b"b", b"two", number=2)
+    assert isinstance(bob.next(), say.Outcome)
+    assert bob.position is not None
+    bob.channel.close()
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, start=bob.position.start, position=1)
+    again.tell(say.Confirm(welcome.generation))
+    asked = again.next()
+    assert (asked.path, asked.base, asked.state, asked.content) == (b"b", file_state(b"two"), file_state(b"two"), None)
+    again.tell(say.PutBack(asked.number, "base", ABSENT))
+    given = again.next()
+    assert (given.path, given.base, given.state, given.content) == (b"b", ABSENT, file_state(b"two"), b"two")
 
 
 def test_a_batch_is_folded_when_it_is_whole(house: House) -> None:

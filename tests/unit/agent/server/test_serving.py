@@ -45,7 +45,7 @@ def connect(place: Path) -> socket.socket:
 def test_a_stream_belongs_to_the_citizen_of_the_uid(house: House, place: Path) -> None:
     me = house.hub.call(lambda: house.store.add_citizen("me", os.geteuid(), "citizen", 0))
     with serve_streams(place, house.hub, house.store), connect(place) as connection:
-        hello = say.Hello(say.PROTOCOL, __version__, "machine", "", "", "")
+        hello = say.Hello(say.PROTOCOL, __version__, "machine", "", "", "", "", 0)
         connection.sendall(frames.pack(say.to_value(hello)))
         reader = connection.makefile("rb")
         assert isinstance(say.from_value(frames.read(reader.read), say.FROM_SERVER), say.Welcome)

@@ -9,7 +9,7 @@ import pytest
 from fwrkit.agent.server.session import WINDOW_BYTES, WINDOW_COUNT, DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.wire.channel import Channel
-from fwrkit.agent.wire.messages import Change, Delivery, Ping
+from fwrkit.agent.wire.messages import Change, Delivery, Ping, Position, Welcome
 
 
 class Line:
@@ -47,6 +47,9 @@ def is_quiet(session: Session) -> bool:
     return session.is_quiet
 
 
+HERE = Position("s", 7)
+
+
 def has_room(session: Session) -> bool:
     return session.has_room
 
@@ -59,16 +62,30 @@ def test_nothing_is_said_before_it_is_durable(session: Session, line: Line) -> N
     session.say(Ping(1))
     session.sent(delivery(1, b"a"))
     assert line.said == []
-    session.flush()
-    assert line.said == [Ping(1), delivery(1, b"a")]
-    session.flush()
-    assert len(line.said) == 2
+    session.flush(HERE)
+    assert line.said == [HERE, Ping(1), delivery(1, b"a")]
+    session.flush(HERE)
+    assert len(line.said) == 3
+
+
+def test_a_position_is_told_once_and_never_before_the_welcome(session: Session, line: Line) -> None:
+    welcome = Welcome(True, "g:1", "w", "world", [], 1, 1, 1)
+    session.flush(HERE)
+    assert line.said == [], "alone it is not worth a frame"
+    session.say(welcome)
+    session.say(Ping(1))
+    session.flush(HERE)
+    session.say(Ping(2))
+    session.flush(HERE)
+    session.say(Ping(3))
+    session.flush(Position("s", 8))
+    assert line.said == [welcome, HERE, Ping(1), Ping(2), Position("s", 8), Ping(3)]
 
 
 def test_what_failed_is_never_said(session: Session, line: Line) -> None:
     session.say(Ping(1))
     session.forget()
-    session.flush()
+    session.flush(HERE)
     assert line.said == []
 
 

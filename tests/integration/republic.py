@@ -255,24 +255,28 @@ class Node:
         self.name = name
         self.is_reachable = True
         self.project = json.loads(republic.fwrkit("render", name, "--json").stdout)["data"]["project"]
-        self._hands: list[Hand] = []
-
-    def new_hand(self) -> Hand:
-        """Return one more hand on this machine."""
-        self._hands.append(Hand(self))
-        return self._hands[-1]
+        self._hand: Hand | None = None
+        self._more_hands: list[Hand] = []
 
     @property
     def hand(self) -> Hand:
-        """The first hand on this machine that is not dead: one dies with its container."""
-        self._hands = [hand for hand in self._hands if hand.is_alive]
-        return self._hands[0] if self._hands else self.new_hand()
+        """A hand on this machine. It dies with its container: then it is another one."""
+        if self._hand is None or not self._hand.is_alive:
+            self._hand = Hand(self)
+        return self._hand
+
+    def new_hand(self) -> Hand:
+        """Return one more hand on this machine."""
+        self._more_hands.append(Hand(self))
+        return self._more_hands[-1]
 
     def close_hands(self) -> None:
         """Take all hands off the machine."""
-        for hand in self._hands:
-            hand.close()
-        self._hands.clear()
+        for hand in (self._hand, *self._more_hands):
+            if hand is not None:
+                hand.close()
+        self._hand = None
+        self._more_hands.clear()
 
     def docker(self, *words: str, check: bool = True, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run a docker command."""

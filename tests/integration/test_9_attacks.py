@@ -324,7 +324,45 @@ def test_what_can_not_travel_is_reported_and_stops_nothing(republic: Republic, n
     assert {path for path in there if path.startswith("www/odd/")} - {"www/odd/closed", "www/odd/dark"} <= deep | even
     alice.hand.do("in_place", "www/odd/after.bin", text="everything else goes on")
     carol.hand.see("www/odd/after.bin", digest("everything else goes on"))
+    for path in sorted(even):
+        alice.hand.do("delete", path)
     alice.python(_EVEN)
     wait_until(lambda: not reported(), f"nothing is reported any more, but {reported()}")
-    seen_everywhere(nodes, "www/odd/after.bin", None)
+    seen_everywhere(nodes, "www/odd", None)
     republic.check_invariants()
+
+
+def test_who_removes_everything_is_held_until_somebody_decides(republic: Republic, nodes: dict[str, Node]) -> None:
+    alice, bob = nodes["alice"], nodes["bob"]
+    before = alice.tree()
+
+    def everybody_else_has(tree: dict[str, str]) -> bool:
+        return all(tree.items() <= node.tree().items() for node in nodes.values() if node is not bob)
+
+    def is_held() -> bool:
+        listed = {item["citizen"]: item["held"] for item in nodes["server"].status()["connections"]}
+        return bool(bob.status()["state"] == "held" and listed["bob"])
+
+    bob.docker("exec", "-u", "2011", f"{bob.project}-web", "sh", "-c", "rm -rf /srv/fwr/world/*")  # as a shell takes it: not .fwr
+    wait_until(is_held, "bob and the server say that bob is held")
+    bob.hand.do("replace", "www/in-spite.bin", text="bob goes on")
+    alice.hand.do("replace", "www/meanwhile.bin", text="alice goes on")
+    nodes["carol"].hand.see("www/meanwhile.bin", digest("alice goes on"))
+    before["www/meanwhile.bin"] = digest("alice goes on")
+    wait_until(lambda: everybody_else_has(before), "what had gone before it was noticed is back")
+    republic.fwrkit("reject", "bob")
+    wait_until(lambda: before.items() <= bob.tree().items(), "bob has everything again", 60)
+    republic.check_invariants()
+    for site in ("www", "www_tourist"):
+        bob.hand.ask("remove_tree", path=site)
+    wait_until(is_held, "bob is held again")
+    assert bob.tree() != alice.tree()
+    alice.hand.do("replace", "www/meanwhile.bin", text="alice has changed it")
+    wait_until(
+        lambda: everybody_else_has({**before, "www/meanwhile.bin": digest("alice has changed it")}), "and everybody keeps everything"
+    )
+    republic.fwrkit("approve", "bob")
+    wait_until(lambda: "www/index.html" not in nodes["carol"].tree(), "it is gone everywhere", 60)
+    republic.lost_races = 0  # conflict copies are gone with the rest
+    republic.check_invariants()
+    assert {path for path, state in alice.tree().items() if state and not path.startswith(".fwr/")} == {"www/meanwhile.bin"}

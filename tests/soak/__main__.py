@@ -20,7 +20,7 @@ HOME = CHECKOUT / ".soak-home"
 ARTIFACTS = CHECKOUT / "artifacts"
 CLIENTS = ("alice", "bob", "carol")
 WEIGHTS = {"add": 50, "delete": 50, "modify": 10, "move": 10, "remove_directory": 10, "move_directory": 10, "pause": 10}
-PAUSE = 0.1  # seconds between two acts of a client on the average
+PAUSE = 0.05  # seconds between two acts of a client on the average
 SLICE = 10.0  # seconds of acts that a client is told at once
 BALLAST = 3000  # files that nobody touches
 WINDOW = 300.0  # seconds
@@ -90,7 +90,7 @@ class Run:
             self._calm(window)
             self._measure(window)
             print(
-                f"  window {window.number}: {window.acts} acts, {window.faults.total()} faults, in sync after {window.converged:.1f} s",
+                f"  window {window.number}: {window.acts} acts, {sum(window.faults.values())} faults, in sync after {window.converged:.1f} s",
                 flush=True,
             )
 
@@ -127,7 +127,7 @@ class Run:
                 time.sleep(0.02)
         finally:
             weather.clear()
-        window.faults.update(weather.counts)
+        window.faults = dict(weather.counts)
         for hand in hands.values():
             window.acts += len(hand.finish())
         probe.finish(window)

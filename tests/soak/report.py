@@ -28,7 +28,7 @@ class Window:
 
     number: int
     acts: int = 0
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
     stormy: list[float] = field(default_factory=list)  # while anything could fail
     calm: list[float] = field(default_factory=list)
     missed: int = 0  # probes that did not arrive while it stormed: cut off for too long
@@ -55,7 +55,7 @@ class Soak:
     @property
     def faults(self) -> Counter[str]:
         """How many faults of each kind there were."""
-        return sum((window.faults for window in self.windows), Counter())
+        return sum((Counter(window.faults) for window in self.windows), Counter())
 
     def text(self) -> str:
         """Return the report."""
@@ -71,7 +71,16 @@ class Soak:
         lines += _table(
             ("window", "acts", "faults", "converged after", "files", "conflict copies", "litter", "probes missed"),
             [
-                (item.number, item.acts, item.faults.total(), f"{item.converged:.1f} s", item.files, item.copies, item.litter, item.missed)
+                (
+                    item.number,
+                    item.acts,
+                    sum(item.faults.values()),
+                    f"{item.converged:.1f} s",
+                    item.files,
+                    item.copies,
+                    item.litter,
+                    item.missed,
+                )
                 for item in self.windows
             ],
         )

@@ -33,6 +33,7 @@ from fwrkit.agent.citizen.uploads import Uploader, needs_run
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT
 from fwrkit.agent.wire import messages as say
@@ -262,8 +263,9 @@ class Engine:
 
     def _look(self) -> None:
         wanted = self._hints.take(self._is_under_way)
-        for path in wanted:
-            self._refused.pop(path, None)
+        looked_at = set(wanted)
+        for refused in [path for path in self._refused if path in looked_at or not looked_at.isdisjoint(ancestors(path))]:
+            del self._refused[refused]
         if wanted:
             self._take(self._scanner.look(wanted), wanted)
 

@@ -70,7 +70,7 @@ class Scanner:
         if not path:
             self._merge_walk(b"", findings)
             return
-        if self._is_out(path, status, findings):
+        if self._is_out(path, findings):
             return
         if status is None and self._is_hidden(path, findings):
             return
@@ -114,19 +114,25 @@ class Scanner:
         self._gone_beneath(root, recorded.values(), findings)
 
     def _skips(self, path: bytes, findings: Findings) -> bool:
-        return self._is_out(path, None, findings)
+        return self._is_out(path, findings)
 
     def _refuse(self, path: bytes, findings: Findings) -> None:
         findings.refused[path] = "the agent may not look into it"
 
-    def _is_out(self, path: bytes, status: stat_result | None, findings: Findings) -> bool:
+    def _is_out(self, path: bytes, findings: Findings) -> bool:
         findings.looked_at.add(path)
         if self.ignored.matches(path):
             return True
-        reason = paths.why_not(path)
-        if reason is not None:
-            findings.refused[path] = reason
-        return reason is not None
+        if paths.why_not(path) is None:
+            return False
+        # told once, of the outermost that can not travel, and only while it is there
+        for above in (*paths.ancestors(path), path):
+            reason = paths.why_not(above)
+            if reason is not None:
+                if self._tree.status(above) is not None:
+                    findings.refused[above] = reason
+                break
+        return True
 
     def _gone_beneath(self, root: bytes, entries: Iterable[Entry], findings: Findings) -> None:
         for entry in entries:

@@ -38,12 +38,19 @@ class _Burst:
             while events and events[0][0] < before:
                 events.popleft()
 
-    def gone(self) -> dict[bytes, bytes]:
-        """Return what was deleted and not put elsewhere (path to state): a rename deletes nothing."""
-        moved = Counter(state for _, _, state in self.put)
+    def gone(self, is_there: Callable[[bytes, bytes], bool]) -> dict[bytes, bytes]:
+        """Return what was deleted and not put elsewhere (path to state): a rename deletes nothing.
+
+        ``is_there`` says whether a path has a state still: of what was put and is nowhere any more, the last deletion was none of a rename.
+        """
+        deleted = Counter(state for _, _, state in self.deleted)
+        moved = Counter(state for _, _, state in self.put if state in deleted)
+        there = {state for _, path, state in self.put if state in deleted and is_there(path, state)}
+        for state in moved.keys() - there:
+            moved[state] = min(moved[state], deleted[state] - 1)
         gone = {}
         for _, path, state in self.deleted:
-            if moved[state]:
+            if moved[state] > 0:
                 moved[state] -= 1
             else:
                 gone[path] = state
@@ -65,7 +72,9 @@ class Guard:
         now = self._clock()
         burst = self._bursts.setdefault(citizen.id, _Burst())
         burst.forget(now - self._settings.guard_window)
+        claimed: dict[bytes, State] = {}
         for path, state, base in claims:
+            claimed[path] = state
             head = self._store.head(path)
             if state is ABSENT and base == head and isinstance(head, bytes) and is_file(head):
                 burst.deleted.append((now, path, head))
@@ -74,7 +83,7 @@ class Guard:
         everything = self._is_everything({path for _, path, _ in burst.deleted})
         if len(burst.deleted) <= self._settings.guard_files and not everything:
             return None
-        gone = burst.gone()
+        gone = burst.gone(lambda path, state: (claimed[path] if path in claimed else self._store.head(path)) == state)
         done = sum(self._store.head(path) is ABSENT for path in gone)
         if not self._is_much(len(gone), done) and not (everything and self._is_everything(gone)):
             return None

@@ -254,6 +254,8 @@ def test_what_does_not_travel_stops_nothing(house: House) -> None:
     house.settled()
     assert bob.tree() == {"www": None, "www/file": "x"}
     assert {path.decode() for path in alice.engine.view.refused} == {"www/.git", "www/fifo", "www/link"}
+    (alice.world / "www").rename(alice.volume / "elsewhere")
+    wait_until(lambda: not alice.engine.view.refused, "what is gone is reported no more")
 
 
 def test_strange_names(house: House) -> None:

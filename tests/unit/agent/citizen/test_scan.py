@@ -140,9 +140,11 @@ def test_what_does_not_travel_is_refused_once_and_stays(desk: Desk) -> None:
         b"socket": "a socket does not travel",
         b"www/.git": "a git repository inside a world stays where it is",
     }
-    for path in (b"fifo", b"link", b"www/.git", b"www/.git/config"):
+    for path, told in ((b"fifo", b"fifo"), (b"link", b"link"), (b"www/.git", b"www/.git"), (b"www/.git/config", b"www/.git")):
         look = desk.scanner.look([path])
-        assert list(look.refused) == [path] and states(look) in ({}, {b"www": DIRECTORY})
+        assert list(look.refused) == [told] and states(look) in ({}, {b"www": DIRECTORY})
+    shutil.rmtree(desk.world / "www/.git")
+    assert not desk.scanner.look([b"www/.git", b"www/.git/config"]).refused
 
 
 def test_what_is_ignored_is_not_there(desk: Desk) -> None:

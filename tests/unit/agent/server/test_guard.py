@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.server.decide import Result
-from fwrkit.agent.server.fold import Edit
+from fwrkit.agent.server.fold import Content, Edit
 from fwrkit.agent.server.guard import Guard
 from fwrkit.agent.server.session import APPROVE, REJECT
 from fwrkit.agent.server.store import Hold
@@ -122,6 +122,25 @@ def test_what_is_moved_is_not_deleted(gate: Gate) -> None:
     assert gate.bring("bob", moves + removals) is None
     assert gate.bring("bob", [Edit(b"www", ABSENT, DIRECTORY)]) is None
     assert set(gate.court.tree()) == {b"new", *(b"new/%03d" % number for number in range(20))}
+
+
+def test_what_the_citizen_had_written_just_before_is_put_back_as_well(gate: Gate) -> None:
+    gate.fill(20)
+    new = file_state(b"new")
+    assert gate.bring("bob", [Edit(b"www/100", new, size=3, content=Content(b"new"))]) is None
+    assert gate.bring("bob", [Edit(b"www/100", ABSENT, new)]) is None
+    assert gate.delete("bob", *range(5)) is not None
+    assert gate.files() == {*range(20), 100}
+
+
+def test_what_is_moved_twice_is_not_deleted(gate: Gate) -> None:
+    gate.fill(20)
+    for old, name in ((b"www", b"first"), (b"first", b"second")):
+        moves = [Edit(name + b"/%03d" % number, file_state(b"%d" % number), size=1) for number in range(20)]
+        assert (
+            gate.bring("bob", moves + [Edit(old + b"/%03d" % number, ABSENT, file_state(b"%d" % number)) for number in range(20)]) is None
+        )
+    assert gate.files() == set(range(20))
 
 
 def test_who_deletes_everything_is_held_however_little_it_is(gate: Gate) -> None:

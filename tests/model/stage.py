@@ -140,7 +140,7 @@ class Server:
         fold = Fold(self.store, self.canon, IgnoreList(ALWAYS), IgnoreList(LOGS), IgnoreList(()))
         self.hub = Hub(self.store, self.canon, fold, SETTINGS, state, self.workers)
         self.announced = self.store.last_version()
-        self.historian = Historian(self._stores[1], History(state / "history.git", _WORLD_ID), self.canon.incoming, SETTINGS)
+        self.historian = Historian(self._stores[1], History(state / "history.git", _WORLD_ID), self.canon, SETTINGS)
         self.hub.on_commit = self._announce
 
     def _announce(self, version: int) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 
-from fwrkit.agent.server.history import History, Version, group_by_author
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.history import Damaged, History, Version, group_by_author
+from fwrkit.agent.server.mending import damaged, last_whole_commit, mend
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import is_file
@@ -19,16 +20,20 @@ log = logging.getLogger("fwrkit.historian")
 
 _ONCE = 5000  # versions of one round
 _PAUSE_AFTER_FAILURE = 5.0  # seconds
+_CHECK_FIRST, _CHECK_EVERY = 600.0, 86400.0  # seconds until every object is looked at, after a start and after the last time
 _KEPT = 600.0  # seconds for which a received file stays after it was committed: the hub may be about to link it
 
 
 class Historian:
     """Settles versions for a quiet period, a bounded time at most, and commits them, one commit per batch and author."""
 
-    def __init__(self, store: Store, history: History, incoming: Path, settings: Settings) -> None:
+    def __init__(self, store: Store, history: History, canon: Canon, settings: Settings) -> None:
         self._store = store
         self._history = history
-        self._incoming = incoming
+        self._canon = canon
+        self._incoming = canon.incoming
+        self._check_at = time.monotonic() + _CHECK_FIRST
+        self.alerts: list[str] = []
         self._settings = settings
         self._up_to = store.last_version()
         self._first = self._last = time.monotonic()
@@ -57,18 +62,52 @@ class Historian:
         self._up_to = max(self._up_to, version)
         self._wake.set()
 
+    def check_soon(self) -> None:
+        """Have every object of the repository looked at, and mended where it can be."""
+        self._check_at = time.monotonic()
+        self._wake.set()
+
     def _loop(self) -> None:
         while not self._is_stopping:
-            self._wake.wait()
+            self._wake.wait(max(0.0, self._check_at - time.monotonic()))
             self._settle()
             self._wake.clear()
             try:
-                while self.commit_some(self._up_to) == _ONCE:
-                    continue
+                self._work()
             except Exception:
                 log.exception("the history can not be written")
                 self._wake.set()
                 time.sleep(_PAUSE_AFTER_FAILURE)
+
+    def _work(self) -> None:
+        try:
+            while self.commit_some(self._up_to) == _ONCE:
+                continue
+            if time.monotonic() >= self._check_at:
+                self._check_at = time.monotonic() + _CHECK_EVERY
+                self.check()
+        except Damaged as error:
+            log.warning("the newest commit can not be read (%s): the next one holds everything", error)
+            self.check()
+            self._begin_anew()
+
+    def check(self) -> None:
+        """Look at every object of the repository, write again what the canon has, and say what came of it in ``alerts``."""
+        objects = damaged(self._history)
+        if not objects:
+            return
+        mended = mend(self._history, self._store, self._canon, objects)
+        lost = f" {len(mended.lost)} can not be made anew." if mended.lost else ""
+        self.alerts.append(f"The history had {len(objects)} damaged objects; {mended.contents} contents were written again.{lost}")
+        if not self._history.is_readable():
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        files = ((entry.path, self._store.oid_of(entry.state)) for entry in self._store.entries() if is_file(entry.state))
+        known = ((path, oid) for path, oid in files if oid is not None)
+        words = "everything, after the last commit was damaged\n"
+        self._history.begin_anew(known, "fwrkit", int(time.time()), words, last_whole_commit(self._history))
+        self.alerts.append("The newest commit of the history could not be read; the one that follows holds the whole world.")
 
     def _settle(self) -> None:
         while not self._is_stopping:

@@ -6,9 +6,11 @@ pointers, with their content in the LFS layout (``lfs/objects/aa/bb/<sha256>``).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,10 @@ BRANCH = "refs/heads/main"
 _FILE_MODE = b"100644"
 _TREE_MODE = b"40000"
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n\Z")
+
+
+class Damaged(Exception):
+    """Something in the repository that is needed can not be read."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,10 @@ class History:
             pygit2.init_repository(str(path), bare=True, initial_head="main")
         self._repository = pygit2.Repository(str(path))
 
+    def reopen(self) -> None:
+        """Forget what was read: objects were changed behind the library's back."""
+        self._repository = pygit2.Repository(str(self.path))
+
     def head(self) -> str:
         """Return the newest commit's id as hex, empty if there is none."""
         reference = self._repository.references.get(BRANCH)
@@ -71,7 +81,7 @@ class History:
 
     def read(self, oid: bytes, state: bytes = b"") -> bytes:
         """Given a blob's raw id, return the content, a large object's too, unless the pointer's own text is wanted. Raise KeyError."""
-        data = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
+        data = self._object(oid)
         match = _POINTER.match(data)
         if match and file_state(data) != state and (large := self.large_object(bytes.fromhex(match[1].decode()))) is not None:
             return large.read_bytes()
@@ -112,23 +122,45 @@ class History:
         """
         reference = self._repository.references.get(BRANCH)
         parents = [reference.target] if reference is not None else []
-        root = self._read_tree(bytes(self._repository[parents[0]].tree_id.raw)) if parents else _Node({}, {})
-        for version in versions:
-            self._set(root, version.path.split(b"/"), blob_of(version) if is_file(version.state) else None, version.state)
+        try:
+            root = self._read_tree(self._tree_of(parents[0])) if parents else _Node({}, {})
+            for version in versions:
+                self._set(root, version.path.split(b"/"), blob_of(version) if is_file(version.state) else None, version.state)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise Damaged(str(error)) from error
         tree = pygit2.Oid(raw=self._write_tree(root))
         author, seconds = versions[0].author, versions[-1].received // 10**9
+        return self._commit(tree, author, seconds, message_of(versions), parents)
+
+    def _commit(self, tree: pygit2.Oid, author: str, seconds: int, message: str, parents: list[pygit2.Oid]) -> str:
         signature = pygit2.Signature(author, f"{author}@{self._domain}", seconds, 0)
-        commit = self._repository.create_commit(None, signature, signature, message_of(versions), tree, parents)
+        commit = self._repository.create_commit(None, signature, signature, message, tree, parents)
         self.sync()
         self._repository.references.create(BRANCH, commit, force=True)
         self.sync()
         return str(commit)
 
+    def begin_anew(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, parent: str) -> str:
+        """Commit a whole tree, (path, raw blob id), where the newest commit's can not be read any more; return the commit's id.
+
+        It follows the newest commit if that one can be read, else ``parent`` (hex; empty: none).
+        """
+        root = _Node({}, {})
+        for path, oid in files:
+            self._set(root, path.split(b"/"), oid, b"f")
+        parents = [pygit2.Oid(hex=parent)] if parent else []
+        try:
+            self._tree_of(pygit2.Oid(hex=self.head()))
+            parents = [pygit2.Oid(hex=self.head())]
+        except (KeyError, ValueError, pygit2.GitError):
+            self._repository.references.delete(BRANCH)
+        return self._commit(pygit2.Oid(raw=self._write_tree(root)), author, seconds, message, parents)
+
     def files(self, states: Mapping[bytes, bytes]) -> dict[bytes, CommittedFile]:
         """Return the files of the newest commit by path. ``states`` (raw blob id to SHA-256) spares reading what is known."""
         head, found = self.head(), {}
         if head:
-            for path, oid in self._blobs(self._repository[head].tree_id.raw, b""):
+            for path, oid in self._blobs(self._tree_of(pygit2.Oid(hex=head)), b""):
                 found[path] = self._committed(oid, states)
         return found
 
@@ -140,12 +172,19 @@ class History:
                 yield join(directory, name), oid
 
     def _committed(self, oid: bytes, states: Mapping[bytes, bytes]) -> CommittedFile:
-        data = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
+        data = self._object(oid)
         state = states.get(oid)
         match = _POINTER.match(data)
         if match and state in (None, bytes.fromhex(match[1].decode())):
             return CommittedFile(bytes.fromhex(match[1].decode()), int(match[2]), oid)
         return CommittedFile(state or file_state(data), len(data), oid)
+
+    def is_readable(self) -> bool:
+        """Say whether the newest commit and all its directories can be read."""
+        try:
+            return not self.head() or all(oid for _, oid in self._blobs(self._tree_of(pygit2.Oid(hex=self.head())), b""))
+        except (KeyError, ValueError, pygit2.GitError):
+            return False
 
     def last_change(self, path: bytes, oid: bytes) -> tuple[str, int]:
         """Return (author, time in Unix nanoseconds) of the commit that gave a path the blob that it has in the newest one."""
@@ -171,8 +210,33 @@ class History:
         finally:
             os.close(fd)
 
+    def _object(self, oid: bytes) -> bytes:
+        """Return an object's data by its raw id. Raise KeyError, or ValueError if it is damaged.
+
+        One that lies in a file of its own is not read by libgit2, which never returns from one full of zeros, as power cuts leave them.
+        """
+        name = oid.hex()
+        try:
+            packed = (self.path / "objects" / name[:2] / name[2:]).read_bytes()
+        except FileNotFoundError:
+            return bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
+        try:
+            data = zlib.decompress(packed)
+        except zlib.error as error:
+            raise ValueError(f"object {name}: {error}") from error
+        if hashlib.sha1(data, usedforsecurity=False).digest() != oid:
+            raise ValueError(f"object {name} is another")
+        return data[data.index(b"\0") + 1 :]
+
+    def time_of(self, commit: str) -> int:
+        """Return when a commit (hex) was made, in Unix seconds."""
+        return int(self._repository[commit].commit_time)
+
+    def _tree_of(self, commit: pygit2.Oid) -> bytes:
+        return bytes.fromhex(self._object(bytes(commit.raw))[5:45].decode())
+
     def _read_tree(self, oid: bytes) -> _Node:
-        data, entries, position = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw()), {}, 0
+        data, entries, position = self._object(oid), {}, 0
         while position < len(data):
             space = data.index(b" ", position)
             end = data.index(b"\0", space)

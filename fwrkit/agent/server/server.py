@@ -56,7 +56,7 @@ class Server:
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         historian_store = Store(state / tables.NAME)
-        self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon.incoming, node.settings)
+        self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub

@@ -335,6 +335,22 @@ class Store:
         query = "SELECT 1 FROM versions WHERE is_committed = 0 AND (? IS NULL OR path = ?) LIMIT 1"
         return self._db.execute(query, (path, path)).fetchone() is not None
 
+    def state_of(self, oid: bytes) -> bytes | None:
+        """Return the SHA-256 of the content that a blob of the history has, None if no version refers to it."""
+        row = self._db.execute("SELECT state FROM versions WHERE oid = ? LIMIT 1", (oid,)).fetchone()
+        return bytes(row[0]) if row and row[0] else None
+
+    def oid_of(self, state: bytes) -> bytes | None:
+        """Return the raw blob id by which the history has a content, None if it does not yet."""
+        row = self._db.execute(
+            "SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL LIMIT 1", (state,)
+        ).fetchone()
+        return bytes(row[0]) if row else None
+
+    def paths_with(self, state: bytes) -> list[bytes]:
+        """Return the paths of the canon that have a content, in order."""
+        return [row[0] for row in self._db.execute("SELECT path FROM entries WHERE state = ? ORDER BY path", (state,))]
+
     def states_by_oid(self) -> dict[bytes, bytes]:
         """Return which contents the blobs of the history have that versions refer to: raw blob id to SHA-256."""
         query = "SELECT oid, state FROM versions WHERE oid IS NOT NULL AND state IS NOT NULL AND length(state) = 32"

@@ -72,7 +72,7 @@ class House:
         self.fold = Fold(self.store, self.canon, IgnoreList(IGNORED), IgnoreList(LOGS), IgnoreList(TEXTS))
         self.hub = Hub(self.store, self.canon, self.fold, self.settings, self.state)
         self._historian_store = Store(self.state / "hub.sqlite")
-        self.historian = Historian(self._historian_store, History(self.state / "history.git", "w" * 16), self.canon.incoming, self.settings)
+        self.historian = Historian(self._historian_store, History(self.state / "history.git", "w" * 16), self.canon, self.settings)
         self.hub.on_commit = self.historian.tell
         self.historian.start()
         self.hub.start()

@@ -40,7 +40,7 @@ class Shelf:
         self.store.set_head(path, state, len(content or b""), TIME, "alice", 0)
 
     def commit(self) -> None:
-        historian = Historian(Store(self.root / "hub.sqlite"), self.history, self.canon.incoming, self.settings)
+        historian = Historian(Store(self.root / "hub.sqlite"), self.history, self.canon, self.settings)
         historian.commit_some(1 << 40)
 
     def disk(self) -> dict[bytes, bytes | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
@@ -22,15 +23,15 @@ class Archive:
     """Tables, a history, and the directory of received files."""
 
     def __init__(self, root: Path) -> None:
-        self.incoming = root / "incoming"
-        self.incoming.mkdir()
         self.store = Store(root / "hub.sqlite")
         self.history = History(root / "history.git", "world")
+        self.canon = Canon(root, self.store, self.history)
+        self.incoming = self.canon.incoming
         self.settings = Settings(large_limit=1000, history_quiet=0.01, history_limit=0.05)
         self.root = root
 
     def historian(self) -> Historian:
-        return Historian(Store(self.root / "hub.sqlite"), History(self.root / "history.git", "world"), self.incoming, self.settings)
+        return Historian(Store(self.root / "hub.sqlite"), History(self.root / "history.git", "world"), self.canon, self.settings)
 
     def put(self, path: bytes, content: bytes | None, author: str = "alice", incoming: str = "") -> int:
         state: State = ABSENT

@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from fwrkit.agent.citizen.ssh import read_upstream
-from fwrkit.agent.files import linux
+from fwrkit.agent.files import database, linux
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
+from fwrkit.agent.wire.messages import Refusal
 from fwrkit.core.commands import Command, run
 from fwrkit.core.records import Finding
 
 _LOW_SPACE = 200 * 1024 * 1024  # bytes
 
 
-def examine(node: Node, places: Places, server: Server | None) -> list[Finding]:
-    """Return one finding for each check, good ones too."""
+def examine(node: Node, places: Places, server: Server | None, alerts: Sequence[str] = (), refusal: Refusal | None = None) -> list[Finding]:
+    """Return one finding for each check, good ones too. ``alerts`` are what the agent noticed itself, ``refusal`` why it is not let in."""
     checks: list[Callable[[], Finding]] = [
         lambda: _space(places.volume, "world"),
         lambda: _space(places.state, "state"),
@@ -30,12 +30,18 @@ def examine(node: Node, places: Places, server: Server | None) -> list[Finding]:
         _landlock,
         _watches,
         lambda: _database(places.state / "record.sqlite", "record"),
+        lambda: _unison([places.state / "unison"] if server is None else sorted((places.state / "accounts").glob("*"))),
     ]
     if server is not None:
-        checks += [lambda: _database(places.state / "hub.sqlite", "tables"), lambda: _sshd(server)]
+        checks += [lambda: _database(places.state / "hub.sqlite", "tables"), lambda: _sshd(server), lambda: _history(server)]
     else:
         checks.append(lambda: _upstream(places))
-    return [_guarded(check) for check in checks]
+    if refusal is not None:
+        checks.append(lambda: Finding("admission", False, refusal.message, refusal.hint))
+    return [
+        *(_guarded(check) for check in checks),
+        *(Finding("noticed", False, alert, "The log says more: fwrkit logs NODE.") for alert in alerts),
+    ]
 
 
 def _guarded(check: Callable[[], Finding]) -> Finding:
@@ -103,11 +109,29 @@ def _watches() -> Finding:
 
 
 def _database(path: Path, name: str) -> Finding:
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
-        words = str(connection.execute("PRAGMA quick_check").fetchone()[0])
-    connection.close()
-    hint = "" if words == "ok" else "Stop the node and remove its state volume; it finds back by itself."
-    return Finding(name, words == "ok", "The database is whole." if words == "ok" else f"The database is damaged: {words}.", hint)
+    if not path.exists():
+        return Finding(name, False, "The database is not there.", "Restart the node: it finds back by itself.")
+    words = database.fault(path)
+    hint = "Restart the node: it finds back by itself." if words else ""
+    return Finding(name, not words, f"The database is damaged: {words}." if words else "The database is whole.", hint)
+
+
+def _unison(directories: Iterable[Path]) -> Finding:
+    """Runs begin with an empty directory: locks, archives and notes of an interrupted one are of no effect, but people ask."""
+    left = sorted({item.name for directory in directories for item in directory.glob("*") if item.is_file()})
+    if not left:
+        return Finding("Unison", True, "Nothing is left of earlier runs.")
+    return Finding(
+        "Unison", True, f"A run goes on or was interrupted ({', '.join(left[:3])}); the next one begins with removing what is left."
+    )
+
+
+def _history(server: Server) -> Finding:
+    objects = server.look_for_damage()
+    if not objects:
+        return Finding("history", True, "Every object of the history is whole.")
+    message = f"{len(objects)} objects of the history are damaged: {', '.join(name[:12] for name in objects[:5])}."
+    return Finding("history", False, message, "What the world still has is made anew within a minute; look again, and at the disk.")
 
 
 def _sshd(server: Server) -> Finding:

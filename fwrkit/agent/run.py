@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
@@ -17,17 +18,20 @@ from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
+from fwrkit.agent.clock import ClockWatch
 from fwrkit.agent.control import serve_control
+from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.status import StatusWriter
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, NodeStatus, Refusal
+from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
+RECORD = "record.sqlite"  # in the state directory
 _WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
 _BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
 _SHOWN = 200  # refused paths that a status lists at most
@@ -44,10 +48,13 @@ class Agent:
         self._server = Server(node, places) if node.role == "server" else None
         if self._server is None:
             account_for_ssh(places.state / "extrausers", os.geteuid(), os.getegid())
-        record = Record(places.state / "record.sqlite")
+        self._repaired = repair_record(places.state / RECORD)
+        record = Record(places.state / RECORD)
         self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings)
         self._watch = Watch(os.fsencode(places.world), self._engine.hint)
         self._link = Link(self._engine, self._dial())
+        self._clock = ClockWatch()
+        self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
 
     def _dial(self) -> Any:
@@ -55,23 +62,23 @@ class Agent:
             return over_socket_of(self._places.stream, *self._server.landing())
         return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
 
-    def run(self) -> None:
-        """Work until SIGTERM or SIGINT."""
+    def run(self) -> int:
+        """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         if self._server is not None:
             self._server.start()
-        is_watching = self._watch.start()
+        self._is_watching = self._watch.start()
         self._engine.start()
         self._link.start()
         self._status.start()
         listener = serve_control(self._places.control, self._verbs())
         log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
-        while not self._stop.wait(_WATCH_CHECK if is_watching else _BLIND_WALK):
-            if is_watching and self._watch.is_well:
+        while not self._stop.wait(_WATCH_CHECK if self._is_watching else _BLIND_WALK) and not self._engine.is_broken:
+            if self._is_watching and self._watch.is_well:
                 continue
             self._watch.stop()
-            is_watching = self._watch.start()
+            self._is_watching = self._watch.start()
             self._engine.hint(None)
         log.info("stopping")
         listener.close()
@@ -81,6 +88,7 @@ class Agent:
         self._engine.stop()
         if self._server is not None:
             self._server.stop()
+        return int(ExitCode.FAILED if self._engine.is_broken else ExitCode.OK)
 
     # verbs
 
@@ -91,12 +99,26 @@ class Agent:
             "world": lambda _: self._world(),
             "conflicts": lambda _: {"conflicts": self._conflicts()},
             "resolve": self._resolve,
-            "doctor": lambda _: {"findings": [finding.to_json() for finding in doctor.examine(self._node, self._places, self._server)]},
+            "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
         if self._server is not None:
             verbs["invite"] = self._server.invite
             verbs["decide"] = self._server.decide
         return verbs
+
+    def _doctor(self) -> list[Finding]:
+        view = self._engine.view
+        return doctor.examine(self._node, self._places, self._server, self._alerts(view), view.refusal)
+
+    def _alerts(self, view: View) -> list[str]:
+        """Return sentences about what went wrong or was healed, for people."""
+        found = [self._repaired] if self._repaired else []
+        if not self._is_watching:
+            found.append(
+                "The kernel gives no watches for this world: changes are found by walking, every few seconds (fs.inotify.max_user_watches)."
+            )
+        found += [*self._clock.alerts(view.behind_server), *view.alerts]
+        return found + (self._server.alerts() if self._server is not None else [])
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:
         missing = self._engine.synchronise(float(arguments["timeout"]))
@@ -141,6 +163,7 @@ class Agent:
             version=__version__,
             refused=[Refusal(paths.shown(path), reason) for path, reason in sorted(view.refused.items())[:_SHOWN]],
             connections=self._server.connections() if self._server is not None else [],
+            alerts=self._alerts(view),
         )
 
     def _upstream(self) -> Upstream | None:
@@ -156,6 +179,15 @@ class Agent:
         if not view.is_ready or view.waiting or view.coming:
             return "waiting", ""
         return "in sync", ""
+
+
+def repair_record(path: Path) -> str:
+    """See to it that the record of a path can be opened; return what was done, empty if nothing had to be."""
+    words = database.fault(path)
+    if not words:
+        return ""
+    place = database.set_aside(path)
+    return f"The node's record was damaged ({words}) and is made anew by comparing everything; the old one is {place.name}."
 
 
 def prepare_places(node: Node, places: Places) -> None:
@@ -178,5 +210,4 @@ def main(node: Node, places: Places) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
     os.umask(0o022)
     ignore_lease_breaks()
-    Agent(node, places).run()
-    return 0
+    return Agent(node, places).run()

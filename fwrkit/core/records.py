@@ -57,7 +57,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds."""
+    """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds.
+
+    ``alerts`` are sentences about what went wrong or was healed: a damaged database, changes that can not be watched, a wrong clock.
+    """
 
     node: str
     role: str
@@ -73,6 +76,7 @@ class NodeStatus:
     version: str = ""
     refused: list[Refusal] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""

@@ -49,6 +49,7 @@ _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
 _EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
 _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
 _VANISHED = "the world is not where it was"
+_ALERTS = 10  # that are remembered
 _CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
 
@@ -103,6 +104,8 @@ class Engine:
         self._retry_at = 0.0
         self._emptied_since = 0.0
         self._was_cut = False
+        self._behind_server = 0.0
+        self._alerts: list[str] = []
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
@@ -431,6 +434,11 @@ class Engine:
 
     def _welcome(self, welcome: say.Welcome) -> None:
         self._refusal = None
+        self._behind_server = (welcome.time - time.time_ns()) / 10**9
+        if not welcome.is_known and self._record.meta("generation"):
+            self._alert(
+                "Server and node did not know each other's memory (a backup, a copy, a lost record): everything was compared, nothing deleted."
+            )
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
         ignored = IgnoreList((*ALWAYS, *welcome.ignore))
@@ -464,7 +472,12 @@ class Engine:
             log.warning("a power cut has damaged %r: it is fetched again", item.path)
             self._placer.set_aside(item.path)
         self._was_cut = False
+        if found:
+            self._alert(f"A power cut had damaged {len(found)} files; they were fetched again. What was left of them is kept for a week.")
         return [item.path for item in found]
+
+    def _alert(self, sentence: str) -> None:
+        self._alerts = [*[said for said in self._alerts if said != sentence], sentence][-_ALERTS:]
 
     def _confirm(self) -> None:
         self._record.commit()
@@ -537,4 +550,6 @@ class Engine:
             refusal=self._refusal,
             world_id=self._record.meta("world_id"),
             world_name=self._record.meta("world_name"),
+            behind_server=self._behind_server,
+            alerts=tuple(self._alerts),
         )

@@ -12,6 +12,7 @@ class View:
     """A moment of an engine.
 
     ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
+    ``behind_server``: by how many seconds the server's clock is ahead. ``alerts``: sentences about what went wrong or was healed.
     """
 
     is_connected: bool = False
@@ -22,3 +23,5 @@ class View:
     refusal: Refusal | None = None
     world_id: str = ""
     world_name: str = ""
+    behind_server: float = 0.0
+    alerts: tuple[str, ...] = ()

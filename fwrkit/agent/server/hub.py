@@ -285,7 +285,11 @@ class Hub:
         self._sessions[citizen.id] = session
         limits = (self._settings.inline_limit, self._settings.batch_count, self._settings.batch_bytes)
         ignored = list(self._fold.ignored.patterns)
-        session.say(say.Welcome(is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits))
+        session.say(
+            say.Welcome(
+                is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits, time.time_ns()
+            )
+        )
         log.info("%s is connected, %s", citizen.name, "known" if is_known else "at first contact")
 
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:

@@ -20,6 +20,7 @@ from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
@@ -30,6 +31,7 @@ from fwrkit.core.records import Connection
 log = logging.getLogger("fwrkit.server")
 
 _AUTHORITY_ACCOUNT = "authority"
+_DOCTOR_PATIENCE = 20.0  # seconds
 _EXTRAUSERS = "extrausers"
 
 
@@ -42,7 +44,7 @@ class Server:
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
             (state / name).mkdir(mode=mode, exist_ok=True)
             (state / name).chmod(mode)
-        self.alerts = [repaired] if (repaired := tables.repair(state)) else []
+        self._repaired = repaired = tables.repair(state)
         self.store = Store(state / tables.NAME)
         world.create_world(node, places.world, places.templates, self.store)
         self.operator = world.operator(node, self.store)
@@ -123,6 +125,17 @@ class Server:
             for citizen in self._reading.citizens()
         ]
         return [each for each in found if each.citizen != self.operator.name or each.held]
+
+    def alerts(self) -> list[str]:
+        """Return sentences about what was healed, or could not be."""
+        return [*([self._repaired] if self._repaired else []), *self._historian.alerts]
+
+    def look_for_damage(self) -> list[str]:
+        """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""
+        objects = damaged(History(self._places.state / "history.git", self.world_id), _DOCTOR_PATIENCE)
+        if objects:
+            self._historian.check_soon()
+        return objects
 
     def _held(self, citizen: int) -> str:
         hold = self._reading.held(citizen)

@@ -36,7 +36,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Welcome:
-    """Server: go on. ``is_known``: bases are good, send what changed; else everything has to be compared first."""
+    """Server: go on. ``is_known``: bases are good, send what changed; else everything has to be compared first. ``time``: the server's, in Unix ns."""
 
     tag = "welcome"
     is_known: bool
@@ -47,6 +47,7 @@ class Welcome:
     inline_limit: int
     batch_count: int
     batch_bytes: int
+    time: int
 
 
 @dataclass(frozen=True)

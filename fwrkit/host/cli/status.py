@@ -79,6 +79,9 @@ def _show(out: Output, report: verb.NodeReport) -> None:
             out.line()
             out.line(f"Held: {each.citizen} {each.held}.", "bold red")
             out.line(f"Decide with: fwrkit approve {each.citizen}, or fwrkit reject {each.citizen} to give the files back.")
+    for alert in said.alerts:
+        out.line()
+        out.line(alert, "bold yellow")
     if said.refused:
         out.line()
         out.table(["DOES NOT TRAVEL", "WHY"], [[each.path, each.reason] for each in said.refused])

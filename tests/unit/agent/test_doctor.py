@@ -21,6 +21,7 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Node, Places, Settings
+from fwrkit.agent.wire.messages import Refusal
 from fwrkit.core.records import Finding
 
 NODE = Node("client", "alice", "0123456789ab", "alice", "static", "Utopia", (os.geteuid(), os.getegid()), Settings())
@@ -46,7 +47,7 @@ def found(places: Places, server: Server | None = None) -> dict[str, Finding]:
 
 
 def a_server(is_running: bool) -> Server:
-    return cast(Server, SimpleNamespace(is_sshd_running=is_running))
+    return cast(Server, SimpleNamespace(is_sshd_running=is_running, look_for_damage=lambda: ["ab" * 20] if not is_running else []))
 
 
 def test_on_a_machine_as_it_should_be_everything_is_well(places: Places, listener: socket.socket) -> None:
@@ -89,6 +90,7 @@ def test_a_server_is_asked_for_its_own(places: Places, is_running: bool) -> None
     assert "upstream" not in findings
     assert findings["tables"].ok
     assert findings["sshd"].ok is is_running
+    assert findings["history"].ok is is_running
 
 
 def test_a_damaged_database(places: Places) -> None:
@@ -130,6 +132,21 @@ def test_a_filesystem_without_leases(places: Places, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(linux, "take_read_lease", lease)
     assert not found(places)["leases"].ok
+
+
+def test_what_the_agent_noticed_and_why_it_is_not_let_in(places: Places) -> None:
+    findings = examine(NODE, places, None, ["The clock was set."], Refusal("HELD", "alice deletes much.", "Ask."))
+    noticed = [finding for finding in findings if not finding.ok and finding.check in ("noticed", "admission")]
+    assert [finding.message for finding in noticed] == ["alice deletes much.", "The clock was set."]
+
+
+def test_left_overs_of_unison_are_named(places: Places) -> None:
+    assert found(places)["Unison"].message == "Nothing is left of earlier runs."
+    (places.state / "unison").mkdir()
+    for name in ("lk0123456789abcdef0123456789abcdef", "DANGER.README"):
+        (places.state / "unison" / name).touch()
+    finding = found(places)["Unison"]
+    assert finding.ok and "DANGER.README" in finding.message
 
 
 def test_little_room(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.agent.citizen import downloads
+from fwrkit.agent.citizen import downloads, power
 from fwrkit.agent.files import database
 from fwrkit.agent.server import runs, tables
 from fwrkit.agent.server.runs import Runs
@@ -506,3 +506,35 @@ def test_damaged_tables_without_a_copy_are_said_to_be(house: House) -> None:
         tables.repair(house.state)
     (house.state / tables.NAME).unlink()
     house._open()
+
+
+@pytest.mark.parametrize("memory", ["known", "lost"])
+def test_what_a_power_cut_emptied_is_fetched_again_and_never_sent(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str
+) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("one")
+    monkeypatch.setattr(power, "_BOOT", boot)
+    monkeypatch.setattr(power, "end", lambda _: None)  # nobody stops anything when the power goes
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("emptied", "zeros", "whole", "edited"):
+        alice.write(f"www/{name}", f"the whole content of {name}")
+    house.settled()
+    alice.stop()
+    (alice.world / "www/emptied").write_bytes(b"")
+    (alice.world / "www/zeros").write_bytes(bytes(20))
+    (alice.world / "www/edited").write_text("an edit of the last minute")
+    if memory == "lost":
+        (alice.world / ".fwr-sentinel").unlink()
+    boot.write_text("two")
+    alice.start()
+    wait_until(lambda: alice.engine.view.is_ready, "alice is back")
+    house.settled()
+    tree = {path: content for path, content in alice.tree().items() if content is not None and "conflict" not in path}
+    assert tree == {
+        "www/emptied": "the whole content of emptied", "www/zeros": "the whole content of zeros", "www/whole": "the whole content of whole",
+        "www/edited": tree["www/edited"],
+    }  # fmt: skip
+    assert "an edit of the last minute" in alice.tree().values()
+    assert alice.tree() == bob.tree()
+    assert any("power cut" in alert for alert in alice.engine.view.alerts)

@@ -138,11 +138,11 @@ class Hub:
             self._turn(items)
         except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
             log.warning("a turn failed: %s", error)
-            self._drop_all(f"the server could not write: {error}")
+            self._drop_all(f"the server could not write: {error}", items)
             return False
         except Exception:
             log.exception("a turn failed")
-            self._drop_all("the server failed")
+            self._drop_all("the server failed", items)
         return True
 
     def _turn(self, items: list[tuple[Session | None, Any]]) -> None:
@@ -217,11 +217,12 @@ class Hub:
             if session is not None:
                 session.channel.close("internal error")
 
-    def _drop_all(self, reason: str) -> None:
+    def _drop_all(self, reason: str, items: list[tuple[Session | None, Any]]) -> None:
         self._fold.take_moved()
         self._mark = ""
         self._after.clear()
-        for session in self._sessions.values():
+        unheard = [session for session, _ in items if session is not None]  # their hello may have been among what is lost
+        for session in (*self._sessions.values(), *unheard):
             session.forget()
             session.channel.close(reason)
         self._sessions.clear()

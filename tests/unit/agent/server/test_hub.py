@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -455,3 +456,19 @@ def test_a_mark_that_is_none_of_ours(mark: str) -> None:
     store.set_head(b"a", DIRECTORY, 0, 0, "alice", 5)
     assert (store.mark(), store.has_mark("1:5"), store.has_mark(mark)) == ("1:5", True, False)
     store.close()
+
+
+def test_whose_hello_was_in_a_turn_that_failed_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = Stranger(house, "bob")
+    full = True
+
+    def mark() -> str:
+        if full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return ""
+
+    monkeypatch.setattr(house.store, "mark", mark)
+    bob.tell(say.Hello(say.PROTOCOL, __version__, "machine1", "", "", "", ""))
+    assert bob.next() == CLOSED
+    full = False
+    assert isinstance(Stranger(house, "bob").hello(), say.Welcome)

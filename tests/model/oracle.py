@@ -121,11 +121,10 @@ class Oracle:
             return
         ledger = self._stage.ledger
         for path, content in tree.items():
-            if path.endswith(b".changes"):
+            if content is None or path.endswith(b".changes"):
                 continue  # logs are merged by union: a line that one removes and another keeps stays
-            for mark in marks(content or b""):
-                is_replaced = any(place == path for _, place in ledger.replaced.get(mark, ()))
-                assert not is_replaced or ledger.puts.get((path, mark), 0) > 1, f"undone: {mark!r} is at {path!r} again"
+            is_replaced = (path, content) in ledger.replaced_whole
+            assert not is_replaced or ledger.puts.get((path, content), 0) > 1, f"undone: {content!r} is at {path!r} again"
 
     def _one_copy(self, tree: Tree) -> None:
         """I7: what lost a race is kept once."""

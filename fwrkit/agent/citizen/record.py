@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 from fwrkit.agent.files.tree import NO_STAMP, Stamp
 from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, State
@@ -21,18 +23,22 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS entries (
     path BLOB PRIMARY KEY, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL, change_time INTEGER NOT NULL, inode INTEGER NOT NULL,
     sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-"""
+"""  # has_sent: how many states were sent without an answer; of more than one, sent is the packed list
+
+
+_SENT = 8  # states of a path that were sent without an answer and are remembered
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far."""
+    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far; ``older`` before it."""
 
     path: bytes
     state: State
     stamp: Stamp
     sent: State
     has_sent: bool
+    older: tuple[State, ...] = ()
 
 
 class Record:
@@ -124,10 +130,14 @@ class Record:
         self._write("UPDATE entries SET size = ?, time = ?, change_time = ?, inode = ? WHERE path = ?", values)
 
     def will_send(self, path: bytes, state: State) -> None:
-        """This state is about to be sent; whether it arrived will not be known before the answer."""
+        """This state is about to be sent; whether it arrived will not be known before the answer. The same is true of what was sent before."""
+        entry = self.get(path)
+        before = [*entry.older, entry.sent] if entry is not None and entry.has_sent else []
+        sent = [*(other for other in before if other != state), state][-_SENT:]
         self._write(
-            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, 1) ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1",
-            (path, state),
+            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = excluded.has_sent",
+            (path, state if len(sent) == 1 else msgpack.packb(sent), len(sent)),
         )
 
     def forget_everything(self) -> None:
@@ -136,5 +146,6 @@ class Record:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    path, state, size, time, change_time, inode, sent, has_sent = row
-    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent))
+    path, state, size, time, change_time, inode, sent, count = row
+    *older, last = msgpack.unpackb(sent) if count > 1 else [sent]
+    return Entry(path, state, Stamp(size, time, change_time, inode), last, bool(count), tuple(older))

@@ -308,7 +308,7 @@ class Hub:
                 raise FrameError("a content of another size")
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown, item.is_orphan, item.time, item.size,
-                Content(_verified(item)),
+                Content(_verified(item)), tuple(item.older),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:

@@ -40,7 +40,8 @@ def sequence(seed: int) -> Sequence:
         taste.edits = {kind: weight * chance.choice((0, 0, 1, 2)) for kind, weight in _EDITS.items()}
         taste.edits["put"] += 0.1
         taste.paths = tuple(chance.sample(taste.paths, chance.randint(1, len(taste.paths))))
-    length, made = chance.choice((6, 12, 25, 40)), []
+    length = chance.choice((6, 12, 25, 40))
+    made: Sequence = []
     while len(made) < length:
         made.extend(way(chance, taste) if chance.random() < taste.ways else [operation(chance, taste)])
     return made

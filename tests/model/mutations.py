@@ -1,4 +1,6 @@
-"""Can the model fail? ``python -m tests.model.mutations [PART OF A NAME…]``: the agent is broken on purpose, in one place after the other, and each must be found.
+"""Can the model fail? The agent is broken on purpose, in one place after the other, and each must be found.
+
+``python -m tests.model.mutations [PART OF A NAME…]``
 
 Prints after how many sequences it was. As a test this would take longer than what it tests; it is run when the model changes.
 """

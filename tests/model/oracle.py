@@ -30,12 +30,13 @@ _MARKED = (b" (conflict ", b"recovered-")
 
 
 class Oracle:
-    """Looks at a stage. ``is_union``, ``was_interrupted``, ``was_cut``: what is relaxed, see above."""
+    """Looks at a stage. ``is_union``, ``is_unsure``, ``was_interrupted``, ``was_cut``: what is relaxed, see above."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._seen: set[tuple[int, int, int]] = set()
         self.is_union = False
+        self.is_unsure = False
         self.was_interrupted = False
         self.was_cut = False
 
@@ -117,7 +118,7 @@ class Oracle:
 
     def _nothing_undone(self, tree: Tree) -> None:
         """I4: what a program replaced or deleted at a path is not there again, unless it was put there again."""
-        if self.is_union or self.was_interrupted:
+        if self.is_union or self.is_unsure:
             return
         ledger = self._stage.ledger
         for path, content in tree.items():
@@ -128,7 +129,7 @@ class Oracle:
 
     def _one_copy(self, tree: Tree) -> None:
         """I7: what lost a race is kept once."""
-        if self.is_union or self.was_interrupted:
+        if self.is_union or self.is_unsure:
             return
         copies: dict[bytes, list[bytes]] = {}
         for path, content in tree.items():

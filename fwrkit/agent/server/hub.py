@@ -193,6 +193,8 @@ class Hub:
             except OSError as error:
                 log.warning("the canon's file can not be written: %s", error)
                 return False
+            except Exception:  # a content that is lost: trying again would not help, and nobody is to wait for it
+                log.exception("the canon's file of %r can not be made", path)
             self._unsettled.remove(path)
         return not was_settled
 

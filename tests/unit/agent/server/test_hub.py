@@ -472,3 +472,22 @@ def test_whose_hello_was_in_a_turn_that_failed_is_let_go(house: House, monkeypat
     assert bob.next() == CLOSED
     full = False
     assert isinstance(Stranger(house, "bob").hello(), say.Welcome)
+
+
+def test_a_content_that_is_lost_stops_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    settle = house.canon.settle
+
+    def lost(path: bytes) -> None:
+        if path == b"a":
+            raise KeyError("no such content")
+        settle(path)
+
+    monkeypatch.setattr(house.canon, "settle", lost)
+    bob.change(b"a", b"one")
+    assert bob.next().result == "ACCEPTED"
+    bob.change(b"b", b"two")
+    assert bob.next().result == "ACCEPTED"
+    house.hub.call(lambda: None)
+    assert tree_of(house.state / "canon") == {"b": "two"}

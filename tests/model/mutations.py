@@ -11,8 +11,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -90,13 +90,25 @@ def _forgetting_pending(self: Store, states: Any) -> None:
 
 
 _patch = mock.patch.object
+
+
+@contextmanager
+def _all(*mutations: AbstractContextManager[Any]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for mutation in mutations:
+            stack.enter_context(mutation)
+        yield
+
+
 MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "a delivery is acknowledged before it is placed": lambda: _patch(Receiver, "apply", _acknowledging_at_once),
     "the base moves when a delivery is sent": lambda: _patch(Deliveries, "_send", _moving_the_base),
     "a delivered deletion does not look at what it deletes": lambda: _patch(Placer, "_remove_file", _removing_whatever_is_there),
     "what a delivery displaced is let go unseen": lambda: _patch(Placer, "_look_at_displaced", _letting_go_unseen),
     "a change makes no delivery void": lambda: _patch(Session, "void", lambda *_: None),
-    "the server speaks before its transaction is committed": lambda: _patch(Session, "say", _saying_at_once),
+    "the server speaks before its transaction is committed": lambda: _all(
+        _patch(Session, "say", _saying_at_once), _patch(Store, "has_mark", lambda *_: True)
+    ),  # the mark alone would find it out at the next connection
     "the record does not remember what is being sent": lambda: _patch(Record, "will_send", lambda *_: None),
     "every claimed base is believed": lambda: _patch(Fold, "_base", _believing),
     "generations are not compared": lambda: _patch(greeting, "is_known", lambda citizen, _: citizen.is_known),

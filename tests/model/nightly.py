@@ -10,7 +10,6 @@ import traceback
 from tests.model.chance import sequence, smaller
 from tests.model.play import Sequence, play
 
-
 _PROGRESS = 1000  # sequences from one line about them to the next
 
 

@@ -26,19 +26,25 @@ class Taste:
     kinds: dict[str, float] = field(default_factory=lambda: dict(_KINDS))
     edits: dict[str, float] = field(default_factory=lambda: dict(_EDITS))
     paths: tuple[int, ...] = tuple(range(len(PATHS)))
+    ways: float = 0.05
 
 
 def sequence(seed: int) -> Sequence:
     """Return the sequence of a seed. Each has a taste of its own: much of one thing and none of another meets what an even mixture does not."""
     chance = random.Random(seed)
     taste = Taste(("alice", "bob", "carol") if chance.random() < 0.2 else NAMES)
+    taste.ways = chance.choice((0, 0.05, 0.15))
     if chance.random() < 0.8:
         taste.kinds = {kind: weight * chance.choice((0, 1, 1, 1, 4)) for kind, weight in _KINDS.items()}
         taste.kinds["edit"] = _KINDS["edit"]
         taste.edits = {kind: weight * chance.choice((0, 0, 1, 2)) for kind, weight in _EDITS.items()}
         taste.edits["put"] += 0.1
         taste.paths = tuple(chance.sample(taste.paths, chance.randint(1, len(taste.paths))))
-    return [operation(chance, taste) for _ in range(chance.choice((6, 12, 25, 40)))]
+    length = chance.choice((6, 12, 25, 40))
+    made: Sequence = []
+    while len(made) < length:
+        made.extend(way(chance, taste) if chance.random() < taste.ways else [operation(chance, taste)])
+    return made
 
 
 def _one_of(chance: random.Random, weights: dict[str, float]) -> str:
@@ -70,6 +76,26 @@ def operation(chance: random.Random, taste: Taste) -> Operation:
     if kind == "restore":
         return ("restore", "server") if chance.random() < 0.3 else ("restore", who, chance.choice(("record", "world", "both")))
     return (kind, who)
+
+
+def way(chance: random.Random, taste: Taste) -> Sequence:
+    """Return a part of the way that an edit goes, from its author to the server and on to another; mostly something strikes in one of its steps."""
+    who, other = chance.choice(taste.names), chance.choice(taste.names)
+    whole: Sequence = [
+        edit(chance, who, taste), ("engine", who), ("job", who, 0), ("engine", who), ("up", who, 99), ("hub",), ("down", who, 99),
+        ("engine", who), ("job", who, 0), ("engine", who), ("up", who, 99), ("hub",), ("job", "server", 0), ("hub",), ("hub",),
+        ("historian",), ("down", other, 99), ("engine", other), ("job", other, 0), ("engine", other), ("up", other, 99), ("hub",),
+    ]  # fmt: skip
+    begin = chance.choice((0, 0, 0, chance.randrange(len(whole))))
+    part = whole[begin : begin + chance.randint(4, len(whole))]
+    steps = [index for index, item in enumerate(part) if item[0] in ("engine", "hub", "historian", "job")]
+    if steps and chance.random() < 0.7:
+        index, kind = chance.choice(steps), chance.choice(("crash", "crash", "full", "during"))
+        if not taste.kinds.get(kind):
+            return part
+        after = ("|", *edit(chance, chance.choice((who, other)), taste)) if kind == "during" else ()
+        part[index] = (kind, _early(chance, 60 if kind == "during" else 25), *part[index], *after)
+    return part
 
 
 def _early(chance: random.Random, most: int) -> int:

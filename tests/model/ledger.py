@@ -21,7 +21,8 @@ class Ledger:
     written: set[bytes] = field(default_factory=set)  # whole contents that a program closed
     marks: dict[bytes, str] = field(default_factory=dict)  # mark to a word for people: who wrote it, and where
     replaced: dict[bytes, set[tuple[str, bytes]]] = field(default_factory=dict)  # mark to (whose disk, path): by somebody who had seen it
-    puts: dict[tuple[bytes, bytes], int] = field(default_factory=dict)  # (path, mark): how often a program put it there
+    replaced_whole: set[tuple[bytes, bytes]] = field(default_factory=set)  # (path, content)
+    puts: dict[tuple[bytes, bytes], int] = field(default_factory=dict)  # (path, content): how often a program put it there
     directories: set[bytes] = field(default_factory=set)  # that a program made
     torn: dict[tuple[str, bytes], set[bytes]] = field(default_factory=dict)  # (whose disk, path): what a program has not finished writing
     deleted: list[tuple[str, bytes]] = field(default_factory=list)
@@ -31,12 +32,13 @@ class Ledger:
         old, new = marks(before or b""), marks(after or b"")
         for mark in old - new:
             self.replaced.setdefault(mark, set()).add((citizen, path))
+        if before is not None and before != after:
+            self.replaced_whole.add((path, before))
         if after is None:
             return
         for mark in new if is_new else ():
             self.marks.setdefault(mark, f"{citizen} at {path.decode()}")
-        for mark in new - old:
-            self.puts[(path, mark)] = self.puts.get((path, mark), 0) + 1
+        self.puts[(path, after)] = self.puts.get((path, after), 0) + 1
         self.written.add(after)
 
     def moved(self, citizen: str, source: bytes, target: bytes, content: bytes, displaced: bytes | None) -> None:

@@ -10,6 +10,8 @@ import traceback
 from tests.model.chance import sequence, smaller
 from tests.model.play import Sequence, play
 
+_PROGRESS = 1000  # sequences from one line about them to the next
+
 
 def failure(candidate: Sequence) -> str:
     """Play a sequence; return how it failed, empty if it did not."""
@@ -30,7 +32,7 @@ def main(count: int, first: int) -> int:
     """Play sequences; return how many failed."""
     logging.disable(logging.WARNING)
     began, failed = time.monotonic(), 0
-    print(f"{count} sequences from seed {first}")
+    print(f"{count} sequences from seed {first}", flush=True)
     for seed in range(first, first + count):
         candidate = sequence(seed)
         words = failure(candidate)
@@ -44,8 +46,9 @@ def main(count: int, first: int) -> int:
                 sep="\n",
                 flush=True,
             )
-    seconds = time.monotonic() - began
-    print(f"{count} sequences, {failed} failed, {count / seconds:.1f} a second")
+        played = seed - first + 1
+        if played % _PROGRESS == 0 or played == count:
+            print(f"{played} sequences, {failed} failed, {played / (time.monotonic() - began):.1f} a second", flush=True)
     return failed
 
 

@@ -51,8 +51,11 @@ class Play:
             edit = self._edit(operation[split + 1 :])
             self._step(operation[2:split], Fault("edit", operation[1], lambda: self.stage.edit(edit)))
         elif kind in ("crash", "full"):
-            self.oracle.was_interrupted = True
-            self._step(operation[2:], Fault(kind, operation[1]))
+            fault = Fault(kind, operation[1])
+            self._step(operation[2:], fault)
+            if fault.has_struck:
+                self.oracle.was_interrupted = True
+                self.oracle.is_unsure |= operation[2] == "engine"
         else:
             self._step(operation, None)
 

@@ -347,6 +347,8 @@ class Stage:
         self.server.kill()
         for _, connection in self.connections:
             connection.server.close("the server is gone")
+        for member in self.members.values():
+            member.step()  # what it had said already is acted upon
         shutil.rmtree(self.state)
         shutil.copytree(self.root / "state.copy", self.state)
         self.server = Server(self.state)

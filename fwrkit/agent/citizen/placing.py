@@ -310,10 +310,8 @@ class Placer:
                 self.displaced.append(Displaced(name, path, agreed))
         raise PutBack("changed")
 
-    def make_directory(self, path: bytes, agreed: State) -> None:
-        """Make a directory where the record says ``agreed`` is. Raise PutBack if something else is there."""
-        if is_file(agreed):
-            self.delete(path, agreed)
+    def make_directory(self, path: bytes) -> None:
+        """Make a directory where nothing is. Raise PutBack if something else is there."""
         try:
             self._world.make_directories(path)
         except OSError as error:

@@ -146,7 +146,10 @@ class Receiver:
         elif agreed == delivery.state:
             return
         elif is_directory(delivery.state):
-            self._placer.make_directory(delivery.path, agreed)
+            if is_file(agreed):
+                self._placer.delete(delivery.path, agreed)
+                self._record.agree(delivery.path, ABSENT)  # who puts a file here in this very moment did not make it from that one
+            self._placer.make_directory(delivery.path)
             self._record.agree(delivery.path, delivery.state, NO_STAMP, delivery.author)
         elif delivery.state is ABSENT:
             self._placer.delete(delivery.path, agreed)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 from fwrkit.agent.files.tree import NO_STAMP, Stamp
 from fwrkit.agent.paths import name_of, parent, range_beneath
 from fwrkit.agent.states import ABSENT, State
@@ -20,13 +22,14 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries (
     path BLOB PRIMARY KEY, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL, change_time INTEGER NOT NULL, inode INTEGER NOT NULL,
-    sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0, author TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+    sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0, older BLOB NOT NULL DEFAULT x'90', author TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 """
+_SENT = 8  # states of a path that were sent without an answer and are remembered
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far.
+    """What was last agreed on for a path. ``sent`` (if ``has_sent``) went to the server since, without an answer so far; ``older`` before it.
 
     ``author`` is empty where it is not known: what this node had before it met the server may be anybody's.
     """
@@ -36,6 +39,7 @@ class Entry:
     stamp: Stamp
     sent: State
     has_sent: bool
+    older: tuple[State, ...] = ()
     author: str = ""
 
 
@@ -129,7 +133,8 @@ class Record:
             self._write("DELETE FROM entries WHERE path = ?", (path,))
         else:
             values = (path, state, stamp.size, stamp.time, stamp.change_time, stamp.inode, author)
-            self._write("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)", values)
+            query = "INSERT OR REPLACE INTO entries (path, state, size, time, change_time, inode, author) VALUES (?, ?, ?, ?, ?, ?, ?)"
+            self._write(query, values)
 
     def touch(self, path: bytes, stamp: Stamp) -> None:
         """The content is the same, the file's times are not."""
@@ -137,10 +142,14 @@ class Record:
         self._write("UPDATE entries SET size = ?, time = ?, change_time = ?, inode = ? WHERE path = ?", values)
 
     def will_send(self, path: bytes, state: State) -> None:
-        """This state is about to be sent; whether it arrived will not be known before the answer."""
+        """This state is about to be sent; whether it arrived will not be known before the answer. The same is true of what was sent before."""
+        entry = self.get(path)
+        before = [*entry.older, entry.sent] if entry is not None and entry.has_sent else []
+        sent = [*(other for other in before if other != state), state][-_SENT:]
         self._write(
-            "INSERT INTO entries VALUES (?, NULL, -1, -1, -1, -1, ?, 1, '') ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1",
-            (path, state),
+            "INSERT INTO entries (path, size, time, change_time, inode, sent, has_sent) VALUES (?, -1, -1, -1, -1, ?, 1)"
+            " ON CONFLICT (path) DO UPDATE SET sent = excluded.sent, has_sent = 1, older = ?",
+            (path, sent[-1], msgpack.packb(sent[:-1])),
         )
 
     def forget_everything(self) -> None:
@@ -149,5 +158,5 @@ class Record:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    path, state, size, time, change_time, inode, sent, has_sent, author = row
-    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent), author)
+    path, state, size, time, change_time, inode, sent, has_sent, older, author = row
+    return Entry(path, state, Stamp(size, time, change_time, inode), sent, bool(has_sent), tuple(msgpack.unpackb(older)), author)

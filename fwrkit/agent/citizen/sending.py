@@ -66,11 +66,12 @@ class Sender:
         entry = self._record.get(item.path)
         base = entry.state if entry is not None else ABSENT
         prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
+        older = list(entry.older) if entry is not None else []
         self._record.will_send(item.path, item.state)
         number = self._next(Flight(item.path, item.state, item.stamp))
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more))
+        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older))
 
     def send_lack(self, path: bytes) -> None:
         """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""
@@ -111,6 +112,7 @@ def manifest_entry(record: Record, item: Found, is_unknown: bool) -> ManifestEnt
     entry = record.get(item.path)
     base = entry.state if entry is not None else ABSENT
     prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
+    older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size)
+    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older)

@@ -42,6 +42,7 @@ class Edit:
     time: int = 0
     size: int = 0
     content: Content = Content()
+    older: tuple[State, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ class Fold:
         if lag is None and not citizen.is_known:
             return UNKNOWN
         known: list[State] = [lag.base, *lag.sent] if lag is not None else [self._store.head(edit.path)]
-        if edit.has_prior and edit.prior == known[0]:
+        if edit.has_prior and known[0] in (edit.prior, *edit.older):
             # the earlier change was folded, unless its state is just what they held before a delivery that they have now
-            is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, edit.prior, citizen.name)
-            return edit.base if is_coincidence else edit.prior
+            is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, known[0], citizen.name)
+            return edit.base if is_coincidence else known[0]
         return edit.base if edit.base in known else UNKNOWN
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:

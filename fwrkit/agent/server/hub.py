@@ -142,11 +142,11 @@ class Hub:
             self._turn(items)
         except sqlite3.Error as error:  # a full disk, mostly: nothing of this turn happened, so nobody may believe it did
             log.warning("a turn failed: %s", error)
-            self._drop_all(f"the server could not write: {error}")
+            self._drop_all(f"the server could not write: {error}", items)
             return False
         except Exception:
             log.exception("a turn failed")
-            self._drop_all("the server failed")
+            self._drop_all("the server failed", items)
         return True
 
     def _turn(self, items: list[tuple[Session | None, Any]]) -> None:
@@ -189,6 +189,8 @@ class Hub:
             except OSError as error:
                 log.warning("the canon's file can not be written: %s", error)
                 return False
+            except Exception:  # a content that is lost: trying again would not help, and nobody is to wait for it
+                log.exception("the canon's file of %r can not be made", path)
             self._unsettled.remove(path)
         return not was_settled
 
@@ -213,10 +215,11 @@ class Hub:
             if session is not None:
                 session.channel.close("internal error")
 
-    def _drop_all(self, reason: str) -> None:
+    def _drop_all(self, reason: str, items: list[tuple[Session | None, Any]]) -> None:
         self._fold.take_moved()
         self._after.clear()
-        for session in self._sessions.values():
+        unheard = [session for session, _ in items if session is not None]  # their hello may have been among what is lost
+        for session in (*self._sessions.values(), *unheard):
             session.forget()
             session.channel.close(reason)
         self._sessions.clear()
@@ -316,7 +319,7 @@ class Hub:
                 raise FrameError("a content of another size")
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)),
+                item.time, item.size, Content(_verified(item)), tuple(item.older),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:

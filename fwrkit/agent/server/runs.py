@@ -195,7 +195,7 @@ class Runs:
             edit = Edit(
                 entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
                 entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
-                Content(None, run.arrived.get(entry.state)),
+                Content(None, run.arrived.get(entry.state)), tuple(entry.older),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:

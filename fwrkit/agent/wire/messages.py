@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fwrkit.agent import paths
@@ -87,6 +87,7 @@ class Change:
     ``prior`` (if ``has_prior``) is a state that was sent before and whose outcome never arrived. ``content`` is None for directories
     and deletions, for content that the server has, and for content that comes by a run. ``is_unknown``: no base is claimed.
     ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
+    ``older``: what was sent before ``prior``, without an outcome as well.
     """
 
     tag = "change"
@@ -102,6 +103,7 @@ class Change:
     size: int
     content: bytes | None
     more: bool
+    older: list[State] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,8 @@ def _fits(kind: str, content: object) -> bool:
     inner = kind.removeprefix("list[").removesuffix("]")
     if not isinstance(content, list):
         return False
+    if inner == "State":
+        return all(is_state(item) for item in content)
     return inner == "list[Any]" or all(type(item) is _PLAIN[inner] for item in content)
 
 
@@ -306,6 +310,7 @@ class ManifestEntry:
     is_unknown: bool
     time: int
     size: int
+    older: list[State] = field(default_factory=list)
 
     def to_value(self) -> list[Any]:
         """Return the list that travels."""

@@ -277,7 +277,7 @@ def test_what_is_in_the_way_stays(desk: Desk, tmp_path: Path, path: str) -> None
     (desk.world / "link").symlink_to(tmp_path)
     os.mkfifo(desk.world / "fifo")
     assert put_back(lambda: desk.place(path.encode(), ABSENT, b"theirs")) == "obstructed"
-    assert put_back(lambda: desk.placer.make_directory(path.encode(), ABSENT)) == "obstructed"
+    assert put_back(lambda: desk.placer.make_directory(path.encode())) == "obstructed"
     assert desk.contents() == {"file": b"mine"}
     assert not (tmp_path / "x").exists()
     assert desk.private_contents() == []
@@ -299,8 +299,8 @@ def test_a_special_file_at_the_very_place_stays(desk: Desk, tmp_path: Path, kind
 
 
 def test_directories_come_and_go(desk: Desk) -> None:
-    desk.placer.make_directory(b"d/e", ABSENT)
-    desk.placer.make_directory(b"d/e", ABSENT)
+    desk.placer.make_directory(b"d/e")
+    desk.placer.make_directory(b"d/e")
     assert (desk.world / "d/e").is_dir()
     desk.placer.delete(b"d/e", DIRECTORY)
     desk.placer.delete(b"d/e", DIRECTORY)
@@ -338,15 +338,6 @@ def test_a_file_that_comes_into_a_directory_of_caches_at_the_last_moment(desk: D
     just_before(monkeypatch, lambda: desk.write("d/mine", b"mine"))
     assert put_back(lambda: desk.placer.delete(b"d", DIRECTORY)) == "changed"
     assert desk.contents() == {"d/a.tmp": b"cache", "d/mine": b"mine"}
-
-
-def test_a_file_becomes_a_directory(desk: Desk) -> None:
-    desk.write("a", b"old")
-    desk.placer.make_directory(b"a", file_state(b"old"))
-    assert (desk.world / "a").is_dir()
-    desk.write("b", b"mine")
-    assert put_back(lambda: desk.placer.make_directory(b"b", file_state(b"old"))) == "changed"
-    assert desk.contents() == {"b": b"mine"}
 
 
 def test_a_full_disk_is_said_and_leaves_nothing_half(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,3 +267,29 @@ def test_of_one_that_waited_and_its_successor_the_successor_counts(desk: Desk) -
     assert desk.apply(older, newer) == []
     assert desk.said == [Acknowledgement([newer.number])]
     assert desk.receiver.waiting == {}
+
+
+def test_a_file_becomes_a_directory(desk: Desk) -> None:
+    old = desk.write("a", b"old")
+    desk.apply(desk.delivery(b"a", old, None, DIRECTORY))
+    assert desk.contents() == {"a": None}
+    old = desk.write("b", b"old")
+    desk.write("b", b"mine", is_agreed=False)
+    desk.apply(desk.delivery(b"b", old, None, DIRECTORY))
+    assert desk.contents() == {"a": None, "b": b"mine"}
+    assert desk.record.state(b"b") == old
+
+
+def test_who_puts_a_file_where_a_directory_was_about_to_come_did_not_make_it_from_the_one_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, delete = desk.write("a", b"old"), Placer.delete
+
+    def disturbed(self: Placer, path: bytes, agreed: State) -> None:
+        delete(self, path, agreed)
+        desk.write("a", b"mine", is_agreed=False)
+
+    monkeypatch.setattr(Placer, "delete", disturbed)
+    desk.apply(desk.delivery(b"a", old, None, DIRECTORY))
+    assert desk.contents() == {"a": b"mine"}
+    assert desk.record.state(b"a") is ABSENT

@@ -107,3 +107,20 @@ def test_beneath_is_what_lies_below(tmp_path_factory: pytest.TempPathFactory, tr
     assert [entry.path for entry in record.beneath(b"")] == sorted(tree)
     assert {entry.path: entry.state for entry in record.all()} == tree
     record.close()
+
+
+def test_all_that_was_sent_without_an_answer_is_remembered(tmp_path: Path) -> None:
+    record = Record(tmp_path / "record.sqlite")
+    a, b = file_state(b"a"), file_state(b"b")
+    for state in (a, ABSENT, b, ABSENT):
+        record.will_send(b"p", state)
+    record.close()
+    record = Record(tmp_path / "record.sqlite")
+    entry = record.get(b"p")
+    assert entry is not None
+    assert (entry.state, entry.older, entry.sent, entry.has_sent) == (ABSENT, (a, b), ABSENT, True)
+    record.agree(b"p", b)
+    entry = record.get(b"p")
+    assert entry is not None
+    assert (entry.older, entry.has_sent) == ((), False)
+    record.close()

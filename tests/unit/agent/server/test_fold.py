@@ -608,3 +608,11 @@ def test_what_streams_during_first_contact_is_held(court: Court) -> None:
     court.edit("alice", Edit(b"p", ABSENT, B))
     lag = court.store.lag(bob.id, b"p")
     assert lag is not None and lag.base == B, "the deletion is delivered to bob"
+
+
+def test_who_edits_on_while_answers_are_lost_does_not_lose_against_themselves(court: Court) -> None:
+    """The first edit was folded, its outcome lost; the second was lost; the third follows both."""
+    court.put("bob", b"p", b"a")
+    third = Edit(b"p", C, ABSENT, B, has_prior=True, size=1, content=Content(b"c"), older=(A,))
+    assert court.edit("bob", third).result is Result.ACCEPTED
+    assert court.tree() == {b"p": b"c"}

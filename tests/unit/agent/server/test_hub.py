@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import socket
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -477,3 +478,40 @@ def test_the_place_of_a_connection_that_was_replaced_goes_to_others(tmp_path: Pa
         bob.tell(say.Manifest(2, False, [entry.to_value()], True))
         assert Stranger(house, "alice").hello(generation).is_known
         assert isinstance(bob.next(), say.Need), "alice's first connection has nothing under way any more"
+
+
+def test_whose_hello_was_in_a_turn_that_failed_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = Stranger(house, "bob")
+    full = True
+
+    drop_lags = house.store.drop_lags
+
+    def drop(citizen: int) -> None:
+        if full:
+            raise sqlite3.OperationalError("database or disk is full")
+        drop_lags(citizen)
+
+    monkeypatch.setattr(house.store, "drop_lags", drop)
+    bob.tell(say.Hello(say.PROTOCOL, __version__, "machine1", "", "", "", "", 0))
+    assert bob.next() == CLOSED
+    full = False
+    assert isinstance(Stranger(house, "bob").hello(), say.Welcome)
+
+
+def test_a_content_that_is_lost_stops_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = Stranger(house, "bob")
+    bob.join()
+    settle = house.canon.settle
+
+    def lost(path: bytes) -> None:
+        if path == b"a":
+            raise KeyError("no such content")
+        settle(path)
+
+    monkeypatch.setattr(house.canon, "settle", lost)
+    bob.change(b"a", b"one")
+    assert bob.next().result == "ACCEPTED"
+    bob.change(b"b", b"two")
+    assert bob.next().result == "ACCEPTED"
+    house.hub.call(lambda: None)
+    assert tree_of(house.state / "canon") == {"b": "two"}

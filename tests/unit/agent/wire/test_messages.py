@@ -27,6 +27,7 @@ plain: dict[str, st.SearchStrategy[Any]] = {
     "State": states,
     "bytes": st.binary(max_size=30),
     "bytes | None": st.one_of(st.none(), st.binary(max_size=30)),
+    "list[State]": st.lists(states, max_size=4),
     "list[int]": st.lists(integers, max_size=4),
     "list[str]": st.lists(st.text(max_size=8), max_size=4),
     "list[list[Any]]": st.lists(st.lists(st.one_of(st.none(), integers, st.binary(max_size=4)), max_size=3), max_size=3),

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup tools check lint types unit compose-check shell test image web integration demo demo-clean bench soak nightly clean
+.PHONY: help setup tools check lint types unit model model-nightly compose-check shell test image web integration demo demo-clean bench soak nightly clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
@@ -36,6 +36,14 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	.venv/bin/pytest tests/unit
+
+model: $(STAMP) ## nothing is lost, in process: hub and engines step by step, by some hundred random schedules and all that ever failed
+	.venv/bin/pytest tests/model
+
+COUNT ?= 20000
+SEED ?= $(shell date +%s)
+model-nightly: $(STAMP) ## the same by COUNT schedules from SEED on; what fails is made smaller and printed
+	$(PYTHON) -m tests.model.nightly $(COUNT) $(SEED)
 
 compose-check: $(STAMP)
 	@for file in tests/golden/compose/*.yaml; do echo "docker compose config -q  $$file"; docker compose -f "$$file" config -q; done

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from tests.model.play import NAMES, PATHS, Operation, Sequence
 
-_EDITS = (
-    "put",
-    "put",
-    "put",
-    "large",
-    "rewrite",
-    "in-place",
-    "append",
-    "begin",
-    "begin-append",
-    "end",
-    "delete",
-    "delete",
-    "mkdir",
-    "revert",
-    "move",
-)
+_KINDS = {
+    "edit": 30, "lost": 4, "round": 8, "step": 34, "cut": 4, "connect": 4, "walk": 2, "time": 1,
+    "during": 6, "crash": 5, "full": 2, "restart": 1, "copy": 1, "restore": 1,
+}  # fmt: skip
+_EDITS = {
+    "put": 3, "large": 1, "rewrite": 1, "in-place": 1, "append": 1, "begin": 1, "begin-append": 1, "end": 1, "delete": 2, "mkdir": 1,
+    "revert": 1, "move": 1,
+}  # fmt: skip
 
 
-def sequence(seed: int, names: tuple[str, ...] = NAMES) -> Sequence:
-    """Return the sequence of a seed."""
+@dataclass
+class Taste:
+    """How likely each operation is, and at which paths and by whom edits are made."""
+
+    names: tuple[str, ...] = NAMES
+    kinds: dict[str, float] = field(default_factory=lambda: dict(_KINDS))
+    edits: dict[str, float] = field(default_factory=lambda: dict(_EDITS))
+    paths: tuple[int, ...] = tuple(range(len(PATHS)))
+
+
+def sequence(seed: int) -> Sequence:
+    """Return the sequence of a seed. Each has a taste of its own: much of one thing and none of another meets what an even mixture does not."""
     chance = random.Random(seed)
-    return [operation(chance, names) for _ in range(chance.choice((6, 12, 25, 40)))]
+    taste = Taste(("alice", "bob", "carol") if chance.random() < 0.2 else NAMES)
+    if chance.random() < 0.8:
+        taste.kinds = {kind: weight * chance.choice((0, 1, 1, 1, 4)) for kind, weight in _KINDS.items()}
+        taste.kinds["edit"] = _KINDS["edit"]
+        taste.edits = {kind: weight * chance.choice((0, 0, 1, 2)) for kind, weight in _EDITS.items()}
+        taste.edits["put"] += 0.1
+        taste.paths = tuple(chance.sample(taste.paths, chance.randint(1, len(taste.paths))))
+    return [operation(chance, taste) for _ in range(chance.choice((6, 12, 25, 40)))]
 
 
-def operation(chance: random.Random, names: tuple[str, ...]) -> Operation:
+def _one_of(chance: random.Random, weights: dict[str, float]) -> str:
+    return chance.choices(list(weights), list(weights.values()))[0]
+
+
+def operation(chance: random.Random, taste: Taste) -> Operation:
     """Return one operation."""
-    kind = chance.choices(
-        ("edit", "lost", "round", "step", "cut", "connect", "walk", "time", "during", "crash", "full", "restart"),
-        (30, 4, 8, 34, 4, 4, 2, 1, 6, 5, 2, 1),
-    )[0]
-    who = chance.choice(names)
+    kind = _one_of(chance, taste.kinds)
+    who = chance.choice(taste.names)
     if kind == "edit":
-        return edit(chance, who)
+        return edit(chance, who, taste)
     if kind == "lost":
-        return ("lost", *edit(chance, who))
+        return ("lost", *edit(chance, who, taste))
     if kind == "round":
         return ("round", chance.choice((1, 1, 2, 5)))
     if kind == "step":
@@ -52,11 +62,13 @@ def operation(chance: random.Random, names: tuple[str, ...]) -> Operation:
     if kind == "time":
         return ("time", who, chance.choice((1, 10, 60)))
     if kind == "during":
-        return ("during", _early(chance, 120), *turn(chance, who), "|", *edit(chance, who))
+        return ("during", _early(chance, 120), *turn(chance, who), "|", *edit(chance, who, taste))
     if kind in ("crash", "full"):
         return (kind, _early(chance, 60), *turn(chance, who))
-    if kind == "restart":
-        return ("restart", chance.choice((who, "server")))
+    if kind in ("restart", "copy"):
+        return (kind, chance.choice((who, "server")))
+    if kind == "restore":
+        return ("restore", "server") if chance.random() < 0.3 else ("restore", who, chance.choice(("record", "world", "both")))
     return (kind, who)
 
 
@@ -65,11 +77,10 @@ def _early(chance: random.Random, most: int) -> int:
     return 1 + int(most * chance.random() ** 2)
 
 
-def edit(chance: random.Random, who: str) -> Operation:
+def edit(chance: random.Random, who: str, taste: Taste) -> Operation:
     """Return an edit."""
-    kind = chance.choice(_EDITS)
-    path = chance.randrange(len(PATHS))
-    return (kind, who, path, chance.randrange(len(PATHS))) if kind == "move" else (kind, who, path)
+    kind, path = _one_of(chance, taste.edits), chance.choice(taste.paths)
+    return (kind, who, path, chance.choice(taste.paths)) if kind == "move" else (kind, who, path)
 
 
 def step(chance: random.Random, who: str) -> Operation:

@@ -11,6 +11,8 @@
     ("crash" | "full", n, step…)                 at the n-th system call of that step
     ("during", n, step…, "|", edit…)             a program edits at the n-th system call of that step
     ("restart", who or "server")
+    ("copy", who or "server")                    a backup is taken
+    ("restore", who, "record" | "world" | "both")  or ("restore", "server"): put back from it; a client's is lost if there is none
 """
 
 from __future__ import annotations
@@ -102,6 +104,11 @@ class Play:
         elif kind == "restart":
             self.oracle.was_cut = True
             on.restart(rest[0])
+        elif kind == "copy":
+            on.copy_server() if rest[0] == "server" else on.members[rest[0]].copy()
+        elif kind == "restore":
+            self.oracle.is_union = self.oracle.was_cut = True
+            on.restore_server() if rest[0] == "server" else on.members[rest[0]].restore(rest[1])
         else:
             raise ValueError(f"no operation {operation}")
 
@@ -121,9 +128,10 @@ _EDITS: dict[str, Callable[[Any, bytes], None]] = {
 }
 
 
-def play(sequence: Sequence, names: tuple[str, ...] = NAMES) -> None:
+def play(sequence: Sequence) -> None:
     """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept."""
-    with stage(names) as on:
+    others = {word for operation in sequence for word in operation if word == "carol"}
+    with stage((*NAMES, *others)) as on:
         playing = Play(on)
         unsettled = on.settle()
         assert not unsettled, f"{unsettled} never begin to agree"

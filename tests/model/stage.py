@@ -28,6 +28,7 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.paths import SENTINEL
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -38,8 +39,9 @@ from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
+from fwrkit.agent.states import is_file
 from fwrkit.core.names import FIRST_UID
-from tests.model.ledger import Ledger
+from tests.model.ledger import Ledger, marks
 from tests.model.network import Connection
 from tests.model.syscalls import Crash, Fault, intercepted, struck_by
 from tests.model.world import LARGE, Waits, World
@@ -172,6 +174,7 @@ class Member:
         self._stage = stage
         self.name = name
         self.volume = stage.root / name
+        self._copy = stage.root / f"{name}.copy"
         (self.volume / "world").mkdir(parents=True)
         self.world = World(name, self.volume / "world", stage.ledger, stage.serial)
         self.world.on_change = self._hint
@@ -239,6 +242,31 @@ class Member:
         self.kill()
         self.start()
 
+    def copy(self) -> None:
+        """Take a copy of world and record, as a backup does, while no program is in the middle of a file."""
+        self.world.end_all()
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self.volume, self._copy)
+
+    def restore(self, what: str) -> bool:
+        """Put ``record``, ``world`` or ``both`` back from the copy, or an empty one if there is none; the agent does not run meanwhile."""
+        sentinels = [place / "world" / SENTINEL.decode() for place in (self.volume, self._copy)]
+        if what == "record" and sentinels[1].exists() and sentinels[0].read_text() == sentinels[1].read_text():
+            return False  # of the connection that still stands: nothing tells it from the record that it replaces
+        self.world.end_all()
+        self.kill()
+        if what != "world":
+            for name in ("record.sqlite", "record.sqlite-wal", "record.sqlite-shm"):
+                _put_back(self._copy / name, self.volume / name)
+        if what != "record":
+            self.world.forget_all({path for content in self._stage.canon_tree().values() if content for path in marks(content)})
+            for name in ("world", "private"):
+                shutil.rmtree(self.volume / name)
+                _put_back(self._copy / name, self.volume / name)
+            (self.volume / "world").mkdir(exist_ok=True)
+        self.start()
+        return self._copy.exists()
+
 
 class Stage:
     """A server and its citizens in a directory of their own, which is removed at the end."""
@@ -301,6 +329,32 @@ class Stage:
         for _, connection in self.connections:
             connection.server.close("the server is gone")
         self.server = Server(self.state)
+
+    def canon_tree(self) -> dict[bytes, bytes | None]:
+        """Return what the server has accepted."""
+        canon = self.server.canon
+        return {entry.path: canon.read(entry.state) if is_file(entry.state) else None for entry in self.server.store.entries()}
+
+    def copy_server(self) -> None:
+        """Take a copy of the server's state, as a backup does."""
+        shutil.rmtree(self.root / "state.copy", ignore_errors=True)
+        shutil.copytree(self.state, self.root / "state.copy")
+
+    def restore_server(self) -> bool:
+        """Put the server's state back from the copy. What was nowhere but there since is gone with the old one. Return False if there is no copy."""
+        if not (self.root / "state.copy").exists():
+            return False
+        self.server.kill()
+        for _, connection in self.connections:
+            connection.server.close("the server is gone")
+        shutil.rmtree(self.state)
+        shutil.copytree(self.root / "state.copy", self.state)
+        self.server = Server(self.state)
+        here = {mark for member in self.members.values() for content in member.world.tree().values() if content for mark in marks(content)}
+        for mark in self.ledger.marks:
+            if mark not in here:
+                self.ledger.replaced.setdefault(mark, set())
+        return True
 
     def end_programs_of(self, uid: int, _: str = "") -> None:
         """As the agent ends a citizen's Unison."""
@@ -375,11 +429,34 @@ class Stage:
                 if is_quiet and all(request.done.is_set() for request in requests.values()):
                     break
         self.server.write_history()
-        return [name for name, request in requests.items() if not request.done.is_set()]
+        return [self._what_waits(name) for name, request in requests.items() if not request.done.is_set()]
+
+    def _what_waits(self, name: str) -> str:
+        """Say for people what a member waits for."""
+        engine = self.members[name].engine
+        hub = [session for session in self.server.hub._sessions.values() if session.citizen.name == name]
+        due = [(list(session.due), list(session.outstanding_paths), session.upward, session.downward) for session in hub]
+        here = (
+            list(engine._hints._paths),
+            list(engine._hints.busy),
+            engine._sender.paths,
+            engine._uploader.current,
+            engine._receiver.waiting,
+        )
+        return f"{name} (hints, busy, sent, run, waiting: {here}; at the server due, sent, runs: {due})"
 
     def _pass_time(self, seconds: float) -> None:
         for member in self.members.values():
             member.now += seconds
+
+
+def _put_back(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    elif source.exists():
+        shutil.copyfile(source, target)
+    else:
+        target.unlink(missing_ok=True)
 
 
 @contextmanager

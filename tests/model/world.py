@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.agent.paths import SENTINEL, ancestors, is_beneath
-from tests.model.ledger import Ledger
+from tests.model.ledger import Ledger, marks
 from tests.model.syscalls import REAL, struck_by
 
 LARGE = 150  # bytes of a content that is too large for the stream
@@ -204,6 +204,13 @@ class World:
                     else:
                         self.ledger.moved(self.citizen, source, path, content, None)
         self.on_change([*hints, source, target])
+
+    def forget_all(self, safe: set[bytes]) -> None:
+        """The disk is about to be replaced: what was not ``safe`` elsewhere goes with it, and no agent can help that."""
+        for path, content in self.tree().items():
+            if content is not None:
+                for mark in marks(content) - safe:
+                    self.ledger.replaced.setdefault(mark, set()).add((self.citizen, path))
 
     # how
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fwrkit import __version__
-from fwrkit.agent.citizen import conflicts, generations
+from fwrkit.agent.citizen import conflicts, generations, power
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.conflicts import Conflict
 from fwrkit.agent.citizen.downloads import Downloader
@@ -101,10 +102,12 @@ class Engine:
         self._refusal: say.Refusal | None = None
         self._retry_at = 0.0
         self._emptied_since = 0.0
+        self._was_cut = False
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self.view = View()
+        self.is_broken = False  # the record is damaged: only a new start helps
 
     # for other threads
 
@@ -118,6 +121,7 @@ class Engine:
         self._queue.put(lambda: None)
         self._thread.join(10)
         self._workers.shutdown(wait=False, cancel_futures=True)
+        power.end(self._record)
         self._record.close()
 
     def hint(self, paths: Iterable[bytes] | None) -> None:
@@ -186,6 +190,7 @@ class Engine:
     def take_up(self) -> None:
         """Begin: look at what an earlier run of the agent left in the private directory."""
         try:
+            self._was_cut = power.begin(self._record)
             self._receiver.reset()
             self._downloader.clear()
             self._placer.find_leftovers(entry.path for entry in self._record.all())
@@ -204,6 +209,12 @@ class Engine:
             pass
         try:
             self._turn(items)
+        except sqlite3.DatabaseError as error:
+            log.exception("a turn failed")
+            self._frames.clear()
+            self._drop(f"the record can not be written: {error}")
+            self.is_broken = not isinstance(error, sqlite3.OperationalError)  # that is a full disk, mostly; else it is damaged
+            return False
         except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
             log.exception("a turn failed")
             self._frames.clear()
@@ -429,6 +440,7 @@ class Engine:
         self._changed.clear()
         self._refused.clear()
         self._is_ready = True
+        lacks = self._set_damage_aside() if self._was_cut else []
         if self._is_first:
             self._record.forget_everything()
             self._record.set_meta("generation", "")
@@ -437,8 +449,19 @@ class Engine:
             self._hints.look_later(findings.busy)
             self._uploader.begin(findings.found.values(), is_first=True)
         else:
+            for path in lacks:
+                self._sender.send_lack(path)
             self._take(self._scanner.walk(), None)
             self._confirm()
+
+    def _set_damage_aside(self) -> list[bytes]:
+        """After a power cut: move what it left of files out of the way, and return their paths."""
+        found = [item for item in self._scanner.walk().found.values() if power.is_damage(item, self._record)]
+        for item in found:
+            log.warning("a power cut has damaged %r: it is fetched again", item.path)
+            self._placer.set_aside(item.path)
+        self._was_cut = False
+        return [item.path for item in found]
 
     def _confirm(self) -> None:
         self._record.commit()
@@ -469,11 +492,12 @@ class Engine:
         if ended is None:
             return
         run, settled, again = ended
+        void = set(folded.void)
         for item in settled:
-            # The server folds a run in slices and delivers in between: what waited may be older than the fold or newer. Against the
-            # record it is found out; an answer to what the server made void is passed over there.
+            # The server folds a run in slices and delivers in between: what waited may be older than the fold of its path, and is void
+            # then (the record would not tell: where an edit was taken back, both are made on the same base), or newer.
             waiting = self._receiver.waiting.pop(item.path, None)
-            if waiting is not None:
+            if waiting is not None and waiting.delivery.number not in void:
                 self._deliveries.append(waiting.delivery)
         for index, result, detail, _ in folded.notable:
             if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):

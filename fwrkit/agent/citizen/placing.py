@@ -246,6 +246,11 @@ class Placer:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise _put_back(error) from error
 
+    def set_aside(self, path: bytes) -> None:
+        """Move what a power cut left of a file out of the world; it is kept for a while. Raise OSError."""
+        with self._world.directory(parent(path)) as directory:
+            linux.rename(directory, name_of(path), self._kept.fd, self._fresh_name(path), linux.RENAME_NOREPLACE)
+
     def is_there(self, path: bytes) -> bool:
         """Say whether anything is at a path of the world."""
         return self._world.status(path) is not None
@@ -275,8 +280,12 @@ class Placer:
                 raise PutBack("changed")
 
     def _holds_only_ignored(self, tree: Tree, root: bytes, path: bytes) -> bool:
-        """Say whether every file beneath ``root``, which stands for the world's ``path``, is one that never travels."""
-        return all(stat.S_ISDIR(status.st_mode) or self.ignored.matches(path + inner[len(root) :]) for inner, status in tree.walk(root))
+        """Say whether beneath ``root``, which stands for the world's ``path``, is only what never travels. An empty directory does."""
+        found = list(tree.walk(root))
+        above = {parent(inner) for inner, _ in found}
+        return all(
+            (stat.S_ISDIR(status.st_mode) and inner in above) or self.ignored.matches(path + inner[len(root) :]) for inner, status in found
+        )
 
     def forget_kept(self, older_than: float) -> None:
         """Remove what was moved aside longer ago than ``older_than`` seconds."""

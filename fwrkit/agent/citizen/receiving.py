@@ -63,7 +63,9 @@ class Receiver:
         ``is_busy`` says which paths have a change under way: their deliveries wait for its outcome.
         """
         ready: list[tuple[Delivery, Prepared | None]] = []
-        for delivery in deliveries:
+        for delivery in {
+            delivery.path: delivery for delivery in deliveries
+        }.values():  # one that waited here may have a successor among them
             self.void(delivery.path)
             if is_busy(delivery.path):
                 self._wait(delivery, "changed")

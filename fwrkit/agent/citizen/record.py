@@ -48,18 +48,19 @@ class Record:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
-        self._is_open = False
+        self._is_closed = False
 
     def close(self) -> None:
-        """Commit and close."""
-        self.commit()
-        self._db.close()
+        """Commit and close; harmless when repeated."""
+        if not self._is_closed:
+            self._is_closed = True
+            self.commit()
+            self._db.close()
 
     def commit(self) -> None:
         """Commit what was written: it survives the process from now on."""
-        if self._is_open:
+        if self._db.in_transaction:  # asked, not remembered: SQLite itself ends one when the disk is full
             self._db.execute("COMMIT")
-            self._is_open = False
 
     def sync(self) -> None:
         """Commit, and bring it to the disk: it survives a power cut from now on."""
@@ -75,9 +76,8 @@ class Record:
                 os.close(fd)
 
     def _write(self, query: str, values: tuple[Any, ...]) -> None:
-        if not self._is_open:
+        if not self._db.in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
-            self._is_open = True
         self._db.execute(query, values)
 
     def meta(self, key: str) -> str:

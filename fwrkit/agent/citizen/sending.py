@@ -12,7 +12,7 @@ from typing import Any
 from fwrkit.agent.citizen.placing import Displaced
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.scan import Found
-from fwrkit.agent.files.tree import Stamp, Taken
+from fwrkit.agent.files.tree import NO_STAMP, Stamp, Taken
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
@@ -71,6 +71,13 @@ class Sender:
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
         self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more))
+
+    def send_lack(self, path: bytes) -> None:
+        """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""
+        self._record.agree(path, ABSENT)
+        number = self._next(Flight(path, ABSENT, NO_STAMP))
+        self.paths[path] = number
+        self._say(Change(number, path, ABSENT, ABSENT, ABSENT, False, True, False, 0, 0, None, False))
 
     def send_orphan(self, item: Displaced, taken: Taken) -> None:
         """Tell the server of a displaced file that was written on; the path itself holds something else by now.

@@ -157,7 +157,11 @@ class Deliveries:
     def put_back(self, session: Session, citizen: Citizen, message: PutBack) -> None:
         """A delivery was not applied."""
         if message.reason == "waits":
-            session.waits(message.number)
+            kept = session.outstanding.get(message.number)
+            if kept is not None and kept.path in session.due:
+                session.void(kept.path)  # something newer is due already, and takes its place
+            else:
+                session.waits(message.number)
             return
         delivery = session.answered(message.number)
         if delivery is None:

@@ -133,7 +133,9 @@ class Fold:
             return UNKNOWN
         known: list[State] = [lag.base, *lag.sent] if lag is not None else [self._store.head(edit.path)]
         if edit.has_prior and edit.prior == known[0]:
-            return edit.prior
+            # the earlier change was folded, unless its state is just what they held before a delivery that they have now
+            is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, edit.prior, citizen.name)
+            return edit.base if is_coincidence else edit.prior
         return edit.base if edit.base in known else UNKNOWN
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:
@@ -276,8 +278,10 @@ class Fold:
         if state is not ABSENT:
             for above in paths.ancestors(path):
                 if self._store.head(above) is ABSENT:
+                    # who has not heard of its deletion holds it still; who has may have removed it since they sent this
+                    holds_it = holder is not None and self._store.base(holder, above) == DIRECTORY
                     self._move_one(author, above, DIRECTORY, 0, time, received, "")
-                    if holder is not None:
+                    if holder is not None and holds_it:
                         self._hold(holder, above, DIRECTORY)
         self._move_one(author, path, state, size, time, received, note)
         if state is ABSENT:
@@ -290,8 +294,10 @@ class Fold:
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:
         """Say that the citizen's machine holds a state at a path; what was sent before is void."""
-        if self._store.head(path) == state:
-            self._store.drop_lag(citizen.id, path)
-        else:
+        if self._store.head(path) != state:
             self._store.set_lag(citizen.id, path, state, [])
             self._moved.setdefault(path)
+        elif citizen.is_known:
+            self._store.drop_lag(citizen.id, path)
+        else:
+            self._store.set_lag(citizen.id, path, state, [])  # at the end of first contact, who has no row is taken to hold nothing

@@ -80,7 +80,8 @@ class Guard:
                 burst.deleted.append((now, path, head))
             elif isinstance(state, bytes) and is_file(state) and state != head:
                 burst.put.append((now, path, state))
-        everything = self._is_everything({path for _, path, _ in burst.deleted})
+        brings = bool(burst.put) and burst.put[-1][0] == now  # then the world is not empty afterwards
+        everything = not brings and self._is_everything({path for _, path, _ in burst.deleted})
         if len(burst.deleted) <= self._settings.guard_files and not everything:
             return None
         gone = burst.gone(lambda path, state: (claimed[path] if path in claimed else self._store.head(path)) == state)

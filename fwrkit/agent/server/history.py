@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
 
 from fwrkit.agent.files import linux
-from fwrkit.agent.paths import ancestors
+from fwrkit.agent.paths import ancestors, join
 from fwrkit.agent.states import State, file_state, is_file
 
 BRANCH = "refs/heads/main"
@@ -35,6 +35,15 @@ class Version:
     author: str
     received: int
     note: str
+
+
+@dataclass(frozen=True)
+class CommittedFile:
+    """A file of a commit: its content's SHA-256, size in bytes, and the raw id of its blob (a pointer's, if it is large)."""
+
+    state: bytes
+    size: int
+    oid: bytes
 
 
 @dataclass
@@ -114,6 +123,45 @@ class History:
         self._repository.references.create(BRANCH, commit, force=True)
         self.sync()
         return str(commit)
+
+    def files(self, states: Mapping[bytes, bytes]) -> dict[bytes, CommittedFile]:
+        """Return the files of the newest commit by path. ``states`` (raw blob id to SHA-256) spares reading what is known."""
+        head, found = self.head(), {}
+        if head:
+            for path, oid in self._blobs(self._repository[head].tree_id.raw, b""):
+                found[path] = self._committed(oid, states)
+        return found
+
+    def _blobs(self, tree: bytes, directory: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for name, (mode, oid) in self._read_tree(bytes(tree)).entries.items():
+            if mode == _TREE_MODE:
+                yield from self._blobs(oid, join(directory, name))
+            else:
+                yield join(directory, name), oid
+
+    def _committed(self, oid: bytes, states: Mapping[bytes, bytes]) -> CommittedFile:
+        data = bytes(self._repository[pygit2.Oid(raw=oid)].read_raw())
+        state = states.get(oid)
+        match = _POINTER.match(data)
+        if match and state in (None, bytes.fromhex(match[1].decode())):
+            return CommittedFile(bytes.fromhex(match[1].decode()), int(match[2]), oid)
+        return CommittedFile(state or file_state(data), len(data), oid)
+
+    def last_change(self, path: bytes, oid: bytes) -> tuple[str, int]:
+        """Return (author, time in Unix nanoseconds) of the commit that gave a path the blob that it has in the newest one."""
+        last = self._repository[self.head()]
+        for commit in self._repository.walk(self.head(), pygit2.GIT_SORT_TOPOLOGICAL):
+            if self._blob_at(bytes(commit.tree_id.raw), path.split(b"/")) != oid:
+                break
+            last = commit
+        return str(last.author.name), int(last.author.time) * 10**9
+
+    def _blob_at(self, tree: bytes, parts: list[bytes]) -> bytes | None:
+        for part in parts[:-1]:
+            mode, tree = self._read_tree(tree).entries.get(part, (b"", b""))
+            if mode != _TREE_MODE:
+                return None
+        return self._read_tree(tree).entries.get(parts[-1], (b"", None))[1]
 
     def sync(self) -> None:
         """Bring the repository to the disk."""

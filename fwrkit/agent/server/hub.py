@@ -120,6 +120,7 @@ class Hub:
         session = self._sessions.pop(citizen.id, None)
         if session is not None:
             session.channel.close(reason)
+            self._runs.sweep()
         end_processes_of(citizen.uid)
 
     # the loop
@@ -168,24 +169,28 @@ class Hub:
         version = self._store.last_version()
         for session in self._sessions.values():
             session.flush(say.Position(self._start, version))
-        is_new = bool(moved or self._unsettled)
-        self._settle(moved)
+        is_settled = self._settle(moved)
         after, self._after = self._after, []
         for function in after:
             function()
-        if is_new and not self._unsettled:
+        if is_settled:
             self.on_commit(self._store.last_version())
 
-    def _settle(self, moved: list[bytes]) -> None:
-        """Make the canon's files what the tables say. What can not be written now is tried again, and kept from the history until then."""
+    def _settle(self, moved: list[bytes]) -> bool:
+        """Make the canon's files what the tables say. Return whether they are now and were not before.
+
+        What can not be written is tried again in the next turn, and kept from the history until then: a start writes only what is not in it.
+        """
         self._unsettled.update(moved)
+        was_settled = not self._unsettled
         for path in sorted(self._unsettled):  # what is above first
             try:
                 self._canon.settle(path)
             except OSError as error:
                 log.warning("the canon's file can not be written: %s", error)
-                return
+                return False
             self._unsettled.remove(path)
+        return not was_settled
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""
@@ -263,6 +268,7 @@ class Hub:
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")
             end_processes_of(citizen.uid, "unison")  # the newer one has none before it is welcome
+            self._runs.sweep()
         generation = greeting.next_generation(hello.record_generation if is_known else "")
         if is_known:
             self._store.update_citizen(citizen.id, proposed=generation, node_id=hello.node_id, last_seen=int(time.time()))

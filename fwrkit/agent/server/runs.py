@@ -201,7 +201,9 @@ class Runs:
             if verdict.result is Result.MISSING:
                 run.missing.append(index)
                 continue
-            session.void(entry.path)
+            void = session.void(entry.path)
+            if void is not None:
+                run.void.append(void)
             if verdict.result in _NOTABLE and len(run.notable) < _NOTABLE_LIMIT:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
         run.position += _SLICE
@@ -212,7 +214,7 @@ class Runs:
             self._store.update_citizen(citizen.id, proposed=session.generation)
         session.upward = None
         session.ruling = ""
-        session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable))
+        session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable, run.void))
         self._let_go(run)
 
     def _let_go(self, run: UpwardRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import socket
@@ -10,7 +11,7 @@ from typing import Any
 
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
-from fwrkit.agent.server import world
+from fwrkit.agent.server import tables, world
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -26,6 +27,8 @@ from fwrkit.agent.settings import Node, Places
 from fwrkit.core.names import ENROL_ACCOUNT
 from fwrkit.core.records import Connection
 
+log = logging.getLogger("fwrkit.server")
+
 _AUTHORITY_ACCOUNT = "authority"
 _EXTRAUSERS = "extrausers"
 
@@ -39,18 +42,24 @@ class Server:
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
             (state / name).mkdir(mode=mode, exist_ok=True)
             (state / name).chmod(mode)
-        self.store = Store(state / "hub.sqlite")
+        self.alerts = [repaired] if (repaired := tables.repair(state)) else []
+        self.store = Store(state / tables.NAME)
         world.create_world(node, places.world, places.templates, self.store)
         self.operator = world.operator(node, self.store)
         history = History(state / "history.git", self.world_id)
         self.canon = Canon(state, self.store, history)
         self.canon.recover()
+        if repaired:
+            log.warning("%s", repaired)
+            for path in tables.adopt(self.store, history):
+                self.canon.settle(path)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
-        historian_store = Store(state / "hub.sqlite")
+        historian_store = Store(state / tables.NAME)
         self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon.incoming, node.settings)
         self.hub.on_commit = self._historian.tell
-        self._reading = Store(state / "hub.sqlite")  # for the status, which must not wait for the hub
+        self._keeper = tables.Keeper(state, self._roll)
+        self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
         self._authority.create()
@@ -77,6 +86,7 @@ class Server:
         """Begin to serve."""
         self.enrolment.write_files()
         self._historian.start()
+        self._keeper.start()
         self.hub.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
         self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uid))
@@ -91,6 +101,7 @@ class Server:
             listener.close()
         self.hub.stop()
         self._historian.stop()
+        self._keeper.stop()
 
     def invite(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Make an invite: verb ``invite``."""
@@ -116,6 +127,9 @@ class Server:
     def _held(self, citizen: int) -> str:
         hold = self._reading.held(citizen)
         return f"deletes {hold.deleted} of {hold.files} files" if hold is not None and not hold.ruling else ""
+
+    def _roll(self) -> object:
+        return [(citizen.name, citizen.public_key, citizen.role, citizen.is_banned) for citizen in self._reading.citizens()]
 
     @property
     def is_sshd_running(self) -> bool:

@@ -33,6 +33,7 @@ class UpwardRun:
     lost: set[State] = field(default_factory=set)  # contents that should have arrived and did not
     missing: list[int] = field(default_factory=list)
     notable: list[list[Any]] = field(default_factory=list)
+    void: list[int] = field(default_factory=list)  # deliveries that its changes made void
     position: int = 0
     order: list[int] = field(default_factory=list)
 
@@ -155,10 +156,14 @@ class Session:
             self.waiting_bytes += size
             self.outstanding_bytes -= size
 
-    def void(self, path: bytes) -> None:
-        """A change of this path has arrived: what was sent for it is void. What was staged for it is to be taken up or dropped."""
+    def void(self, path: bytes) -> int | None:
+        """A change of this path has arrived: what was sent for it is void. What was staged for it is to be taken up or dropped.
+
+        Return the number of the delivery that is void, None if there was none.
+        """
         number = self.outstanding_paths.get(path)
         if number is not None:
             self.answered(number)
         if path in self.staged:
             self.due[path] = None
+        return number

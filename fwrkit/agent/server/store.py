@@ -271,9 +271,10 @@ class Store:
         )
         return int(cursor.lastrowid or 0)
 
-    def was_version(self, path: bytes, state: State) -> bool:
-        """Say whether a state was ever the canon's at this path."""
-        return self._db.execute("SELECT 1 FROM versions WHERE path = ? AND state IS ? LIMIT 1", (path, state)).fetchone() is not None
+    def was_version(self, path: bytes, state: State, author: str | None = None) -> bool:
+        """Say whether a state was ever the canon's at this path, by an author if one is named."""
+        query = "SELECT 1 FROM versions WHERE path = ? AND state IS ? AND author = coalesce(?, author) LIMIT 1"
+        return self._db.execute(query, (path, state, author)).fetchone() is not None
 
     def place_of(self, state: bytes) -> tuple[str, bytes] | None:
         """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known."""
@@ -329,9 +330,15 @@ class Store:
         query = "SELECT id, path, state, size, time, author, received, note FROM versions WHERE is_committed = 0 AND id <= ? ORDER BY id LIMIT ?"
         return list(self._db.execute(query, (up_to, limit)))
 
-    def has_uncommitted(self) -> bool:
-        """Say whether the history lags behind."""
-        return self._db.execute("SELECT 1 FROM versions WHERE is_committed = 0 LIMIT 1").fetchone() is not None
+    def has_uncommitted(self, path: bytes | None = None) -> bool:
+        """Say whether the history lags behind, at one path or at all."""
+        query = "SELECT 1 FROM versions WHERE is_committed = 0 AND (? IS NULL OR path = ?) LIMIT 1"
+        return self._db.execute(query, (path, path)).fetchone() is not None
+
+    def states_by_oid(self) -> dict[bytes, bytes]:
+        """Return which contents the blobs of the history have that versions refer to: raw blob id to SHA-256."""
+        query = "SELECT oid, state FROM versions WHERE oid IS NOT NULL AND state IS NOT NULL AND length(state) = 32"
+        return {bytes(oid): bytes(state) for oid, state in self._db.execute(query)}
 
     def mark_committed(self, oids: Iterable[tuple[int, bytes | None]]) -> None:
         """Say that versions are in the history: (id, blob id or None for directories and deletions)."""

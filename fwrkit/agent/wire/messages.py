@@ -184,12 +184,16 @@ class Landed:
 
 @dataclass(frozen=True)
 class Folded:
-    """Server: a run's changes are durable; the number of each kind of result, and those that were refused or conflicted."""
+    """Server: a run's changes are durable; which contents were missing, and what was refused or conflicted.
+
+    ``void``: numbers of deliveries of its paths that were sent before their changes were folded.
+    """
 
     tag = "folded"
     run: int
     missing: list[int]
     notable: list[list[Any]]
+    void: list[int]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from fwrkit.agent.citizen.link import Link
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.server import tables
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.historian import Historian
@@ -58,12 +59,16 @@ class House:
         self._open()
 
     def _open(self) -> None:
+        self.repaired = tables.repair(self.state)
         self.store = Store(self.state / "hub.sqlite")
         self.store.set_meta("world_id", "w" * 16)
         self.store.set_meta("world_name", "test")
         self.history = History(self.state / "history.git", "w" * 16)
         self.canon = Canon(self.state, self.store, self.history)
         self.canon.recover()
+        if self.repaired:
+            for path in tables.adopt(self.store, self.history):
+                self.canon.settle(path)
         self.fold = Fold(self.store, self.canon, IgnoreList(IGNORED), IgnoreList(LOGS), IgnoreList(TEXTS))
         self.hub = Hub(self.store, self.canon, self.fold, self.settings, self.state)
         self._historian_store = Store(self.state / "hub.sqlite")
@@ -84,13 +89,21 @@ class House:
         return Path(shutil.copytree(self.state, self.root / "backup"))
 
     def restore(self, backup: Path) -> None:
-        """Have the server start from a copy of its state; whoever was connected comes back by themselves."""
+        """Have the server start from a copy of its state."""
+
+        def replace() -> None:
+            shutil.rmtree(self.state)
+            shutil.copytree(backup, self.state)
+
+        self.restart(replace)
+
+    def restart(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop the server, do something, start it again; whoever was connected comes back by themselves."""
         connected = [member for member in self.members if not member.is_cut]
         for member in connected:
             member.cut()
         self._close()
-        shutil.rmtree(self.state)
-        shutil.copytree(backup, self.state)
+        meanwhile()
         self._open()
         for member in connected:
             member.mend()

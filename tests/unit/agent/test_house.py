@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 import time
@@ -12,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.citizen import downloads
-from fwrkit.agent.server import runs
+from fwrkit.agent.files import database
+from fwrkit.agent.server import runs, tables
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import APPROVE, REJECT, Session, UpwardRun
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.settings import Settings
+from fwrkit.core.errors import FwrError
 from tests.unit.agent.house import House, Member, tree_of, wait_until
 
 
@@ -475,3 +478,53 @@ def test_a_large_file_that_a_killed_agent_had_displaced_is_kept_only_if_nobody_h
     assert sorted(contents) == sorted(["second" * 1000] if is_known else ["second" * 1000, displaced * 1000])
     assert not any((bob.volume / "private" / "exchange").iterdir())
     house.stop()
+
+
+def damage(path: Path) -> None:
+    """Write over the middle of a file, as a failing disk does."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3)
+        file.write(os.urandom(size // 3))
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def test_damaged_tables_are_replaced_by_their_copy_and_what_the_history_has(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("www/old", "first")
+    alice.write("www/gone", "deleted later")
+    house.settled()
+    wait_until(lambda: not house.store.has_uncommitted(), "the history is written")
+    database.copy(house.state / tables.NAME, house.state / tables.COPY)
+    alice.write("www/old", "second")
+    bob.write("www/new", "bob's")
+    (alice.world / "www/gone").unlink()
+    house.settled()
+    wait_until(lambda: not house.store.has_uncommitted(), "the history is written")
+    house.restart(lambda: damage(house.state / tables.NAME))
+    assert "are those of" in house.repaired
+    for member in (alice, bob):
+        wait_until(lambda member=member: member.engine.view.is_ready, f"{member.name} is back")  # type: ignore[misc]
+    house.settled()
+    expected = {"www": None, "www/old": "second", "www/new": "bob's"}
+    assert alice.tree() == bob.tree() == expected, "the history knows the deletion, and that nobody is in conflict"
+    entry = house.store.entry(b"www/new")
+    assert entry is not None and entry.author == "bob"
+    alice.write("www/old", "third")
+    house.settled()
+    assert bob.tree()["www/old"] == "third"
+    wait_until(lambda: tree_of(house.state / "canon") == alice.tree(), "the canon is the same")
+
+
+def test_damaged_tables_without_a_copy_are_said_to_be(house: House) -> None:
+    alice = house.member("alice")
+    alice.write("www/a", "first")
+    house.settled()
+    alice.stop()
+    house._close()
+    damage(house.state / tables.NAME)
+    with pytest.raises(FwrError, match="no good copy"):
+        tables.repair(house.state)
+    (house.state / tables.NAME).unlink()
+    house._open()

@@ -483,3 +483,10 @@ def test_whatever_lies_in_a_displaced_directory_gets_a_path(desk: Desk, inner: s
 def lease_breaks_are_ignored() -> Iterator[None]:
     linux.ignore_lease_breaks()
     yield
+
+
+def test_an_empty_directory_is_somebody_s_and_holds_the_one_above(desk: Desk) -> None:
+    desk.write("d/a.tmp", b"cache")
+    (desk.world / "d/new").mkdir()
+    assert put_back(lambda: desk.placer.delete(b"d", DIRECTORY)) == "changed"
+    assert (desk.world / "d/new").is_dir()

@@ -257,3 +257,13 @@ def test_a_directory_in_which_something_was_accepted_since_does_not_wait_for_eve
     desk.apply(content, directory, is_busy=lambda path: path == b"d/stays")
     assert {(message.number, message.reason) for message in desk.said} == {(content.number, "waits"), (directory.number, "waits")}
     assert set(desk.receiver.waiting) == {b"d", b"d/stays"}
+
+
+def test_of_one_that_waited_and_its_successor_the_successor_counts(desk: Desk) -> None:
+    (desk.world / "d").mkdir()
+    desk.record.agree(b"d", DIRECTORY)
+    desk.write("d/mine", b"mine", is_agreed=False)
+    older, newer = desk.delivery(b"d", DIRECTORY, None, ABSENT), desk.delivery(b"d", DIRECTORY, None, DIRECTORY)
+    assert desk.apply(older, newer) == []
+    assert desk.said == [Acknowledgement([newer.number])]
+    assert desk.receiver.waiting == {}

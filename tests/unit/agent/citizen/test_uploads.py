@@ -125,7 +125,7 @@ def test_a_run_from_its_beginning_to_its_end(desk: Desk) -> None:
     assert desk.carrier.sent == {place_name(b"small"): b"s", place_name(b"large"): b"l" * 5000}
     assert desk.said[-1] == Landed(1, [])
     assert list(desk.outgoing.iterdir()) == []
-    ended = desk.uploader.folded(Folded(1, [0], []))
+    ended = desk.uploader.folded(Folded(1, [0], [], []))
     assert ended is not None
     run, settled, again = ended
     assert not run.is_first
@@ -133,7 +133,7 @@ def test_a_run_from_its_beginning_to_its_end(desk: Desk) -> None:
     assert again == [b"small"]
     assert (desk.record.state(b"large"), desk.record.state(b"small")) == (file_state(b"l" * 5000), ABSENT)
     assert (desk.uploader.current, desk.uploader.covered) == (None, set())
-    assert desk.uploader.folded(Folded(1, [], [])) is None
+    assert desk.uploader.folded(Folded(1, [], [], [])) is None
 
 
 def test_a_large_file_that_is_being_written_is_left_for_later(desk: Desk) -> None:
@@ -186,7 +186,7 @@ def test_with_the_connection_a_run_is_void(desk: Desk) -> None:
     desk.uploader.begin([desk.put("b", b"b")], is_first=False)
     desk.uploader.need(Need(1, [0], True))
     assert desk.carrier.sent is None, "the server speaks of a run that is over"
-    assert desk.uploader.folded(Folded(1, [], [])) is None
+    assert desk.uploader.folded(Folded(1, [], [], [])) is None
     assert desk.uploader.covered == {b"b"}
 
 

@@ -321,7 +321,19 @@ def test_what_waits_is_replaced_by_what_is_newer(desk: Desk) -> None:
     [second] = desk.pump()
     assert (second.path, second.base, second.state) == (b"link/x", ABSENT, ABSENT)
     desk.acknowledge(first)
-    assert desk.session.outstanding, "the first one is void"
+    assert list(desk.session.outstanding) == [second.number], "the first one is void"
     desk.acknowledge(second)
     assert desk.session.is_quiet
     assert desk.store.lag(desk.alice.id, b"link/x") is None
+
+
+def test_what_waits_behind_something_newer_is_void_at_once(desk: Desk) -> None:
+    desk.move(b"link/x", b"one")
+    [first] = desk.pump()
+    desk.move(b"link/x", None)
+    assert desk.pump() == [], "one at a time"
+    desk.deliveries.put_back(desk.session, desk.alice, PutBack(first.number, "waits", ABSENT))
+    [second] = desk.pump()
+    assert second.state is ABSENT
+    desk.acknowledge(second)
+    assert desk.session.is_quiet

@@ -562,3 +562,49 @@ def test_what_somebody_wrote_into_a_copy_is_not_replaced(court: Court) -> None:
     court.put("alice", COPY, b"alice on bob's", file_state(b"b1"))
     court.put("bob", b"p.txt", b"b2", file_state(b"b1"))
     assert sorted(content or b"" for content in court.tree().values()) == [b"a", b"alice on bob's", b"b2"]
+
+
+def test_a_directory_that_its_citizen_removed_meanwhile_is_delivered_again(court: Court) -> None:
+    """A run that was announced before the deletion arrived brings the directory back: at whom it was removed, it is missing."""
+    court.edit("alice", Edit(b"d", DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")
+    court.edit("alice", Edit(b"d", ABSENT, DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")  # bob acknowledged the deletion
+    court.put("bob", b"d/x", b"b")
+    assert court.store.base(court.citizen("bob"), b"d") is ABSENT
+
+
+def test_a_directory_whose_deletion_did_not_arrive_is_still_held(court: Court) -> None:
+    court.edit("alice", Edit(b"d", DIRECTORY))
+    court.store.drop_lag(court.citizen("bob").id, b"d")
+    court.edit("alice", Edit(b"d", ABSENT, DIRECTORY))
+    court.put("bob", b"d/x", b"b")
+    assert court.store.lag(court.citizen("bob").id, b"d") is None
+    assert court.store.base(court.citizen("alice"), b"d") is ABSENT
+
+
+def test_a_deletion_that_is_sent_again_after_a_delivery_whose_acknowledgement_was_lost(court: Court) -> None:
+    """Bob's machine took alice's file up, and bob deleted it; neither the acknowledgement nor the first deletion arrived."""
+    court.put("alice", b"p", b"a")
+    bob = court.citizen("bob")
+    court.store.set_lag(bob.id, b"p", ABSENT, [A])
+    assert court.edit("bob", Edit(b"p", ABSENT, A, ABSENT, has_prior=True)).result is Result.ACCEPTED
+    assert court.tree() == {}
+    court.store.drop_lag(court.citizen("alice").id, b"p")
+    court.put("alice", b"p", b"a")
+    court.store.set_lag(bob.id, b"p", ABSENT, [A])
+    again = court.edit("bob", Edit(b"p", ABSENT, A, ABSENT, has_prior=True))
+    assert again.result is Result.UNTOUCHED, "his deletion was folded, alice's second one is another matter"
+    assert court.tree() == {b"p": b"a"}
+
+
+def test_what_streams_during_first_contact_is_held(court: Court) -> None:
+    bob = court.citizen("bob")
+    court.store.update_citizen(bob.id, is_known=0)
+    court.put("bob", b"p", b"b")
+    court.store.lag_everywhere(bob.id)
+    court.store.update_citizen(bob.id, is_known=1)
+    court.store.drop_lag(court.citizen("alice").id, b"p")
+    court.edit("alice", Edit(b"p", ABSENT, B))
+    lag = court.store.lag(bob.id, b"p")
+    assert lag is not None and lag.base == B, "the deletion is delivered to bob"

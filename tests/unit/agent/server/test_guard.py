@@ -151,6 +151,13 @@ def test_who_deletes_everything_is_held_however_little_it_is(gate: Gate) -> None
     assert gate.files() == {0, 1, 2}
 
 
+def test_who_replaces_everything_by_something_else_empties_nothing(gate: Gate) -> None:
+    gate.fill(3)
+    edits = [Edit(b"www/%03d" % number, ABSENT, file_state(b"%d" % number)) for number in range(3)]
+    assert gate.bring("bob", [Edit(b"other", file_state(b"new"), size=3, content=Content(b"new")), *edits]) is None
+    assert gate.court.tree() == {b"www": None, b"other": b"new"}
+
+
 def test_the_last_file_alone_may_go(gate: Gate) -> None:
     gate.fill(1)
     assert gate.delete("bob", 0) is None

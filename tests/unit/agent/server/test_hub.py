@@ -429,10 +429,9 @@ def test_a_canon_that_can_not_be_written_is_written_later(house: House, monkeypa
     assert not (house.state / "canon/d").exists()
     assert told == [], "the history does not take up what a restart would have to write"
     monkeypatch.setattr(house.canon, "settle", settle)
-    bob.change(b"b", b"two")
-    assert bob.next().result == "ACCEPTED"
     house.hub.call(lambda: None)
-    assert tree_of(house.state / "canon") == {"b": "two", "d": None, "d/a": "one"}
+    house.hub.call(lambda: None)
+    assert tree_of(house.state / "canon") == {"d": None, "d/a": "one"}
     assert told == [house.hub.call(house.store.last_version)]
 
 
@@ -450,3 +449,31 @@ def test_what_a_run_brought_in_vain_is_removed(house: House) -> None:
         assert isinstance(said, say.Delivery)
     assert said.notable[0][1] == "REFUSED"
     wait_until(lambda: not list(house.canon.incoming.iterdir()), "nothing is left of it")
+
+
+def test_a_run_tells_which_deliveries_it_made_void(house: House) -> None:
+    alice, bob = Stranger(house, "alice"), Stranger(house, "bob")
+    alice.join()
+    bob.join()
+    bob.change(b"a", b"one")
+    bob.next()
+    delivered = alice.next()
+    assert isinstance(delivered, say.Delivery)
+    entry = say.ManifestEntry(b"a", file_state(b"one"), None, None, False, False, 0, 3)
+    alice.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert isinstance(alice.next(), say.Need)
+    assert alice.next() == say.Folded(2, [], [], [delivered.number])
+
+
+def test_the_place_of_a_connection_that_was_replaced_goes_to_others(tmp_path: Path) -> None:
+    house = House(tmp_path, Settings(history_quiet=0.05, history_limit=0.2, concurrent_runs=1))
+    with stopped(house):
+        alice, bob = Stranger(house, "alice"), Stranger(house, "bob")
+        generation = alice.join()
+        bob.join()
+        entry = say.ManifestEntry(b"a", file_state(b"large"), None, None, False, False, 0, 5)
+        alice.tell(say.Manifest(2, False, [entry.to_value()], True))
+        assert isinstance(alice.next(), say.Need)
+        bob.tell(say.Manifest(2, False, [entry.to_value()], True))
+        assert Stranger(house, "alice").hello(generation).is_known
+        assert isinstance(bob.next(), say.Need), "alice's first connection has nothing under way any more"

@@ -190,7 +190,7 @@ def restart(republic: Republic, node: Node) -> None:
 
 def test_a_clock_that_is_wrong_by_years(republic: Republic, nodes: dict[str, Node], faketime: Path) -> None:
     bob, override = nodes["bob"], republic.home / "nodes" / "bob" / "compose.override.yaml"
-    for offset in ("+3650d", "-3650d"):
+    for offset in ("-3650d", "+3650d") if IS_NIGHTLY else ("-3650d",):
         override.write_text(
             "services:\n  sync:\n    environment:\n"
             f"      LD_PRELOAD: /faketime.so\n      FAKETIME: '{offset}'\n      NO_FAKE_STAT: '1'\n      FAKETIME_DONT_FAKE_MONOTONIC: '1'\n"

@@ -53,6 +53,15 @@ def kill(node: Node, program: str) -> int:
     return len(found)
 
 
+@contextmanager
+def apart(node: Node) -> Iterator[None]:
+    """Cut a client off for the time of a block and have it know so at once: what it does is found by a walk at the next connection."""
+    with node.cut():
+        kill(node, "ssh")
+        wait_until(lambda: node.status()["state"] == "offline", f"{node.name} is offline")
+        yield
+
+
 def make_device(node: Node, path: str) -> None:
     """Make a device node in a node's world, which only this machine's root may."""
     place = f"/srv/fwr/world/{path}"

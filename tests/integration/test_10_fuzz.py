@@ -16,7 +16,7 @@ from tests.integration.scale import scale
 from tests.integration.weather import Weather
 
 SEEDS = [int(word) for word in os.environ.get("FWRKIT_FUZZ_SEEDS", "").replace(",", " ").split()] or list(range(1, scale(2, 20) + 1))
-SECONDS = float(os.environ.get("FWRKIT_FUZZ_SECONDS", "35"))
+SECONDS = float(os.environ.get("FWRKIT_FUZZ_SECONDS", "30"))
 # of git-annex's fuzz test
 WEIGHTS = {"add": 50, "delete": 50, "modify": 10, "move": 10, "remove_directory": 10, "move_directory": 10, "pause": 10}
 PAUSE = 0.015  # seconds between two acts on the average, but for the longer ones

@@ -117,6 +117,8 @@ def test_processes_are_killed_while_everybody_edits(republic: Republic, nodes: d
 
 def test_a_frozen_server_is_noticed_and_nothing_stops(republic: Republic, nodes: dict[str, Node]) -> None:
     clients = [nodes[name] for name in ("alice", "bob", "carol")]
+    nodes["alice"].hand.do("replace", "www/frozen-before.bin", text="a moment before: all have just heard of the server")
+    reaches(nodes, "www/frozen-before.bin", "a moment before: all have just heard of the server")
     with faults.frozen(nodes["server"]):
         began = time.monotonic()
         for node in clients:
@@ -134,6 +136,8 @@ def test_a_frozen_server_is_noticed_and_nothing_stops(republic: Republic, nodes:
 @pytest.mark.parametrize("name", ["bob", "server"] if IS_NIGHTLY else ["bob"])
 def test_packets_vanish_and_nothing_stops(republic: Republic, nodes: dict[str, Node], name: str) -> None:
     cut_off = [nodes["bob"]] if name == "bob" else [nodes["alice"], nodes["bob"], nodes["carol"]]
+    nodes["alice"].hand.do("replace", f"www/vanished-{name}-before.bin", text="a moment before")
+    reaches(nodes, f"www/vanished-{name}-before.bin", "a moment before")
     with faults.swallowed(nodes[name]):
         began = time.monotonic()
         nodes["alice"].hand.do("replace", f"www/vanished-{name}-a.bin", text="alice")
@@ -186,7 +190,7 @@ def restart(republic: Republic, node: Node) -> None:
 
 def test_a_clock_that_is_wrong_by_years(republic: Republic, nodes: dict[str, Node], faketime: Path) -> None:
     bob, override = nodes["bob"], republic.home / "nodes" / "bob" / "compose.override.yaml"
-    for offset in ("+3650d", "-3650d"):
+    for offset in ("-3650d", "+3650d") if IS_NIGHTLY else ("-3650d",):
         override.write_text(
             "services:\n  sync:\n    environment:\n"
             f"      LD_PRELOAD: /faketime.so\n      FAKETIME: '{offset}'\n      NO_FAKE_STAT: '1'\n      FAKETIME_DONT_FAKE_MONOTONIC: '1'\n"

@@ -343,10 +343,7 @@ class Engine:
         if not self._placer.displaced or not self._is_ready:
             return
         for item, taken in self._placer.settle_displaced(self._settings.inline_limit):
-            if taken.content is not None:
-                self._sender.send_orphan(item, taken.state, taken.content, taken.stamp.time)
-            else:
-                self._hints.add([self._placer.keep_beside(item, self._citizen, taken.stamp.time)])
+            self._sender.send_orphan(item, taken)
 
     # the connection
 
@@ -489,7 +486,10 @@ class Engine:
         if flight is None:
             return
         if flight.orphan is not None:
-            self._placer.let_go(flight.orphan)
+            if outcome.result == "MISSING":  # large, and new to the server: it travels like any new file
+                self._hints.add([self._placer.keep_beside(flight.orphan, self._citizen, flight.stamp.time)])
+            else:
+                self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":
             self._hints.add([flight.path])
@@ -527,7 +527,7 @@ class Engine:
         return (
             self._is_ready
             and not self._is_first
-            and not (self._hints or self._sender.paths or self._uploader.current or self._receiver.waiting or self._deliveries)
+            and not (self._hints or len(self._sender) or self._uploader.current or self._receiver.waiting or self._deliveries)
             and not self._downloader.current
         )
 

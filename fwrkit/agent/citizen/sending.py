@@ -12,7 +12,7 @@ from typing import Any
 from fwrkit.agent.citizen.placing import Displaced
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.scan import Found
-from fwrkit.agent.files.tree import NO_STAMP, Stamp
+from fwrkit.agent.files.tree import NO_STAMP, Stamp, Taken
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
@@ -80,10 +80,16 @@ class Sender:
         self.paths[path] = number
         self._say(Change(number, path, ABSENT, ABSENT, ABSENT, False, True, False, 0, 0, None, False))
 
-    def send_orphan(self, item: Displaced, state: bytes, content: bytes, time: int) -> None:
-        """Tell the server of a displaced file that was written on; the path itself holds something else by now."""
-        number = self._next(Flight(item.path, state, Stamp(len(content), time, 0, 0), item))
-        self._say(Change(number, item.path, state, item.state, ABSENT, False, True, True, time, len(content), content, False))
+    def send_orphan(self, item: Displaced, taken: Taken) -> None:
+        """Tell the server of a displaced file that was written on; the path itself holds something else by now.
+
+        A large one is told of without its content: mostly it is an older version, left behind when the agent was killed.
+        """
+        stamp = taken.stamp
+        number = self._next(Flight(item.path, taken.state, stamp, item))
+        self._say(
+            Change(number, item.path, taken.state, item.state, ABSENT, False, True, True, stamp.time, stamp.size, taken.content, False)
+        )
 
     def take(self, outcome: Outcome) -> Flight | None:
         """Given an outcome, return the change that it settles, recorded as agreed on; None if it is none of ours.

@@ -1,5 +1,7 @@
 """The client's one SSH connection: its configuration, the command that opens it with the stream, and Unison's way through it.
 
+A server that does not answer any more is given up when the third question would be due, after 12 seconds.
+
 Sources: ssh_config(5), OpenSSH 10.0. The master carries the stream; Unison comes as further channels through its control socket and never
 connects by itself.
 """
@@ -73,7 +75,7 @@ Host {MASTER} {BULK}
     PreferredAuthentications publickey
     BatchMode yes
     ConnectTimeout 5
-    ServerAliveInterval 5
+    ServerAliveInterval 4
     ServerAliveCountMax 2
     TCPKeepAlive no
     Compression no

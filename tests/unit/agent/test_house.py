@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
@@ -17,6 +18,7 @@ from fwrkit.agent.server import runs, tables
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import APPROVE, REJECT, Session, UpwardRun
 from fwrkit.agent.server.store import Citizen
+from fwrkit.agent.settings import Settings
 from fwrkit.core.errors import FwrError
 from tests.unit.agent.house import House, Member, tree_of, wait_until
 
@@ -456,6 +458,26 @@ def test_a_renamed_directory_of_many_files_is_no_deletion(house: House) -> None:
         (bob.world / f"d{number}").rename(bob.world / f"e{number}")
     house.settled()
     assert alice.tree() == bob.tree() == {path.replace("d", "e", 1): content for path, content in before.items()}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_large_file_that_a_killed_agent_had_displaced_is_kept_only_if_nobody_has_it(tmp_path: Path, is_known: bool) -> None:
+    house = House(tmp_path, Settings(inline_limit=1000, history_quiet=0.05, history_limit=0.2))
+    alice, bob = house.member("alice"), house.member("bob")
+    for version in ("first", "second"):
+        alice.write("www/large", version * 1000)
+        house.settled()
+    bob.stop()
+    displaced = "first" if is_known else "what bob was writing"
+    mark = hashlib.sha256(b"www/large").hexdigest()[:32]
+    (bob.volume / "private" / "exchange" / f"1-abcdef01-1-{mark}").write_text(displaced * 1000)
+    bob.start()
+    house.settled()
+    contents = [content for content in alice.tree().values() if content is not None]
+    assert alice.tree() == bob.tree()
+    assert sorted(contents) == sorted(["second" * 1000] if is_known else ["second" * 1000, displaced * 1000])
+    assert not any((bob.volume / "private" / "exchange").iterdir())
+    house.stop()
 
 
 def damage(path: Path) -> None:

@@ -12,7 +12,7 @@ from fwrkit.agent.citizen.placing import Displaced
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import Sender, manifest_entry
-from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.files.tree import Stamp, Taken
 from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
 from fwrkit.agent.wire.messages import Outcome
 
@@ -100,7 +100,7 @@ def test_a_displaced_content_is_told_of_beside_the_path(desk: Desk) -> None:
     item = Displaced(b"name", b"p", B)
     desk.record.agree(b"p", B)
     desk.sender.send([desk.put(b"p", b"newer")])
-    desk.sender.send_orphan(item, A, b"a", 5)
+    desk.sender.send_orphan(item, Taken(A, b"a", Stamp(1, 5, 0, 0)))
     change = desk.said[1]
     assert (change.path, change.is_orphan, change.is_unknown, change.content, change.size, change.more) == (
         b"p",
@@ -119,7 +119,7 @@ def test_a_displaced_content_is_told_of_beside_the_path(desk: Desk) -> None:
 
 def test_displaced_contents_that_were_told_of_in_vain_come_back(desk: Desk) -> None:
     item = Displaced(b"name", b"p", B)
-    desk.sender.send_orphan(item, A, b"a", 5)
+    desk.sender.send_orphan(item, Taken(A, b"a", Stamp(1, 5, 0, 0)))
     assert desk.sender.reset() == [item]
     assert desk.sender.reset() == []
 

@@ -31,7 +31,8 @@ class Settings:
     keep_alive: float = 5.0
     guard_files: int = 50  # a citizen who deletes more files than that,
     guard_share: float = 0.25  # and more than this share of the world's,
-    guard_window: float = 60.0  # within this time, is held
+    guard_window: float = 60.0  # within this time, is held;
+    guard_emptied: int = 2  # and so is who deletes the last files of a world, so many or more
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,9 @@ from tests.model.world import LARGE, Waits, World
 QUICK = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 LOGS = ("**/*.changes",)
 SETTINGS = Settings(
-    inline_limit=LARGE - 30, batch_count=4, batch_bytes=400, run_count=4, large_limit=LARGE + 50, concurrent_runs=1, walk_every=1e9
-)
+    inline_limit=LARGE - 30, batch_count=4, batch_bytes=400, run_count=4, large_limit=LARGE + 50, concurrent_runs=1, walk_every=1e9,
+    guard_emptied=1000,  # nobody here could approve that a world of eight paths is emptied
+)  # fmt: skip
 _WORLD_ID = "w" * 16
 
 

@@ -19,7 +19,6 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, Base, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
-_EMPTIED = 2  # files: who deletes the last of so many empties a world
 
 Claim = tuple[bytes, State, Base]
 """What an edit says: path, new state, the base that it claims."""
@@ -97,7 +96,7 @@ class Guard:
         return count > self._settings.guard_share * (self._store.count_files() + done)
 
     def _is_everything(self, gone: Collection[bytes]) -> bool:
-        if len(gone) < _EMPTIED:
+        if len(gone) < self._settings.guard_emptied:
             return False
         return all(path in gone or paths.is_beneath(path, paths.RECORDS) for path in self._store.files())
 

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup tools check lint types unit model model-nightly compose-check shell test image web integration demo demo-clean bench soak nightly clean
+.PHONY: help setup tools check lint types unit model model-nightly power compose-check shell test image web integration demo demo-clean bench soak nightly clean
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.installed
@@ -45,6 +45,9 @@ SEED ?= $(shell date +%s)
 model-nightly: $(STAMP) ## the same by COUNT schedules from SEED on; what fails is made smaller and printed
 	$(PYTHON) -m tests.model.nightly $(COUNT) $(SEED)
 
+power: $(STAMP) ## what was announced survives power cuts: on disks in files, which only root may mount
+	.venv/bin/pytest tests/power
+
 compose-check: $(STAMP)
 	@for file in tests/golden/compose/*.yaml; do echo "docker compose config -q  $$file"; docker compose -f "$$file" config -q; done
 
@@ -52,7 +55,7 @@ shell:
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
 	@git ls-files -z | xargs -0 awk 'FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' | xargs shellcheck -x
 
-test: setup check image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
+test: setup check model power image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
 
 image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python and libraries
 	tests/image/run.sh
@@ -80,6 +83,7 @@ soak: setup ## edits and faults without a pause for MINUTES=30, the invariants a
 nightly: ## what takes long: everything, scenarios in full, property tests with many more cases, the benchmark
 	FWRKIT_NIGHTLY=1 $(MAKE) test
 	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
+	$(MAKE) model-nightly
 	$(MAKE) bench
 
 clean: ## remove what builds and tests leave in the checkout (not .venv, no node)

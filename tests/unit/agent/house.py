@@ -46,10 +46,11 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) ->
 
 
 class House:
-    """A hub with its tables, canon and history below ``root``."""
+    """A hub with its tables, canon and history below ``root``; what the members have is below ``clients``, or there, too."""
 
-    def __init__(self, root: Path, settings: Settings | None = None) -> None:
+    def __init__(self, root: Path, settings: Settings | None = None, clients: Path | None = None) -> None:
         self.root = root
+        self.clients = clients or root
         self.settings = settings or Settings(history_quiet=0.05, history_limit=0.2)
         self.state = root / "state"
         self.state.mkdir(exist_ok=True)
@@ -136,10 +137,10 @@ class Member:
     def __init__(self, house: House, name: str, role: str = "citizen") -> None:
         self.house = house
         self.name = name
-        self.volume = house.root / f"volume-{name}"
+        self.volume = house.clients / f"volume-{name}"
         self.world = self.volume / "world"
         self.world.mkdir(parents=True, exist_ok=True)
-        self.record_path = house.root / f"record-{name}.sqlite"
+        self.record_path = house.clients / f"record-{name}.sqlite"
         self.role = role
         self.node_id = f"node{name}"
         self.is_cut = False

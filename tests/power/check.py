@@ -1,0 +1,59 @@
+"""After the power cut: a server and clients start from what is left, and everything that was announced has to be there.
+
+python -m tests.power.check SERVER CLIENTS < what was said
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.citizen import power
+from fwrkit.agent.states import file_state
+from tests.power.work import PATHS, SETTINGS
+from tests.unit.agent.house import House, tree_of, wait_until
+
+
+def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
+    """Start a server and clients from what is left, and look for everything that was announced."""
+    house = House(server, SETTINGS, clients)
+    try:
+        for name in ("alice", "bob"):
+            house.member(name)
+        for member in house.members:
+            wait_until(lambda member=member: member.engine.view.is_ready, f"{member.name} is back", 30)  # type: ignore[misc]
+        house.settled(60)
+        versions = {
+            (path.decode(), state.hex() if state is not None else None, author) for path, state, author in house.store.all_versions()
+        }
+        contents = {state for _, state, _ in versions if state}
+        for item in said:
+            if item["kind"] == "accepted":
+                assert (item["path"], item["state"], item["author"]) in versions, "its author was told that it is accepted"
+            elif item["kind"] == "held":
+                assert item["state"] in contents, "somebody else has it already"
+        for state in contents:
+            assert file_state(house.hub.call(lambda state=state: house.canon.read(bytes.fromhex(state)))).hex() == state  # type: ignore[misc]
+        alice, bob = (member.tree() for member in house.members)
+        assert alice == bob
+        wait_until(lambda: tree_of(house.state / "canon") == alice, "the canon is the same")
+        written = {item["state"] for item in said if item["kind"] == "wrote"}
+        told = {item["path"] for item in said if item["kind"] == "accepted"}
+        for path, content in alice.items():
+            if content is None or path.endswith(".changes") or file_state(content.encode()).hex() in written:
+                continue
+            # what a program had not synced, and nobody else had heard of, the power cut may have emptied: that is no content of ours
+            assert not content.strip("\0") and (path not in told or path not in PATHS), f"{path} is torn"
+    finally:
+        house.stop()
+
+
+if __name__ == "__main__":
+    with tempfile.NamedTemporaryFile("w") as boot:
+        boot.write("the boot after the cut")
+        boot.flush()
+        power._BOOT = Path(boot.name)
+        check(Path(sys.argv[1]), Path(sys.argv[2]), json.load(sys.stdin))

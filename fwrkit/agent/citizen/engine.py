@@ -154,6 +154,7 @@ class Engine:
         try:
             self._receiver.reset()
             self._downloader.clear()
+            self._uploader.clear()
             self._placer.find_leftovers(entry.path for entry in self._record.all())
             self._placer.forget_kept(_KEPT_SECONDS)
         except Exception:

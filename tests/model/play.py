@@ -2,7 +2,7 @@
 
 ``play(sequence)`` performs one and judges. The operations:
 
-    ("put" | "rewrite" | "large" | "in-place" | "append" | "begin" | "begin-append" | "end" | "delete" | "mkdir" | "revert", who, path)
+    ("put" | "rewrite" | "large" | "in-place" | "append" | "begin" | "begin-append" | "open" | "end" | "delete" | "mkdir" | "revert", who, path)
     ("move", who, path, other path)              programs' edits; ("lost", who, …) the same, but the hint never arrives
     ("engine", who)  ("hub",)  ("historian",)    a turn;  ("job", who or "server", which)  a piece of disk work
     ("up" | "down", who, count)                  frames arrive
@@ -124,6 +124,7 @@ _EDITS: dict[str, Callable[[Any, bytes], None]] = {
     "append": lambda world, path: world.append(path),
     "begin": lambda world, path: world.begin(path),
     "begin-append": lambda world, path: world.begin(path, True),
+    "open": lambda world, path: world.begin(path, True, 0),
     "end": lambda world, path: world.end(path),
     "delete": lambda world, path: world.delete(path),
     "mkdir": lambda world, path: world.make_directory(path),

@@ -132,8 +132,8 @@ _EDITS: dict[str, Callable[[Any, bytes], None]] = {
 }
 
 
-def play(sequence: Sequence) -> None:
-    """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept."""
+def play(sequence: Sequence) -> Oracle:
+    """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept. Return who judged."""
     others = {word for operation in sequence for word in operation if word == "carol"}
     with stage((*NAMES, *others)) as on:
         playing = Play(on)
@@ -144,3 +144,4 @@ def play(sequence: Sequence) -> None:
         unsettled = on.settle()
         assert not unsettled, f"{unsettled} never come to rest"
         playing.oracle.judge()
+        return playing.oracle

@@ -13,7 +13,7 @@ _KINDS = {
     "during": 6, "crash": 5, "full": 2, "restart": 1, "copy": 1, "restore": 1,
 }  # fmt: skip
 _EDITS = {
-    "put": 3, "large": 1, "rewrite": 1, "in-place": 1, "append": 1, "begin": 1, "begin-append": 1, "end": 1, "delete": 2, "mkdir": 1,
+    "put": 3, "large": 1, "rewrite": 1, "in-place": 1, "append": 1, "begin": 1, "begin-append": 1, "open": 1, "end": 2, "delete": 2, "mkdir": 1,
     "revert": 1, "move": 1,
 }  # fmt: skip
 
@@ -81,8 +81,10 @@ def operation(chance: random.Random, taste: Taste) -> Operation:
 def way(chance: random.Random, taste: Taste) -> Sequence:
     """Return a part of the way that an edit goes, from its author to the server and on to another; mostly something strikes in one of its steps."""
     who, other = chance.choice(taste.names), chance.choice(taste.names)
+    first = edit(chance, who, taste)
+    before: Sequence = [first, ("round", 3)] if chance.random() < 0.5 else []  # so that it is not the first at its path
     whole: Sequence = [
-        edit(chance, who, taste), ("engine", who), ("job", who, 0), ("engine", who), ("up", who, 99), ("hub",), ("down", who, 99),
+        first, ("engine", who), ("job", who, 0), ("engine", who), ("up", who, 99), ("hub",), ("down", who, 99),
         ("engine", who), ("job", who, 0), ("engine", who), ("up", who, 99), ("hub",), ("job", "server", 0), ("hub",), ("hub",),
         ("historian",), ("down", other, 99), ("engine", other), ("job", other, 0), ("engine", other), ("up", other, 99), ("hub",),
     ]  # fmt: skip
@@ -92,10 +94,10 @@ def way(chance: random.Random, taste: Taste) -> Sequence:
     if steps and chance.random() < 0.7:
         index, kind = chance.choice(steps), chance.choice(("crash", "crash", "full", "during"))
         if not taste.kinds.get(kind):
-            return part
+            return before + part
         after = ("|", *edit(chance, chance.choice((who, other)), taste)) if kind == "during" else ()
         part[index] = (kind, _early(chance, 60 if kind == "during" else 25), *part[index], *after)
-    return part
+    return before + part
 
 
 def _early(chance: random.Random, most: int) -> int:

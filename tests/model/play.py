@@ -2,7 +2,7 @@
 
 ``play(sequence)`` performs one and judges. The operations:
 
-    ("put" | "rewrite" | "large" | "in-place" | "append" | "begin" | "begin-append" | "end" | "delete" | "mkdir" | "revert", who, path)
+    ("put" | "rewrite" | "large" | "in-place" | "append" | "begin" | "begin-append" | "open" | "end" | "delete" | "mkdir" | "revert", who, path)
     ("move", who, path, other path)              programs' edits; ("lost", who, …) the same, but the hint never arrives
     ("engine", who)  ("hub",)  ("historian",)    a turn;  ("job", who or "server", which)  a piece of disk work
     ("up" | "down", who, count)                  frames arrive
@@ -124,6 +124,7 @@ _EDITS: dict[str, Callable[[Any, bytes], None]] = {
     "append": lambda world, path: world.append(path),
     "begin": lambda world, path: world.begin(path),
     "begin-append": lambda world, path: world.begin(path, True),
+    "open": lambda world, path: world.begin(path, True, 0),
     "end": lambda world, path: world.end(path),
     "delete": lambda world, path: world.delete(path),
     "mkdir": lambda world, path: world.make_directory(path),
@@ -131,8 +132,8 @@ _EDITS: dict[str, Callable[[Any, bytes], None]] = {
 }
 
 
-def play(sequence: Sequence) -> None:
-    """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept."""
+def play(sequence: Sequence) -> Oracle:
+    """Perform a sequence from a quiet beginning, let everything come to rest, and see whether every promise was kept. Return who judged."""
     others = {word for operation in sequence for word in operation if word == "carol"}
     with stage((*NAMES, *others)) as on:
         playing = Play(on)
@@ -143,3 +144,4 @@ def play(sequence: Sequence) -> None:
         unsettled = on.settle()
         assert not unsettled, f"{unsettled} never come to rest"
         playing.oracle.judge()
+        return playing.oracle

@@ -200,6 +200,32 @@ FOUND: dict[str, Sequence] = {
         ("up", "alice", 99),
         ("full", 1, "hub"),
     ],
+    "a new sentinel that was not yet in its place travelled": [
+        ("crash", 2, "hub"),
+        ("round", 1),
+        ("round", 1),
+        ("crash", 10, "engine", "bob"),
+        ("round", 5),
+        ("restore", "bob", "both"),
+    ],
+    "a run upwards that a crash interrupted stayed in outgoing": [
+        ("cut", "bob", 0, 0, 0),
+        ("large", "bob", 6),
+        ("round", 5),
+        ("engine", "bob"),
+        ("crash", 19, "job", "bob", 0),
+        ("delete", "bob", 6),
+    ],
+    "whose edits went on while answers were lost lost against themselves": [
+        ("large", "bob", 1),
+        ("round", 5),
+        ("engine", "bob"),
+        ("cut", "bob", 2, 0, 1),
+        ("round", 2),
+        ("large", "bob", 1),
+        ("round", 2),
+        ("during", 2, "historian", "|", "mkdir", "bob", 1),
+    ],
 }
 
 

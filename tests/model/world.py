@@ -128,8 +128,8 @@ class World:
             self._remember(path, kept + added)
         self.on_change([*hints, path])
 
-    def begin(self, path: bytes, appends: bool = False) -> None:
-        """Begin to write a file in place; half of it is there until :meth:`end`."""
+    def begin(self, path: bytes, appends: bool = False, part: int = 2) -> None:
+        """Begin to write a file in place; a ``part`` of it (half, or nothing: 0) is there until :meth:`end`."""
         with struck_by(None):
             if path in self._opened or self._opened_at(path):
                 return
@@ -138,11 +138,12 @@ class World:
             fd = self._open(path, os.O_APPEND if appends else os.O_TRUNC)
             kept = (before or b"") if appends else b""
             added = f"{next(self._serial)} {self.citizen}\n".encode() if appends else self._fresh(path, 0)
-            half = len(added) // 2
+            half = len(added) // part if part else 0
             self.ledger.torn[(self.citizen, path)] = {kept + added[:half], kept}
             self.ledger.wrote(self.citizen, path, before, kept if appends else None, is_new=False)
             self._opened[path] = Opened(fd, path, kept if appends else None, kept + added, added[half:])
-            self._write(fd, added[:half])
+            if half:
+                self._write(fd, added[:half])
         self.on_change([*hints, path])
 
     def end(self, path: bytes) -> None:

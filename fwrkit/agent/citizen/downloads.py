@@ -57,6 +57,7 @@ class Downloader:
 
         def fetch() -> Callable[[], None]:
             staged: dict[str, bytes] = {}
+            self._staging.mkdir(mode=0o700, exist_ok=True)  # a full disk may have kept the last run from leaving an empty one
             has_room = shutil.disk_usage(self._staging).free > offer.size  # what others work with is not filled up in vain
             try:
                 if carrier is not None and has_room:

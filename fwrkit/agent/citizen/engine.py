@@ -196,6 +196,7 @@ class Engine:
             self._was_cut = power.begin(self._record)
             self._receiver.reset()
             self._downloader.clear()
+            self._uploader.clear()
             self._placer.find_leftovers(entry.path for entry in self._record.all())
             self._placer.forget_kept(_KEPT_SECONDS)
         except Exception:

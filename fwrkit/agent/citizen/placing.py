@@ -133,7 +133,10 @@ class Placer:
         if prepared.source is None:
             self._exchange.unlink(prepared.name)
         elif not prepared.source.exists():
-            os.rename(prepared.name, prepared.source, src_dir_fd=self._exchange.fd)
+            try:
+                os.rename(prepared.name, prepared.source, src_dir_fd=self._exchange.fd)
+            except OSError:
+                self._exchange.unlink(prepared.name)  # it is brought again
 
     def place(self, path: bytes, agreed: State, prepared: Prepared) -> Stamp:
         """Given a path, what the record says of it, and a prepared content: move it in and return its stamp. Raise PutBack."""
@@ -164,7 +167,11 @@ class Placer:
                 raise
             # from here on, the prepared one's name may hold what somebody wrote: nothing is discarded unseen
             if agreed is not ABSENT:
-                self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
+                try:
+                    self._look_at_displaced(path, agreed, prepared, directory, name_of(path))
+                except OSError:
+                    self.displaced.append(Displaced(prepared.name, path, agreed))  # it is looked at again
+                    raise
             return moving.stamp()
 
     @contextlib.contextmanager
@@ -306,8 +313,10 @@ class Placer:
                 return
             try:
                 linux.rename(self._exchange.fd, name, directory, name_of(path), linux.RENAME_NOREPLACE)
-            except FileExistsError:
+            except OSError as error:
                 self.displaced.append(Displaced(name, path, agreed))
+                if not isinstance(error, FileExistsError):
+                    raise
         raise PutBack("changed")
 
     def make_directory(self, path: bytes) -> None:

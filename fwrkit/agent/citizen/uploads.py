@@ -74,6 +74,10 @@ class Uploader:
         self.covered = set()
         self.next = set()
 
+    def clear(self) -> None:
+        """Remove what an interrupted run left in outgoing."""
+        empty(self._outgoing)
+
     def begin(self, items: Iterable[Found], is_first: bool) -> None:
         """Begin a run with what was found. Files that are too large for a look to read are hashed first."""
         self._number += 1

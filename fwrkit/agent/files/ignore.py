@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-ALWAYS = (".fwr-sentinel", "**/.unison.*", "**/.htaccess")
+ALWAYS = (".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*", "**/.htaccess")
 
 
 class IgnoreList:

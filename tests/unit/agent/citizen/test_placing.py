@@ -481,3 +481,23 @@ def test_an_empty_directory_is_somebody_s_and_holds_the_one_above(desk: Desk) ->
     (desk.world / "d/new").mkdir()
     assert put_back(lambda: desk.placer.delete(b"d", DIRECTORY)) == "changed"
     assert (desk.world / "d/new").is_dir()
+
+
+@pytest.mark.parametrize("what", ["place", "delete"])
+def test_what_was_displaced_and_can_not_go_back_is_looked_at_again(desk: Desk, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    desk.write("a", b"mine")
+    rename, calls = linux.rename, []
+
+    def failing(*words: Any) -> None:
+        calls.append(words)
+        if len(calls) == 2:
+            raise OSError(5, "input/output error")
+        rename(*words)
+
+    monkeypatch.setattr(linux, "rename", failing)
+    with pytest.raises((OSError, PutBack)):
+        if what == "place":
+            desk.place(b"a", file_state(b"old"), b"new")
+        else:
+            desk.placer.delete(b"a", file_state(b"old"))
+    assert [content for _, content in desk.settled()] == [b"mine"]

@@ -198,3 +198,9 @@ def test_a_long_list_comes_in_parts(desk: Desk) -> None:
     assert [entry.path for entry in desk.entries()] == [b"%d" % number for number in range(count)]
     assert {item.is_first for item in desk.said} == {True}
     assert os.listdir(desk.outgoing) == []
+
+
+def test_what_an_interrupted_run_left_is_removed_at_the_start(desk: Desk) -> None:
+    (desk.outgoing / "left").write_bytes(b"x")
+    desk.uploader.clear()
+    assert list(desk.outgoing.iterdir()) == []

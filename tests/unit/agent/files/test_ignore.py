@@ -102,3 +102,9 @@ def test_what_never_travels_in_any_world() -> None:
         assert always.matches(path), path
     for path in (b".fwr/world.toml", b"www/htaccess", b"www/unison", b"www/.fwr-sentinel"):
         assert not always.matches(path), path
+
+
+@pytest.mark.parametrize("path", [b".fwr-sentinel", b".fwr-sentinel.new"])
+def test_the_sentinel_never_travels_nor_does_one_that_is_not_in_its_place_yet(path: bytes) -> None:
+    assert IgnoreList(ALWAYS).matches(path)
+    assert not IgnoreList(ALWAYS).matches(b"www/" + path)

@@ -43,7 +43,7 @@ for directory, names, files in os.walk(root):
         full = os.path.join(directory, name)
         path = os.path.relpath(full, root)
         if os.path.isfile(full) and not os.path.islink(full) and not ignored.matches(path):
-            tree[os.fsdecode(path)] = hashlib.sha256(open(full, "rb").read()).hexdigest()
+            tree[os.fsdecode(path)] = hashlib.file_digest(open(full, "rb"), "sha256").hexdigest()
 print(json.dumps(tree))
 """
 

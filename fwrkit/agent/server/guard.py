@@ -19,7 +19,6 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, Base, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
-
 Claim = tuple[bytes, State, Base]
 """What an edit says: path, new state, the base that it claims."""
 

@@ -11,16 +11,36 @@ from typing import Any
 import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.records import Conflict
 from fwrkit.host.cli import main
 from tests.unit.host.cli.conftest import Fwrkit
 from tests.unit.host.simulated import SimulatedMachine
 
-VERBS = ("up", "join", "down", "rm", "ls", "status", "logs", "open", "sync", "exec", "render", "invite", "doctor", "images build")
+VERBS = (
+    "up",
+    "join",
+    "down",
+    "rm",
+    "ls",
+    "status",
+    "logs",
+    "open",
+    "sync",
+    "exec",
+    "render",
+    "invite",
+    "doctor",
+    "approve",
+    "reject",
+    "conflicts",
+    "conflicts resolve",
+    "images build",
+)
 
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
 STATUS = {
     "node": str, "role": str, "citizen": str, "world": str, "world_id": str, "state": str, "since": float, "written": float, "pending": int,
-    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list,
+    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list,
 }  # fmt: skip
 CONTRACT: dict[str, dict[str, Any]] = {
     "up": {
@@ -37,6 +57,8 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "render": {"node": str, "project": str, "text": str},
     "open": {"node": str, "url": str},
     "doctor": {"check": str, "ok": bool, "message": str, "hint": str},
+    "conflicts": {"node": str, "conflict": {"path": str, "copy": str, "author": str, "other": str}},
+    "decided": {"citizen": str, "ruling": str, "deleted": int, "files": int},
     "down": {"node": str, "was_running": bool},
     "rm": {"node": str, "removed_volumes": list, "kept_volumes": list, "kept_directory": str},
     "error": {"code": str, "message": str, "hint": str},
@@ -58,6 +80,8 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "up": ["up", "server", "--address", "wiki.example.org"],
         "join": ["join", "server", "--name", "alice"],
         "ls": ["ls"],
+        "conflicts": ["conflicts"],
+        "decided": ["reject", "bob"],
         "status": ["status", "alice"],
         "sync": ["sync", "alice"],
         "invite": ["invite", "bob"],
@@ -70,6 +94,8 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
     }
     assert set(lines) == set(CONTRACT)
     for kind, words in lines.items():
+        machine.republic.held["bob"] = (60, 100)
+        machine.republic.conflicts["alice"] = [Conflict("a", "a (conflict bob 2026-11-25 12.00.00)", "bob", "alice")]
         said = fwrkit(*words, "--json")
         assert set(said.envelope) == {"fwrkit", "kind", "data"}
         assert (said.envelope["fwrkit"], said.envelope["kind"]) == (1, kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.republic import Node, Republic, digest
+from tests.integration.republic import Failed, Node, Republic, digest
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,36 @@ def test_both_change_the_same_file_while_apart(republic: Republic, nodes: dict[s
     assert copy.startswith("www/notes (conflict bob ")
     assert copy.endswith(").txt")
     assert tree[copy] == digest("bob's version")
+
+
+def test_the_conflict_is_listed_with_both_authors_and_ended(republic: Republic, nodes: dict[str, Node]) -> None:
+    for node in ("server", "alice", "bob", "carol"):
+        [found] = republic.json("conflicts", node)
+        assert (found["conflict"]["path"], found["conflict"]["author"], found["conflict"]["other"]) == ("www/notes.txt", "bob", "alice")
+    assert len(republic.json("conflicts")) == 4
+    with pytest.raises(Failed) as raised:
+        republic.fwrkit("conflicts", "resolve", "www/notes.txt", "--keep", "mine")
+    assert raised.value.status == 2, "several nodes have it: as whom?"
+    with pytest.raises(Failed) as raised:
+        republic.fwrkit("conflicts", "resolve", "www/notes.txt", "--keep", "mine", "--node", "carol")
+    assert "Neither version is yours" in raised.value.stderr
+    republic.fwrkit("conflicts", "resolve", "www/notes.txt", "--keep", "mine", "--node", "bob")
+    republic.lost_races -= 1
+    republic.check_invariants()
+    assert all(nodes[name].has("www/notes.txt", "bob's version") for name in nodes)
+    assert republic.fwrkit("conflicts").stdout == b"No conflicts.\n"
+
+
+def test_a_conflict_that_is_ended_by_hand_is_over_everywhere(republic: Republic, nodes: dict[str, Node]) -> None:
+    with nodes["bob"].cut():
+        nodes["bob"].write("www/notes.txt", "bob's again")
+        nodes["alice"].write("www/notes.txt", "alice's again")
+        nodes["alice"].wait_in_sync()
+    republic.settle()
+    [found] = republic.json("conflicts", "carol")
+    nodes["carol"].delete(found["conflict"]["copy"])
+    republic.check_invariants()
+    assert republic.fwrkit("conflicts").stdout == b"No conflicts.\n"
 
 
 def test_two_change_different_lines_of_a_text_while_apart(republic: Republic, nodes: dict[str, Node]) -> None:

@@ -13,6 +13,8 @@ from fwrkit.host.verbs import conflicts as verb
 
 EPILOG = "Examples: fwrkit conflicts · fwrkit conflicts alice · fwrkit conflicts resolve www/notes.txt --keep mine"
 
+_RESOLVE = "Examples: fwrkit conflicts resolve www/notes.txt --keep mine · fwrkit conflicts resolve www/notes.txt --keep both --node alice"
+
 app = typer.Typer(help="What two changed at once, and ending it.", cls=GroupWithDefault, epilog=EPILOG)
 
 
@@ -29,7 +31,7 @@ def conflicts(
     out.result("conflicts", result, lambda: _show(out, result))
 
 
-@app.command("resolve", epilog=EPILOG)
+@app.command("resolve", epilog=_RESOLVE)
 def resolve(
     path: Annotated[str, typer.Argument(metavar="PATH", help="The path in the world, or that of the copy.")],
     keep: Annotated[str, typer.Option("--keep", metavar="mine|theirs|both|CITIZEN", help="Whose version stays at the path.")],

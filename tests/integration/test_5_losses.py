@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.republic import Node, Republic, digest
+from tests.integration.republic import Node, Republic, digest, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,87 @@ def test_an_older_copy_of_the_world_is_put_in_place(republic: Republic, nodes: d
     tree = nodes["bob"].tree()
     assert tree["www/dir2/page2"] == digest("newer than the backup")
     assert tree["www/on-the-copy"] == digest("an edit on the copy\n")
+
+
+_DAMAGE = """
+import glob, os, sys
+for pattern in sys.argv[1:]:
+    for path in glob.glob(pattern):
+        size = os.path.getsize(path)
+        with open(path, "r+b") as file:
+            file.seek(size // 4)
+            file.write(os.urandom(size // 2))
+"""
+
+_STALE = """
+import os, sys
+for directory in sys.argv[1:]:
+    os.makedirs(directory, exist_ok=True)
+    for name in ("lk0123456789abcdef0123456789abcdef", "ar0123456789abcdef0123456789abcdef", "DANGER.README"):
+        with open(os.path.join(directory, name), "w") as file:
+            file.write("left by a run that was interrupted")
+"""
+
+
+def while_down(republic: Republic, node: Node, role: str, code: str, *words: str) -> None:
+    """Run Python on a node's state while the node is down."""
+    republic.fwrkit("down", node.name)
+    image = republic.json("images", "build")[role]
+    volume = f"{node.project}_state:/var/lib/fwrkit"
+    node.docker("run", "--rm", "-v", volume, "--user", "0", "--entrypoint", "python3", image, "-c", code, *words)
+    republic.fwrkit("up", node.name)
+
+
+def alerts(node: Node) -> str:
+    return " ".join(node.status()["alerts"])
+
+
+@pytest.mark.parametrize("name", ["bob", "server"])
+def test_a_damaged_database_heals_by_itself(republic: Republic, nodes: dict[str, Node], name: str) -> None:
+    node, role = nodes[name], "server" if name == "server" else "client"
+    database = "record" if role == "client" else "hub"
+    if role == "server":
+        nodes["alice"].write("www/dir1/page1", "before the damage")
+        republic.settle()
+    while_down(republic, node, role, _DAMAGE, f"/var/lib/fwrkit/{database}.sqlite", f"/var/lib/fwrkit/{database}.sqlite-wal")
+    wait_until(lambda: "damaged" in alerts(node), "it is said")
+    nodes["alice"].write("www/dir1/page4", f"after the damage at {name}")
+    republic.settle()
+    assert nodes["bob"].tree()["www/dir1/page4"] == digest(f"after the damage at {name}")
+    if role == "server":
+        assert nodes["bob"].tree()["www/dir1/page1"] == digest("before the damage")
+        republic.deleted.clear()  # what was deleted since the tables' copy may be there again: nobody knows better
+    republic.check_invariants()
+    assert any("damaged" in each["message"] for each in republic.json("doctor", check=False) if each["check"] == f"{name}: noticed")
+
+
+def test_a_damaged_object_of_the_history_is_named_and_made_anew(republic: Republic, nodes: dict[str, Node]) -> None:
+    nodes["alice"].write("www/dir1/page7", "kept well")
+    republic.settle()
+    server = nodes["server"]
+    wait_until(lambda: server.history()["pending"] == 0, "the history is written")
+    git = ["exec", "-u", "0", f"{server.project}-sync", "git", "--git-dir=/var/lib/fwrkit/history.git"]
+    name = server.docker(*git, "rev-parse", "main:www/dir1/page7").stdout.decode().strip()
+    place = f"/var/lib/fwrkit/history.git/objects/{name[:2]}/{name[2:]}"
+    server.docker("exec", "-u", "0", f"{server.project}-sync", "sh", "-c", f"chmod 644 {place} && head -c 40 /dev/zero > {place}")
+    said = [each for each in republic.json("doctor", check=False) if each["check"] == "server: history"]
+    assert not said[0]["ok"] and name[:12] in said[0]["message"]
+    wait_until(lambda: "written again" in alerts(server), "it is made anew", 30)
+    assert server.docker(*git, "cat-file", "-p", name).stdout == b"kept well"
+    server.docker("exec", "-u", "0", f"{server.project}-sync", "sh", "-c", "rm -f /var/lib/fwrkit/history.git/damaged-*")
+    republic.check_invariants()
+
+
+def test_what_an_interrupted_run_of_unison_left_stops_nothing(republic: Republic, nodes: dict[str, Node]) -> None:
+    while_down(republic, nodes["bob"], "client", _STALE, "/var/lib/fwrkit/unison")
+    while_down(republic, nodes["server"], "server", _STALE, *(f"/var/lib/fwrkit/accounts/{name}" for name in ("alice", "bob")))
+    assert any("DANGER" in each["message"] for each in republic.json("doctor", check=False) if each["check"].endswith(": Unison"))
+    for name in ("alice", "bob"):
+        large = name * 600_000
+        nodes[name].write(f"www/large-{name}", large)
+        republic.settle()
+        assert nodes["bob"].tree()[f"www/large-{name}"] == nodes["alice"].tree()[f"www/large-{name}"] == digest(large)
+    republic.check_invariants()
 
 
 def test_a_copied_key_and_volume_on_a_second_machine_is_refused(republic: Republic, nodes: dict[str, Node]) -> None:

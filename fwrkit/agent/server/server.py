@@ -57,8 +57,8 @@ class Server:
                 self.canon.settle(path)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
-        historian_store = Store(state / tables.NAME)
-        self._historian = Historian(historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
+        self._historian_store = Store(state / tables.NAME)
+        self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
@@ -104,6 +104,8 @@ class Server:
         self.hub.stop()
         self._historian.stop()
         self._keeper.stop()
+        for store in (self.store, self._historian_store, self._reading):
+            store.close()
 
     def invite(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Make an invite: verb ``invite``."""

@@ -279,6 +279,7 @@ class Engine:
             self._drop(_VANISHED)
             return
         self._refused.clear()
+        self._placer.forget_kept(_KEPT_SECONDS)
         self._take(self._scanner.walk(), None)
 
     def _take(self, findings: Findings, wanted: list[bytes] | None) -> None:

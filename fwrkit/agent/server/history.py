@@ -66,6 +66,7 @@ class History:
     def __init__(self, path: Path, world: str) -> None:
         self.path = path
         self._domain = world
+        pygit2.settings.enable_caching(False)  # every tree and commit would stay in memory, up to 256 MiB; none is read often
         if not (path / "HEAD").exists():
             pygit2.init_repository(str(path), bare=True, initial_head="main")
         self._repository = pygit2.Repository(str(path))

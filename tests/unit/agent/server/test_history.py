@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pygit2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -320,3 +321,11 @@ def read_files(history: History, commit: str) -> dict[bytes, bytes]:
 
     read(b"", str(repository[commit].tree_id))
     return files
+
+
+def test_what_was_written_and_read_does_not_stay_in_memory(tmp_path: Path) -> None:
+    writer = Writer(tmp_path)
+    for number in range(20):
+        writer.history.commit([writer.version(b"www/d/page", b"%d" % number)], writer.blob)
+    used, _ = pygit2.settings.cached_memory
+    assert used == 0

@@ -20,7 +20,7 @@ def fault(path: Path) -> str:
             words = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     except sqlite3.DatabaseError as error:
         return str(error)
-    return "" if words == "ok" else words.splitlines()[0]
+    return "" if words == "ok" else words.splitlines()[-1].strip()
 
 
 def set_aside(path: Path) -> Path:

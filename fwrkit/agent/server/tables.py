@@ -18,7 +18,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 log = logging.getLogger("fwrkit.tables")
 
 NAME, COPY = "hub.sqlite", "hub.sqlite.copy"
-_LOOK = 60.0  # seconds between two looks whether the roll has changed
+_LOOK = 5.0  # seconds between two looks whether the roll has changed
 _EVERY = 3600.0  # seconds after which a copy is made in any case
 
 
@@ -71,7 +71,10 @@ def adopt(store: Store, history: History) -> list[bytes]:
 
 
 class Keeper:
-    """A thread that copies the tables at the start, hourly, and soon after the roll has changed. ``roll`` tells one roll from the next."""
+    """A thread that copies the tables at the start and at the end, hourly, and soon after the roll has changed.
+
+    ``roll`` tells one roll from the next: who was admitted after the copy would not be let in by it.
+    """
 
     def __init__(self, state: Path, roll: Callable[[], object]) -> None:
         self._state = state
@@ -90,15 +93,17 @@ class Keeper:
 
     def _loop(self) -> None:
         copied_at, copied = -_EVERY, None
+        is_stopping = False
         while True:
             try:
                 roll, now = self._roll(), time.monotonic()
-                if roll != copied or now - copied_at >= _EVERY:
+                if is_stopping or roll != copied or now - copied_at >= _EVERY:
                     database.copy(self._state / NAME, self._state / COPY)
                     copied_at, copied = now, roll
             except Exception:
                 log.exception("the tables can not be copied")
                 with contextlib.suppress(OSError):
                     (self._state / f"{COPY}.part").unlink(missing_ok=True)
-            if self._stop.wait(_LOOK):
+            if is_stopping:
                 return
+            is_stopping = self._stop.wait(_LOOK)

@@ -12,6 +12,5 @@ turn, every frame, every piece of disk work happens when the schedule says so.
 
 Not here: power cuts (what was written and not synced), the kernel's clock tick (each write of a program has a time of its own), inotify (hints
 are delivered or lost, as the schedule likes), ssh and Unison themselves (the ferry brings files one by one under temporary names, and may end
-anywhere), and threads that really run side by side (steps are atomic but for what a fault puts between two calls). A client's record that is
-put back from a copy of the connection that still stands is not found out by anybody: such a copy is not played.
+anywhere), and threads that really run side by side (steps are atomic but for what a fault puts between two calls).
 """

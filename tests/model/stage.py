@@ -28,7 +28,6 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
-from fwrkit.agent.paths import SENTINEL
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -251,9 +250,6 @@ class Member:
 
     def restore(self, what: str) -> bool:
         """Put ``record``, ``world`` or ``both`` back from the copy, or an empty one if there is none; the agent does not run meanwhile."""
-        sentinels = [place / "world" / SENTINEL.decode() for place in (self.volume, self._copy)]
-        if what == "record" and sentinels[1].exists() and sentinels[0].read_text() == sentinels[1].read_text():
-            return False  # of the connection that still stands: nothing tells it from the record that it replaces
         self.world.end_all()
         self.kill()
         if what != "world":

@@ -47,10 +47,14 @@ def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
                 continue
             # what a program had not synced, at a path where nobody had heard of anything, the power cut may have emptied: no content of ours
             assert not content.strip("\0") and told.get(path) is None, (
-                f"{path} is torn: {content[:50]!r}, and accepted was {told.get(path)}"
+                f"{path} is torn: {content[:50]!r}, and accepted was {told.get(path)}; versions: {_versions(house, path)}"
             )
     finally:
         house.stop()
+
+
+def _versions(house: House, path: str) -> list[tuple[str, str]]:
+    return [(author, (state or b"").hex()[:8]) for found, state, author in house.store.all_versions() if found == path.encode()]
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ def is_of(kind: str, name: str, value: Any) -> bool:
         return type(value) is bytes and is_well_formed(value)
     if name == "copy":
         return value is None or (type(value) is bytes and is_well_formed(value))
+    if kind == "list[State]":
+        return type(value) is list and all(is_state(item) for item in value)
     if kind.startswith("list["):
         inner = {"list[int]": int, "list[str]": str}.get(kind)
         return type(value) is list and (inner is None or all(type(item) is inner for item in value))

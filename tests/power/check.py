@@ -5,6 +5,7 @@ python -m tests.power.check SERVER CLIENTS < what was said
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import tempfile
@@ -15,6 +16,8 @@ from fwrkit.agent.citizen import power
 from fwrkit.agent.states import file_state
 from tests.power.work import SETTINGS
 from tests.unit.agent.house import House, tree_of, wait_until
+
+_BLANK = {file_state(bytes(size)) for size in range(20000)}  # nothing, or zeros
 
 
 def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
@@ -41,20 +44,22 @@ def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
         assert alice == bob
         wait_until(lambda: tree_of(house.state / "canon") == alice, "the canon is the same")
         written = {item["state"] for item in said if item["kind"] == "wrote"}
-        told = {item["path"]: item["state"] for item in said if item["kind"] == "accepted"}
         for path, content in alice.items():
             if content is None or path.endswith(".changes") or file_state(content.encode()).hex() in written:
                 continue
-            # what a program had not synced, at a path where nobody had heard of anything, the power cut may have emptied: no content of ours
-            assert not content.strip("\0") and told.get(path) is None, (
-                f"{path} is torn: {content[:50]!r}, and accepted was {told.get(path)}; versions: {_versions(house, path)}"
-            )
+            # What a program had not synced, the power cut may have emptied. It is no content of ours, if there was nothing else at its path:
+            # what the server had there (perhaps a deletion that it had told nobody of) is in its versions.
+            before = _versions(house, path)
+            assert not content.strip("\0"), f"{path} is torn: {content[:50]!r}"
+            assert not before or before[-1][1] is None, f"{path} was emptied: {before}"
     finally:
         house.stop()
 
 
-def _versions(house: House, path: str) -> list[tuple[str, str]]:
-    return [(author, (state or b"").hex()[:8]) for found, state, author in house.store.all_versions() if found == path.encode()]
+def _versions(house: House, path: str) -> list[tuple[str, bytes | None]]:
+    """Return (author, state) of the versions of a path before it was emptied."""
+    of_path = [(author, state) for found, state, author in house.store.all_versions() if found == path.encode()]
+    return list(itertools.takewhile(lambda version: version[1] not in _BLANK, of_path))
 
 
 if __name__ == "__main__":

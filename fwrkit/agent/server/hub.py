@@ -283,7 +283,7 @@ class Hub:
         session.citizen = self._store.known_citizen(citizen.id)
         session.generation = generation
         session.is_first = not is_known
-        session.doubtful = self._store.moved_since(hello.position) if is_known and hello.start else []
+        session.doubtful = self._store.moved_since(hello.position, citizen.id) if is_known and hello.start else []
         session.ruling = self.guard.take_ruling(citizen)
         self._sessions[citizen.id] = session
         limits = (self._settings.inline_limit, self._settings.batch_count, self._settings.batch_bytes)

@@ -321,9 +321,13 @@ class Store:
         after = self._db.execute("SELECT min(first) FROM starts WHERE number > ?", (row[0],)).fetchone()[0]
         return version <= (self.last_version() if after is None else after - 1)
 
-    def moved_since(self, version: int) -> list[bytes]:
-        """Return the paths that have moved since a version, in order."""
-        return [row[0] for row in self._db.execute("SELECT DISTINCT path FROM versions WHERE id > ? ORDER BY path", (version,))]
+    def moved_since(self, version: int, citizen: int) -> list[bytes]:
+        """Return the paths that have moved since a version and that a citizen should hold as they are now, in order."""
+        query = (
+            "SELECT DISTINCT path FROM versions WHERE id > ? AND NOT EXISTS"
+            " (SELECT 1 FROM lags WHERE citizen = ? AND lags.path = versions.path) ORDER BY path"
+        )
+        return [row[0] for row in self._db.execute(query, (version, citizen))]
 
     def uncommitted(self, limit: int, up_to: int = 1 << 62) -> list[tuple[int, bytes, State, int, int, str, int, str]]:
         """Return (id, path, state, size, time, author, received, note) of the oldest versions, to an id, that are not in the history yet."""

@@ -253,3 +253,24 @@ def test_two_stores_of_one_file_see_each_other(tmp_path: Path) -> None:
     assert not hub.has_uncommitted()
     hub.close()
     historian.close()
+
+
+def test_positions_are_known_by_the_start_that_made_them(store: Store) -> None:
+    store.begin_start("one")
+    for number in range(3):
+        store.set_head(b"p%d" % number, DIRECTORY, 0, 0, "alice", 0)
+    store.begin_start("two")
+    store.set_head(b"p3", DIRECTORY, 0, 0, "alice", 0)
+    assert [store.has_position("one", version) for version in (0, 3, 4)] == [True, True, False]
+    assert [store.has_position("two", version) for version in (3, 4, 5)] == [True, True, False]
+    assert not store.has_position("three", 0)
+
+
+def test_what_moved_is_asked_for_where_a_citizen_should_hold_it(store: Store) -> None:
+    alice = store.add_citizen("alice", 20000, "citizen", 0)
+    for number in range(4):
+        store.set_head(b"p%d" % number, DIRECTORY, 0, 0, "bob", 0)
+    store.set_head(b"p3", ABSENT, 0, 0, "bob", 0)
+    store.set_lag(alice.id, b"p2", ABSENT, [])
+    assert store.moved_since(1, alice.id) == [b"p1", b"p3"]
+    assert store.moved_since(5, alice.id) == []

@@ -5,14 +5,17 @@ python -m tests.power.check SERVER CLIENTS < what was said
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.citizen import power
+from fwrkit.agent.server import tables
 from fwrkit.agent.states import file_state
 from tests.power.work import SETTINGS
 from tests.unit.agent.house import House, tree_of, wait_until
@@ -29,9 +32,7 @@ def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
         for member in house.members:
             wait_until(lambda member=member: member.engine.view.is_ready, f"{member.name} is back", 30)  # type: ignore[misc]
         house.settled(60)
-        versions = {
-            (path.decode(), state.hex() if state is not None else None, author) for path, state, author in house.store.all_versions()
-        }
+        versions = {(path.decode(), state.hex() if state is not None else None, author) for path, state, author in all_versions(house)}
         contents = {state for _, state, _ in versions if state}
         for item in said:
             if item["kind"] == "accepted":
@@ -56,9 +57,15 @@ def check(server: Path, clients: Path, said: list[dict[str, Any]]) -> None:
         house.stop()
 
 
+def all_versions(house: House) -> list[tuple[bytes, bytes | None, str]]:
+    """Return (path, state, author) of every version, the oldest first."""
+    with contextlib.closing(sqlite3.connect(house.state / tables.NAME)) as connection:
+        return list(connection.execute("SELECT path, state, author FROM versions ORDER BY id"))
+
+
 def _versions(house: House, path: str) -> list[tuple[str, bytes | None]]:
     """Return (author, state) of the versions of a path before it was emptied."""
-    of_path = [(author, state) for found, state, author in house.store.all_versions() if found == path.encode()]
+    of_path = [(author, state) for found, state, author in all_versions(house) if found == path.encode()]
     return list(itertools.takewhile(lambda version: version[1] not in _BLANK, of_path))
 
 

@@ -213,16 +213,12 @@ class Engine:
             pass
         try:
             self._turn(items)
-        except sqlite3.DatabaseError as error:
-            log.exception("a turn failed")
-            self._frames.clear()
-            self._drop(f"the record can not be written: {error}")
-            self.is_broken = not isinstance(error, sqlite3.OperationalError)  # that is a full disk, mostly; else it is damaged
-            return False
         except Exception as error:  # a full disk, a world that vanished: begin the connection anew, from what is durable
             log.exception("a turn failed")
             self._frames.clear()
             self._drop(f"the engine failed: {error}")
+            # an operational error is a full disk, mostly; any other of the database's says that the record is damaged
+            self.is_broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
             return False
         return True
 
@@ -372,7 +368,7 @@ class Engine:
 
         What is met as at first contact, and is gone a moment later, would count as deleted.
         """
-        now = time.monotonic()
+        now = self._clock()
         self._emptied_since = self._emptied_since or now
         if self._hints.quiet_for() < _EMPTYING and now - self._emptied_since < _EMPTYING_LIMIT:
             return True

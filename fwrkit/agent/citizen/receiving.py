@@ -63,9 +63,8 @@ class Receiver:
         ``is_busy`` says which paths have a change under way: their deliveries wait for its outcome.
         """
         ready: list[tuple[Delivery, Prepared | None]] = []
-        for delivery in {
-            delivery.path: delivery for delivery in deliveries
-        }.values():  # one that waited here may have a successor among them
+        newest = {delivery.path: delivery for delivery in deliveries}  # one that waited here may have a successor among them
+        for delivery in newest.values():
             self.void(delivery.path)
             if is_busy(delivery.path):
                 self._wait(delivery, "changed")

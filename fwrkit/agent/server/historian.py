@@ -81,15 +81,20 @@ class Historian:
 
     def _work(self) -> None:
         try:
-            while self.commit_some(self._up_to) == _ONCE:
-                continue
-            if time.monotonic() >= self._check_at:
-                self._check_at = time.monotonic() + _CHECK_EVERY
-                self.check()
+            self._commit_all()
         except Damaged as error:
             log.warning("the newest commit can not be read (%s): the next one holds everything", error)
             self.check()
-            self._begin_anew()
+            if not self._history.is_readable():
+                self._begin_anew()
+            self._commit_all()
+        if time.monotonic() >= self._check_at:
+            self._check_at = time.monotonic() + _CHECK_EVERY
+            self.check()
+
+    def _commit_all(self) -> None:
+        while self.commit_some(self._up_to) == _ONCE:
+            continue
 
     def check(self) -> None:
         """Look at every object of the repository, write again what the canon has, and say what came of it in ``alerts``."""

@@ -123,10 +123,11 @@ class History:
         """
         reference = self._repository.references.get(BRANCH)
         parents = [reference.target] if reference is not None else []
+        blobs = [blob_of(version) if is_file(version.state) else None for version in versions]
         try:
             root = self._read_tree(self._tree_of(parents[0])) if parents else _Node({}, {})
-            for version in versions:
-                self._set(root, version.path.split(b"/"), blob_of(version) if is_file(version.state) else None, version.state)
+            for version, blob in zip(versions, blobs, strict=True):
+                self._set(root, version.path.split(b"/"), blob, version.state)
         except (KeyError, ValueError, pygit2.GitError) as error:
             raise Damaged(str(error)) from error
         tree = pygit2.Oid(raw=self._write_tree(root))

@@ -23,7 +23,7 @@ from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.fold import Content, Edit, Fold
-from fwrkit.agent.server.guard import Claim, Guard
+from fwrkit.agent.server.guard import Guard
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
@@ -312,7 +312,7 @@ class Hub:
             return
         batch, session.batch = session.batch, []
         session.has_brought = True
-        if self._is_stopped(session, citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in batch)):
+        if self._is_stopped(session, citizen, batch):
             return
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
@@ -326,11 +326,11 @@ class Hub:
                 session.void(item.path)
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
 
-    def _is_stopped(self, session: Session, citizen: Citizen, claims: Iterable[Claim]) -> bool:
+    def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
         if session.ruling:
             return False
-        hold = self.guard.stops(citizen, claims)
+        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in brought))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)

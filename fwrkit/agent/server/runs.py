@@ -16,13 +16,12 @@ from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import Content, Edit, Fold
-from fwrkit.agent.server.guard import Claim
 from fwrkit.agent.server.landing import Landing, wanted
 from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import UNKNOWN, is_file
+from fwrkit.agent.states import is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 
@@ -35,7 +34,7 @@ _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STA
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
 
 Do = Callable[[Callable[[], None]], None]
-Stop = Callable[[Session, Citizen, Iterable[Claim]], bool]
+Stop = Callable[[Session, Citizen, Iterable[say.ManifestEntry]], bool]
 
 
 class Runs:
@@ -108,9 +107,7 @@ class Runs:
         self._begin(session, session.citizen, run)
 
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
-        if not run.is_first and self._is_stopped(
-            session, citizen, ((entry.path, entry.state, UNKNOWN if entry.is_unknown else entry.base) for entry in run.entries)
-        ):
+        if not run.is_first and self._is_stopped(session, citizen, run.entries):
             return
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])

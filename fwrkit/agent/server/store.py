@@ -355,10 +355,6 @@ class Store:
         """Return the paths of the canon that have a content, in order."""
         return [row[0] for row in self._db.execute("SELECT path FROM entries WHERE state = ? ORDER BY path", (state,))]
 
-    def all_versions(self) -> Iterator[tuple[bytes, State, str]]:
-        """Yield (path, state, author) of every version, the oldest first."""
-        return (tuple(row) for row in self._db.execute("SELECT path, state, author FROM versions ORDER BY id"))
-
     def states_by_oid(self) -> dict[bytes, bytes]:
         """Return which contents the blobs of the history have that versions refer to: raw blob id to SHA-256."""
         query = "SELECT oid, state FROM versions WHERE oid IS NOT NULL AND state IS NOT NULL AND length(state) = 32"

@@ -84,9 +84,7 @@ def test_a_content_that_the_canon_has_is_written_again(cellar: Cellar, how: str)
 
 @pytest.mark.parametrize("how", ["gone", "cut short"])
 def test_an_old_content_that_nobody_has_is_named_and_nothing_else_suffers(cellar: Cellar, how: str) -> None:
-    cellar.harm(
-        "main~1:www/old" if cellar.git("rev-parse", "main~1:www/old") != cellar.git("rev-parse", "main:www/old") else "main~2:www/old", how
-    )
+    cellar.harm("main~2:www/old", how)
     cellar.historian.check()
     [alert] = cellar.historian.alerts
     assert "1 can not be made anew." in alert
@@ -112,3 +110,13 @@ def test_a_damaged_commit_or_directory_costs_no_content_of_the_canon(cellar: Cel
     assert cellar.git("log", "-1", "--format=%an", "main") == "bob"
     assert cellar.git("log", "--format=%an", "main").splitlines()[-1] == "alice", "the commits before it are still there"
     assert any("holds the whole world" in alert for alert in cellar.historian.alerts)
+    assert len(cellar.historian.alerts) == 2, "begun anew once"
+
+
+def test_a_version_whose_content_nobody_has_damages_nothing_else(cellar: Cellar) -> None:
+    before = cellar.git("rev-parse", "main")
+    cellar.store.set_head(b"www/lost", file_state(b"nowhere"), 7, 0, "bob", time.time_ns())
+    cellar.historian._up_to = cellar.store.last_version()
+    with pytest.raises(KeyError, match="no content"):
+        cellar.historian._work()
+    assert (cellar.git("rev-parse", "main"), cellar.historian.alerts) == (before, [])

@@ -14,9 +14,10 @@ _CYRILLIC = dict(zip("авсԁенһіјкмопрԛѕтуԝхѵӏ", "abcdehhijk
 _ARMENIAN = dict(zip("օսհոգյ", "ouhnqj", strict=True))
 _LATIN = dict(zip("ıȷɑɡɩʋʏøłđħŧƅƽ", "ijagivyoldhtbs", strict=True))
 _MARKS = {**dict.fromkeys("‐‑‒–—―−˗⁃﹘ー", "-"), **dict.fromkeys("。·ꓸ・۔٠", "."), **dict.fromkeys("\u2800\u3164", " ")}
-_GREEK_CAPITAL = dict(zip("αβεζηικμνορτυχϲϳ", "abezhikmnoptyxcj", strict=True))
-_GREEK_SMALL = dict(zip("αβεικορτχγηνυωμϲϳ", "abeikoptxynvuwucj", strict=True))
+_GREEK_CAPITAL = dict(zip("αβεζηικμνορτυχϳ", "abezhikmnoptyxj", strict=True))
+_GREEK_SMALL = dict(zip("αβεικορτχγηνυωμϳ", "abeikoptxynvuwuj", strict=True))
 _TABLES = tuple(str.maketrans({**_CYRILLIC, **_ARMENIAN, **_LATIN, **_MARKS, **greek}) for greek in (_GREEK_CAPITAL, _GREEK_SMALL))
+_LUNATE = str.maketrans("ϲϹ", "cc")  # decomposing makes another sigma of it
 FORMS = range(len(_TABLES))
 
 _SLASH = "\u2215"  # what only looks like a separator separates nothing
@@ -44,7 +45,7 @@ def fold_name(name: str, form: int) -> str:
     text = name
     for _ in range(_ROUNDS):
         before = text
-        text = "".join(char for char in unicodedata.normalize("NFKD", text) if not _is_unseen(char))
+        text = "".join(char for char in unicodedata.normalize("NFKD", text.translate(_LUNATE)) if not _is_unseen(char))
         text = unicodedata.normalize("NFKD", text.casefold()).translate(_TABLES[form])
         text = unicodedata.normalize("NFKC", text.replace("i\u0307", "i")).replace("/", _SLASH)
         text = _trimmed(text)

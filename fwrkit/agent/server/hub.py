@@ -28,7 +28,7 @@ from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import UNKNOWN, file_state, is_file
+from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 from fwrkit.core.errors import FwrError
@@ -337,12 +337,13 @@ class Hub:
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return
+        moves = self._fold.forbidden_moves(citizen, ((item.path, item.state, item.size) for item in batch)) if len(batch) > 1 else {}
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)), tuple(item.older),
+                item.time, item.size, Content(_verified(item)), tuple(item.older), moves.get(item.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -353,7 +354,8 @@ class Hub:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
         if session.ruling:
             return False
-        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in brought))
+        allowed = (item for item in brought if not self._is_refused_deletion(citizen, item))  # what is undone anyway holds nobody
+        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in allowed))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
@@ -362,6 +364,9 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _is_refused_deletion(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> bool:
+        return item.state is ABSENT and self._fold.policing.judge(citizen, item.path, ABSENT, 0).action == "refuse"
 
 
 def _verified(change: say.Change) -> bytes | None:

@@ -79,6 +79,8 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        fold.policing.tell = self.publisher.audit
+        self._policing = fold.policing
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
@@ -110,6 +112,7 @@ class Server:
 
     def _tick(self) -> None:
         self.roll.lift_ended_bans()
+        self._policing.end_bursts()
         self._rotation.end_if_due()
 
     def start(self) -> None:
@@ -169,7 +172,8 @@ class Server:
 
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
-        return [*([self._repaired] if self._repaired else []), *self._historian.alerts]
+        healed = [self._repaired] if self._repaired else []
+        return [*healed, *self._historian.alerts, *([self._policing.fault] if self._policing.fault else [])]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""

@@ -24,6 +24,7 @@ from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.core.names import ENROL_ACCOUNT
 from fwrkit.core.records import Connection
@@ -40,6 +41,7 @@ class Server:
 
     def __init__(self, node: Node, places: Places, with_network: bool = True) -> None:
         self._places = places
+        self._settings = node.settings
         state = places.state
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
             (state / name).mkdir(mode=mode, exist_ok=True)
@@ -61,6 +63,7 @@ class Server:
         self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
+        self._warden = Warden(state, node.settings, self.hub.allowance, self.hub.end_account)
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
@@ -81,7 +84,7 @@ class Server:
         make_key(key, f"fwrkit host of {self.world_id}")
         self._authority.host_certificate(key, self.world_id)
         file = self._places.run / "sshd_config"
-        file.write_text(configuration(self._places.keys, self._places.state))
+        file.write_text(configuration(self._places.keys, self._places.state, self._settings.run_limit_bytes))
         return child(file)
 
     def start(self) -> None:
@@ -90,6 +93,7 @@ class Server:
         self._historian.start()
         self._keeper.start()
         self.hub.start()
+        self._warden.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
         self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uid))
         if self._sshd is not None:
@@ -99,6 +103,7 @@ class Server:
         """Let everybody go, finish what is begun."""
         if self._sshd is not None:
             self._sshd.stop()
+        self._warden.stop()
         for listener in self._listeners:
             listener.close()
         self.hub.stop()

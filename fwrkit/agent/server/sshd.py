@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fwrkit.agent.children import Child
+from fwrkit.agent.gate import FILE_LIMIT
 from fwrkit.agent.server.enrolment import GATE
 from fwrkit.core.commands import Command
 from fwrkit.core.names import ACCOUNT_PREFIX, ENROL_ACCOUNT
@@ -12,8 +13,8 @@ from fwrkit.core.names import ACCOUNT_PREFIX, ENROL_ACCOUNT
 PORT = 2222
 
 
-def configuration(keys: Path, state: Path) -> str:
-    """Return the text of sshd_config for a server whose keys and state are at these places."""
+def configuration(keys: Path, state: Path, file_limit: int) -> str:
+    """Return the text of sshd_config for a server whose keys and state are at these places. ``file_limit`` is in bytes, for the gate."""
     return f"""\
 Port {PORT}
 AddressFamily any
@@ -50,6 +51,7 @@ PermitTTY no
 PermitUserRC no
 PermitUserEnvironment no
 AcceptEnv NOTHING
+SetEnv {FILE_LIMIT}={file_limit}
 X11Forwarding no
 PrintMotd no
 TCPKeepAlive no

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -34,6 +35,7 @@ _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
 _ENTRY_COST, _STATE_COST = 500, 80  # bytes of memory, roughly
 _MANIFESTS_LIMIT = 1024**3  # of all that are under way
 _RESERVE = 256 * 1024**2  # bytes that stay free on the disk
+_NO_ROOM_PAUSE = 15.0  # seconds until a citizen hears that something did not arrive, and brings it again
 _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
 
@@ -133,11 +135,15 @@ class Runs:
             self._say_need(session, run)
             self._fold_run(session, citizen, run)
             return
-        size = sum(run.entries[index].size for index in run.needed)
+        size = sum(max(0, run.entries[index].size) for index in run.needed)
         if (
             size > self._limit_bytes or 2 * size + _RESERVE > shutil.disk_usage(self._state).free
         ):  # twice: in the replica, and taken from it
-            raise FrameError(f"there is no room for a run of {size} bytes")
+            log.warning("%s: there is no room for a run of %d bytes", citizen.name, size)
+            run.lost, run.needed = {run.entries[index].state for index in run.needed}, []
+            self._say_need(session, run)
+            self._wait(_NO_ROOM_PAUSE, lambda: self._later(lambda: self._fold_run(session, citizen, run)))
+            return
         self._expected[citizen.uid] = (session, size, len(run.needed))
         links = self._links_for(citizen, [run.entries[index] for index in run.needed])
         landing = Landing(self._state, citizen.name, citizen.uid)
@@ -162,6 +168,12 @@ class Runs:
 
     def _submit(self, work: Callable[[], None]) -> None:
         self._workers.submit(work)
+
+    @staticmethod
+    def _wait(seconds: float, function: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, function)
+        timer.daemon = True
+        timer.start()
 
     def _links_for(self, citizen: Citizen, entries: list[say.ManifestEntry]) -> list[tuple[bytes, bytes]]:
         """Return what to link into the replica: where the citizen's base is the canon's file, Unison sends only what differs."""

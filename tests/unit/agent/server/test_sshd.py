@@ -37,6 +37,8 @@ def parsed() -> dict[str, dict[str, str]]:
         ("trustedusercakeys", "/keys/authority.pub"),
         ("revokedkeys", "/state/enrol/revoked_keys"),
         ("usepam", "no"),
+        ("setenv", "FWRKIT_FILE_LIMIT=5"),
+        ("acceptenv", "NOTHING"),
         ("passwordauthentication", "no"),
         ("kbdinteractiveauthentication", "no"),
         ("hostbasedauthentication", "no"),

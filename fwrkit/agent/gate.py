@@ -5,9 +5,11 @@ It runs as a stranger's uid and gets strangers' words: it starts no shell, takes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -16,8 +18,12 @@ from fwrkit.agent.settings import Places
 from fwrkit.core.names import ACCOUNT_PREFIX
 
 UNISON = "unison-2.53"
+FILE_LIMIT = "FWRKIT_FILE_LIMIT"  # sshd sets it (SetEnv): bytes of the largest file that Unison may write
 _REQUEST_LIMIT = 8192  # bytes of an enrolment
 _READ, _WRITE = "read-file,read-dir", "read-file,read-dir,write-file,remove-file,remove-dir,make-dir,make-reg,make-sym,truncate"
+_FILE_LIMIT = 64 * 1024**3
+_PROCESSES = 64  # the kernel counts a uid's on the whole machine, where another server may have one of this number; see server/warden.py
+_MEMORY = 2 * 1024**3  # bytes of addresses, of which OCaml sets aside much more than it uses
 _REFUSED = 97  # exit status of a request that is not in the table
 _UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -server __new-rpc-mode"})
 
@@ -32,6 +38,7 @@ def main() -> int:
         return refuse("nothing")
     citizen = account.removeprefix(ACCOUNT_PREFIX)
     request = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    limit(os.environ.get(FILE_LIMIT, ""), request in ("stream", "ask"))
     if request in ("stream", "ask"):  # the agent knows who is banned, and says why
         become(join_command(places.stream if request == "stream" else places.asking), {})
     if is_banned(citizen, places):
@@ -64,6 +71,29 @@ def unison_command(citizen: str, places: Places) -> list[str]:
     rules += [f"path-beneath:{_WRITE}:{places.state / kind / citizen}" for kind in ("replicas", "accounts")]
     landlock = ["--landlock-access", "fs", *(word for rule in rules for word in ("--landlock-rule", rule))]
     return ["/usr/bin/setpriv", "--no-new-privs", *landlock, f"/usr/bin/{UNISON}", "-server", "__new-rpc-mode"]
+
+
+def limit(file_limit: str, is_stream: bool) -> None:
+    """Bound what the program, and whatever it may be talked into starting, takes of the machine: this comes before it is started.
+
+    Where memory is short, it is ended before anybody else; bulk gives way to streams.
+    """
+    largest = int(file_limit) if file_limit.isdigit() else _FILE_LIMIT
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0 if is_stream else largest,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_NPROC: _PROCESSES,
+        resource.RLIMIT_AS: _MEMORY,
+    }
+    for kind, most in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
+    if not is_stream:
+        os.nice(5)
 
 
 def become(argv: list[str], extra: dict[str, str]) -> None:

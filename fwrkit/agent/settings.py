@@ -27,6 +27,9 @@ class Settings:
     history_limit: float = 2.0
     large_limit: int = 10 * 1024 * 1024  # files above it go into the history as large objects
     concurrent_runs: int = 3
+    run_limit_bytes: int = 64 * 1024**3  # what one run may bring, and what one file of it may have
+    account_processes: int = 32  # of one citizen's account; a node that works needs six
+    account_memory: int = 1024**3
     walk_every: float = 900.0  # the slow timer: events are hints
     keep_alive: float = 5.0
     certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself at half of it

@@ -145,6 +145,20 @@ class Hub:
         if session is not None:
             session.citizen = self._store.known_citizen(citizen)
 
+    def allowance(self, uid: int) -> tuple[int, int]:
+        """Return how many bytes and files a citizen's run that is under way may bring."""
+        return self._runs.allowance(uid)
+
+    def end_account(self, uid: int, reason: str) -> None:
+        """End the connection of whoever takes more of the machine than they may; the processes were ended already."""
+
+        def end() -> None:
+            for session in self._sessions.values():
+                if session.citizen.uid == uid:
+                    session.channel.close(reason)
+
+        self.later(end)
+
     # the loop
 
     def _loop(self) -> None:
@@ -219,6 +233,8 @@ class Hub:
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""
+        if session is not None:
+            session.backlog.take(item)
         if session is not None and session.channel.is_closed:
             return  # unread frames of an ended connection are void
         try:
@@ -330,10 +346,11 @@ class Hub:
     def _change(self, session: Session, citizen: Citizen, change: say.Change) -> None:
         session.batch.append(change)
         if change.more:
-            if len(session.batch) > 4 * self._settings.batch_count:
+            session.batch_bytes += len(change.content or b"")
+            if len(session.batch) > 4 * self._settings.batch_count or session.batch_bytes > 4 * self._settings.batch_bytes:
                 raise FrameError("a batch is too large")
             return
-        batch, session.batch = session.batch, []
+        batch, session.batch, session.batch_bytes = session.batch, [], 0
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return

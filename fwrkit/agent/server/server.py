@@ -30,6 +30,7 @@ from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
@@ -48,6 +49,7 @@ class Server:
     def __init__(self, node: Node, places: Places, with_network: bool = True) -> None:
         self._node = node
         self._places = places
+        self._settings = node.settings
         state = places.state
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
             (state / name).mkdir(mode=mode, exist_ok=True)
@@ -69,6 +71,7 @@ class Server:
         self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
+        self._warden = Warden(state, node.settings, self.hub.allowance, self.hub.end_account)
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
@@ -99,7 +102,7 @@ class Server:
         make_key(key, f"fwrkit host of {self.world_id}")
         self._sign_host()
         file = self._places.run / "sshd_config"
-        file.write_text(configuration(self._places.keys, self._places.state))
+        file.write_text(configuration(self._places.keys, self._places.state, self._settings.run_limit_bytes))
         return child(file)
 
     def _sign_host(self) -> None:
@@ -121,6 +124,7 @@ class Server:
         self._historian.start()
         self._keeper.start()
         self.hub.start()
+        self._warden.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
         self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uids))
         self._listeners.append(self.asking.serve(self._places.asking))
@@ -132,6 +136,7 @@ class Server:
         """Let everybody go, finish what is begun."""
         if self._sshd is not None:
             self._sshd.stop()
+        self._warden.stop()
         for listener in self._listeners:
             listener.close()
         self._ticker.stop()

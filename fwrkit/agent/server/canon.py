@@ -27,8 +27,8 @@ class Canon:
         self._history = history
         self.incoming = root / "incoming"
         for directory in (root / "canon", self.incoming):
-            directory.mkdir(mode=0o755, exist_ok=True)
-        self.incoming.chmod(0o700)
+            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.chmod(0o700)  # citizens' accounts reach links to its files only, and the history
         self.tree = Tree(root / "canon")
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._cached = 0

@@ -101,6 +101,8 @@ class Citizen:
 def connect(path: Path | str) -> sqlite3.Connection:
     """Given a database file, return a connection with a synced write-ahead log and explicit transactions."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    if str(path) != ":memory:":
+        Path(path).chmod(0o600)  # the log beside it gets the same: nothing of it is for citizens' accounts
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA temp_store = MEMORY")

@@ -64,11 +64,12 @@ def is_signed(tag: Tag, authority: str) -> bool:
 
 def snapshots(repository: Repository, authority: str) -> list[Snapshot]:
     """Return the snapshots that a repository has, the newest first, each verified with the authority's public key (empty: none is known)."""
-    found = [_look(repository, name, oid, authority) for name, oid in repository.references(SNAPSHOTS).items()]
+    found = [look(repository, name, oid, authority) for name, oid in repository.references(SNAPSHOTS).items()]
     return sorted(found, key=lambda item: (-item.time, item.name))
 
 
-def _look(repository: Repository, name: str, oid: str, authority: str) -> Snapshot:
+def look(repository: Repository, name: str, oid: str, authority: str) -> Snapshot:
+    """Given a tag's name and the id (hex) of what it names, return it, verified with the authority's public key."""
     kind, size = repository.kinds([oid]).get(oid, ("", 0))
     if kind == "commit":
         return Snapshot(name, oid, 0, "", False, "it is a tag that nobody signed")

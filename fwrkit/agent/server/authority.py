@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from fwrkit.agent.keys import make_key, public_key
+from fwrkit.agent.snapshots import NAMESPACE
 from fwrkit.core.commands import Command, check
 
 _OPTIONS = ("-O", "clear")  # a certificate opens the account, and nothing that sshd could grant besides
@@ -43,6 +44,14 @@ class Authority:
         """Given a citizen's public key, return the certificate that opens their account."""
         return self._sign(key, ["-I", citizen, "-n", account, "-z", str(serial), *_OPTIONS])
 
+    def sign_text(self, text: bytes) -> bytes:
+        """Return the signature of a text, as git keeps it in a signed tag."""
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self._key)]
+        return check(self._command(argv, text), timeout=30).stdout
+
+    def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
+        return Command(argv, stdin=stdin, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"})
+
     def _sign(self, key: str, options: list[str]) -> str:
         work = Path(tempfile.mkdtemp(prefix="sign-"))
         try:
@@ -52,7 +61,7 @@ class Authority:
                 os.chown(work, self._uid, self._uid)
                 os.chown(subject, self._uid, self._uid)
             argv = ["ssh-keygen", "-q", "-s", str(self._key), *options, str(subject)]
-            check(Command(argv, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"}), timeout=30)
+            check(self._command(argv), timeout=30)
             return (work / "subject-cert.pub").read_text().strip() + "\n"
         finally:
             shutil.rmtree(work, ignore_errors=True)

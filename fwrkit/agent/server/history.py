@@ -65,7 +65,7 @@ class History:
 
     def __init__(self, path: Path, world: str) -> None:
         self.path = path
-        self._domain = world
+        self.domain = world
         pygit2.settings.enable_caching(False)  # every tree and commit would stay in memory, up to 256 MiB; none is read often
         if not (path / "HEAD").exists():
             pygit2.init_repository(str(path), bare=True, initial_head="main")
@@ -135,12 +135,21 @@ class History:
         return self._commit(tree, author, seconds, message_of(versions), parents)
 
     def _commit(self, tree: pygit2.Oid, author: str, seconds: int, message: str, parents: list[pygit2.Oid]) -> str:
-        signature = pygit2.Signature(author, f"{author}@{self._domain}", seconds, 0)
+        signature = pygit2.Signature(author, f"{author}@{self.domain}", seconds, 0)
         commit = self._repository.create_commit(None, signature, signature, message, tree, parents)
         self.sync()
         self._repository.references.create(BRANCH, commit, force=True)
         self.sync()
         return str(commit)
+
+    def add_tag(self, reference: str, text: bytes) -> None:
+        """Write a tag's object and a reference to it, durably. Raise pygit2.AlreadyExistsError if there is such a reference."""
+        if reference in self._repository.references:
+            raise pygit2.AlreadyExistsError(reference)
+        oid = self._repository.write(pygit2.GIT_OBJECT_TAG, text)
+        self.sync()
+        self._repository.references.create(reference, oid)
+        self.sync()
 
     def begin_anew(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, parent: str) -> str:
         """Commit a whole tree, (path, raw blob id), where the newest commit's can not be read any more; return the commit's id.

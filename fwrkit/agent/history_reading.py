@@ -193,8 +193,8 @@ def split_diff(repository: Repository, before: str, after: str, path: str) -> tu
         try:
             resolve(repository, after)
         except FwrError:
-            return before, "", checked_path(after.encode("utf-8", "surrogateescape"))
-    return before, after, checked_path(path.encode("utf-8", "surrogateescape"))
+            return before, "", checked_path(path_bytes(after))
+    return before, after, checked_path(path_bytes(path))
 
 
 def blame(repository: Repository, path: bytes, text: str = "") -> tuple[str, list[BlamedLine]]:
@@ -230,10 +230,10 @@ def _blamed(output: bytes) -> Iterator[BlamedLine]:
 def split_target(text: str) -> tuple[bytes, str]:
     """Given ``PATH@VERSION`` or ``PATH``, return the path and the version, empty for the newest."""
     path, at, version = text.rpartition("@")
-    return (checked_path(os_bytes(path)), version) if at else (checked_path(os_bytes(text)), "")
+    return (checked_path(path_bytes(path)), version) if at else (checked_path(path_bytes(text)), "")
 
 
-def os_bytes(text: str) -> bytes:
+def path_bytes(text: str) -> bytes:
     """Return a path from JSON or the command line as bytes."""
     return text.encode("utf-8", "surrogateescape")
 

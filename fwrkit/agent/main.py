@@ -8,12 +8,13 @@ import sys
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import joining, run
+from fwrkit.agent import history_verbs, joining, run
 from fwrkit.agent.control import ask
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
+_TIDY_TIMEOUT = 3600.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,9 +23,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.verb == "run":
             return run.main(from_environment(), Places())
-        print(json.dumps(_do(arguments, Places())))  # noqa: T201
+        answer = _do(arguments, Places())
+        if answer is not None:
+            print(json.dumps(answer))  # noqa: T201
     except FwrError as error:
-        print(json.dumps(error.to_json()))  # noqa: T201
+        print(json.dumps(error.to_json()), file=sys.stderr if arguments.verb == "cat" else sys.stdout)
         return int(error.code)
     return 0
 
@@ -52,18 +55,22 @@ def _parser() -> argparse.ArgumentParser:
     resolve = verbs.add_parser("resolve", help="end a conflict")
     resolve.add_argument("path")
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
+    history_verbs.add_parsers(verbs)
+    verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
 
-def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
+def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     verb = arguments.verb
     if verb == "key":
         return {"public_key": joining.node_key(places.keys, _node().node_id)}
     if verb == "enrol":
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id)
+    if verb in history_verbs.VERBS:
+        return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
-    return ask(places.control, verb, values, values.get("timeout", 0.0) + _ASK_TIMEOUT)
+    return ask(places.control, verb, values, _TIDY_TIMEOUT if verb == "tidy" else values.get("timeout", 0.0) + _ASK_TIMEOUT)
 
 
 def _node() -> Node:

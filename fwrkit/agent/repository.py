@@ -6,6 +6,7 @@ Paths are literal, no shell, pager, filter or external program is ever started. 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -135,6 +136,17 @@ def parse_pointer(content: bytes) -> Pointer | None:
     """Given a blob's content, return what it stands for if it is the pointer of a large file."""
     match = _POINTER.match(content) if len(content) <= _POINTER_LIMIT else None
     return Pointer(bytes.fromhex(match[1].decode()), int(match[2])) if match else None
+
+
+def pointer_text(pointer: Pointer) -> bytes:
+    """Return what stands in the history for a large file. Source: the specification of Git LFS, version 1."""
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{pointer.state.hex()}\nsize {pointer.size}\n".encode()
+
+
+def pointer_oid(pointer: Pointer) -> bytes:
+    """Return the raw id that git gives to a pointer."""
+    text = pointer_text(pointer)
+    return hashlib.sha1(b"blob %d\0" % len(text) + text, usedforsecurity=False).digest()
 
 
 def large_path(repository: Path, state: bytes) -> Path:

@@ -26,6 +26,7 @@ class Settings:
     history_quiet: float = 0.5
     history_limit: float = 2.0
     large_limit: int = 10 * 1024 * 1024  # files above it go into the history as large objects
+    large_retention: float = 90 * 86400.0  # for which a large file's content is kept after nobody has it any more
     concurrent_runs: int = 3
     walk_every: float = 900.0  # the slow timer: events are hints
     keep_alive: float = 5.0

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from fwrkit.agent.repository import Repository
@@ -17,6 +19,7 @@ _TIMEOUT = 3600.0  # seconds
 _SAMPLE = "17"  # one of the 256 directories of loose objects: ids are evenly spread
 _LOOSE_IN_SAMPLE = 20  # some 5,000 in all
 _PACKS = 40
+_STATE = re.compile(r"[0-9a-f]{64}\Z")
 _LEFTOVER = 86400.0  # seconds after which an unfinished pack is nobody's any more
 
 
@@ -50,6 +53,23 @@ def _repack(repository: Repository, *how: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - leftover.stat().st_mtime > _LEFTOVER:
                 leftover.unlink()
+
+
+def large_objects(path: Path) -> Iterator[Path]:
+    """Yield the files of the large contents that a repository has; each is named by its content's SHA-256."""
+    for directory, _, names in os.walk(path / "lfs" / "objects"):
+        yield from (Path(directory, name) for name in names if _STATE.match(name))
+
+
+def drop_fetched(path: Path, until: float) -> tuple[int, int]:
+    """Remove large contents that were fetched before a time (Unix seconds): the server has them. Return how many, and how many bytes."""
+    count = freed = 0
+    for file in list(large_objects(path)):
+        status = file.stat()
+        if status.st_mtime < until:
+            file.unlink()
+            count, freed = count + 1, freed + status.st_size
+    return count, freed
 
 
 def size(path: Path) -> int:

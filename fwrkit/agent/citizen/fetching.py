@@ -20,6 +20,7 @@ from fwrkit.agent.citizen.view import View
 from fwrkit.agent.repository import BRANCH, KEPT, SNAPSHOTS, Repository
 from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.history import Tidied
 
 log = logging.getLogger("fwrkit.fetching")
 
@@ -112,9 +113,7 @@ class Fetcher:
     def _try(self) -> bool:
         """Fetch, and return whether something came."""
         try:
-            brought = self.fetch()
-            self._failures = 0
-            return brought
+            has_moved = self.fetch()
         except (FwrError, OSError) as error:
             pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
             self._next_at = self._clock() + pause
@@ -122,6 +121,8 @@ class Fetcher:
                 log.warning("the history can not be fetched, and is tried again: %s", error)
             self._failures += 1
             return False
+        self._failures = 0
+        return has_moved
 
     def freshen(self, patience: float) -> bool:
         """See to it that what the server has accepted by now is there, within ``patience`` seconds. Return whether it surely is."""
@@ -204,11 +205,17 @@ class Fetcher:
             self._tidied_at = self._clock()
             upkeep.roll_up(self._repository)
 
-    def pack(self) -> None:
-        """Make the repository as small as it gets. Raise FwrError (FAILED)."""
+    def tidy(self, retention: float) -> Tidied:
+        """Make the store as small as it gets, without large contents that were fetched longer than ``retention`` seconds ago.
+
+        Raise FwrError (FAILED).
+        """
         with self._lock:
             self._create()
+            before = upkeep.size(self._path)
             upkeep.pack_all(self._repository)
+            dropped, dropped_bytes = upkeep.drop_fetched(self._path, time.time() - retention)
+            return Tidied(before, upkeep.size(self._path), dropped, dropped_bytes)
 
 
 def confinement(path: Path, run: Path) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from fwrkit import __version__
 from fwrkit.agent import doctor, paths
 from fwrkit.agent.citizen.engine import Engine
+from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
@@ -25,12 +26,14 @@ from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
+from fwrkit.agent.snapshots import known_authority
 from fwrkit.agent.status import StatusWriter
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
+HISTORY = "history.git"  # in the state directory
 RECORD = "record.sqlite"  # in the state directory
 _WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
 _BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
@@ -53,6 +56,7 @@ class Agent:
         self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings)
         self._watch = Watch(os.fsencode(places.world), self._engine.hint)
         self._link = Link(self._engine, self._dial())
+        self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
@@ -61,6 +65,11 @@ class Agent:
         if self._server is not None:
             return over_socket_of(self._places.stream, *self._server.landing())
         return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
+
+    def _make_fetcher(self) -> Fetcher:
+        path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
+        source = through_ssh(run / "ssh_config")
+        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authority(keys), confinement(path, run))
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -71,6 +80,8 @@ class Agent:
         self._is_watching = self._watch.start()
         self._engine.start()
         self._link.start()
+        if self._fetcher is not None:
+            self._fetcher.start()
         self._status.start()
         listener = serve_control(self._places.control, self._verbs())
         log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
@@ -83,6 +94,8 @@ class Agent:
         log.info("stopping")
         listener.close()
         self._status.stop()
+        if self._fetcher is not None:
+            self._fetcher.stop()
         self._link.stop()
         self._watch.stop()
         self._engine.stop()
@@ -101,9 +114,17 @@ class Agent:
             "resolve": self._resolve,
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
-        if self._server is not None:
-            verbs["invite"] = self._server.invite
-            verbs["decide"] = self._server.decide
+        server = self._server
+        if server is not None:
+            verbs["invite"] = server.invite
+            verbs["decide"] = server.decide
+            verbs["freshen"] = server.freshen
+            verbs["tidy"] = lambda _: server.tidy()
+            verbs["snapshot"] = lambda given: server.snapshot(str(given["name"]), str(given["at"]), server.operator.name)
+        if self._fetcher is not None:
+            fetcher, kept = self._fetcher, self._node.settings.large_retention
+            verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
+            verbs["tidy"] = lambda _: fetcher.tidy(kept).to_json()
         return verbs
 
     def _doctor(self) -> list[Finding]:
@@ -118,6 +139,7 @@ class Agent:
                 "The kernel gives no watches for this world: changes are found by walking, every few seconds (fs.inotify.max_user_watches)."
             )
         found += [*self._clock.alerts(view.behind_server), *view.alerts]
+        found += self._fetcher.alerts if self._fetcher is not None else []
         return found + (self._server.alerts() if self._server is not None else [])
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:

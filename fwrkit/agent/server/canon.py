@@ -71,6 +71,10 @@ class Canon:
             return (self.incoming / incoming).stat().st_size
         return self._store.size_of(state)
 
+    def reopen_history(self) -> None:
+        """Forget how the history's objects lay: they were packed."""
+        self._history.reopen()
+
     def settle(self, path: bytes) -> None:
         """Make what lies at a path of the canon what the tables say. Doing it twice is harmless; a crash before it is healed by it."""
         entry = self._store.entry(path)

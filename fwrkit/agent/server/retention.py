@@ -6,6 +6,7 @@ there any more, before it goes: the fold asks for such a content again. Only the
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -14,7 +15,6 @@ from fwrkit.agent.repository import SNAPSHOTS, Pointer, Repository, large_path, 
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
-from fwrkit.agent.states import file_state
 from fwrkit.agent.upkeep import large_objects
 
 log = logging.getLogger("fwrkit.retention")
@@ -79,7 +79,9 @@ def _from_canon(store: Store, history: History, canon: Canon, state: bytes, size
         copied.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copyfile(canon.path_of(path), copied)
-            if file_state(copied.read_bytes()) == state:
+            with open(copied, "rb") as file:
+                is_same = hashlib.file_digest(file, "sha256").digest() == state
+            if is_same:
                 os.replace(copied, large_path(history.path, state))
                 return True
         except OSError:

@@ -6,12 +6,14 @@ import logging
 import os
 import pwd
 import socket
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
-from fwrkit.agent.server import tables, world
+from fwrkit.agent.server import retention, tables, world
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -22,6 +24,7 @@ from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Node, Places
@@ -32,6 +35,8 @@ log = logging.getLogger("fwrkit.server")
 
 _AUTHORITY_ACCOUNT = "authority"
 _DOCTOR_PATIENCE = 20.0  # seconds
+_TIDY_PATIENCE = 3600.0
+_SNAPSHOT_PATIENCE = 25.0
 _EXTRAUSERS = "extrausers"
 
 
@@ -55,6 +60,7 @@ class Server:
             log.warning("%s", repaired)
             for path in tables.adopt(self.store, history):
                 self.canon.settle(path)
+            retention.look_for_lost(self.store, history, self.canon)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
@@ -118,6 +124,23 @@ class Server:
         name, ruling = str(arguments["name"]), str(arguments["ruling"])
         hold = self.hub.call(lambda: self.hub.guard.decide(name, ruling))
         return {"citizen": name, "ruling": ruling, "deleted": hold.deleted, "files": hold.files}
+
+    def freshen(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Wait, for a bounded time, until everything that was accepted is in the history: verb ``freshen``."""
+        until = time.monotonic() + float(arguments["patience"])
+        while (is_behind := self._reading.has_uncommitted()) and time.monotonic() < until:
+            time.sleep(0.05)
+        return {"fresh": not is_behind}
+
+    def tidy(self) -> dict[str, Any]:
+        """Make the history small: verb ``tidy``."""
+        return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
+
+    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
+        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+        history = History(self._places.state / "history.git", self.world_id)
+        made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
+        return self._historian.call(made, _SNAPSHOT_PATIENCE)
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

@@ -80,7 +80,10 @@ def test_what_citizens_wrote_configures_nothing(past: Past) -> None:
 
 def test_a_version_has_many_names(past: Past) -> None:
     first, second = past.put(a=b"1"), past.put(a=b"2")
-    resolve = lambda text: reading.resolve(past.repository, text, BEGIN + 3 * DAY)  # noqa: E731
+
+    def resolve(text: str) -> str:
+        return reading.resolve(past.repository, text, BEGIN + 3 * DAY)
+
     assert resolve("") == second
     assert resolve(first) == resolve(first[:8]) == resolve(first[:12].upper()) == first
     assert resolve("2023-11-14") == first

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent import upkeep
 from fwrkit.agent.citizen import fetching
 from fwrkit.agent.citizen.fetching import Fetcher
 from fwrkit.agent.citizen.view import View
@@ -202,7 +203,7 @@ def test_an_empty_history_is_no_failure(client: Client) -> None:
 
 
 def test_packs_are_brought_together_now_and_then(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching.upkeep, "is_due", lambda _: True)
+    monkeypatch.setattr(upkeep, "is_due", lambda _: True)
     for number in range(5):
         client.past.put(a=b"%d" % number)
         client.fetcher.fetch()

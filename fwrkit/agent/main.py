@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("path")
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     history_verbs.add_parsers(verbs)
+    snapshot = verbs.add_parser("snapshot", help="give a version a name, for ever")
+    snapshot.add_argument("name")
+    snapshot.add_argument("--at", default="", help="a version; the newest if empty")
     verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser

@@ -11,7 +11,32 @@ import typer
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli import approve, conflicts, context, doctor, down, images, invite, join, logs, ls, reject, render, rm, status, sync, up
+from fwrkit.host.cli import (
+    approve,
+    blame,
+    cat,
+    conflicts,
+    context,
+    diff,
+    doctor,
+    down,
+    history,
+    images,
+    invite,
+    join,
+    log,
+    logs,
+    ls,
+    reject,
+    render,
+    rm,
+    show,
+    snapshot,
+    snapshots,
+    status,
+    sync,
+    up,
+)
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -42,10 +67,18 @@ for _name, _function, _epilog in (
     ("invite", invite.invite, invite.EPILOG),
     ("approve", approve.approve, approve.EPILOG),
     ("reject", reject.reject, reject.EPILOG),
+    ("log", log.log, log.EPILOG),
+    ("show", show.show, show.EPILOG),
+    ("diff", diff.diff, diff.EPILOG),
+    ("blame", blame.blame, blame.EPILOG),
+    ("cat", cat.cat, cat.EPILOG),
+    ("snapshot", snapshot.snapshot, snapshot.EPILOG),
+    ("snapshots", snapshots.snapshots, snapshots.EPILOG),
     ("doctor", doctor.doctor, doctor.EPILOG),
 ):
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(history.app, name="history")
 app.add_typer(images.app, name="images")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_what_goes_on_and_on_is_fetched_now_and_then(client: Client) -> None:
             times.append(second)
             seen = client.head()
     assert 2 <= len(times) <= 3
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) >= 15
+    assert min(b - a for a, b in pairwise(times)) >= 15
     client.past.put(a=b"last")
     client.moves(1000)
     assert client.let(40) == client.past.repository.head()

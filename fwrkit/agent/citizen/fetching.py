@@ -221,4 +221,4 @@ class Fetcher:
 def confinement(path: Path, run: Path) -> list[str]:
     """Return the prefix that confines git while it fetches: to the history, and to reading ssh's configuration."""
     path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    return landlock([path], [run])
+    return [*landlock([path], [run]), "--landlock-rule", "path-beneath:read-file:/dev/urandom"]  # git's names of temporary files

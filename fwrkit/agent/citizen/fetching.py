@@ -37,8 +37,6 @@ _ALERTS = 10  # that are remembered
 _UPSTREAM = "refs/upstream/"
 _SETTINGS = ("protocol.allow=never", "protocol.ext.allow=always", "core.fsync=all")
 
-Position = tuple[str, int]
-
 
 def through_ssh(ssh_config: Path) -> str:
     """Return the address of the history at the upstream, for git: a channel of the connection that there is."""
@@ -68,7 +66,7 @@ class Fetcher:
         self._authority = authority
         self._clock = clock
         self._lock = threading.Lock()
-        self._covered: Position | None = None
+        self._covered: float | None = None  # when the newest position that is surely fetched was heard of
         self._uncovered_since = 0.0
         self._next_at = 0.0
         self._tidied_at = -_TIDY_EVERY
@@ -102,7 +100,7 @@ class Fetcher:
             self._covered = None  # once after connecting, in any case
             self._uncovered_since = 0.0
             return
-        if view.position == self._covered:
+        if view.position_at == self._covered:
             self._uncovered_since = 0.0
             return
         self._uncovered_since = self._uncovered_since or now
@@ -133,10 +131,10 @@ class Fetcher:
             if not view.is_ready:
                 return False
             age = self._clock() - view.position_at
-            if (view.waiting and self._clock() < patient_until) or (age < _SOON and view.position != self._covered):
+            if (view.waiting and self._clock() < patient_until) or (age < _SOON and view.position_at != self._covered):
                 self._stop.wait(min(left, 0.05))
                 continue
-            if view.position == self._covered or self._try() or view.position == self._covered:
+            if view.position_at == self._covered or self._try() or view.position_at == self._covered:
                 return True
             self._stop.wait(min(left, 0.3))
         return False
@@ -154,7 +152,7 @@ class Fetcher:
                 raise FwrError(ExitCode.FAILED, f"git fetch: {done.last_words()}", "")
             has_moved = self._take()
             if began - view.position_at >= _WRITTEN:
-                self._covered = view.position
+                self._covered = view.position_at
             self._tidy()
         return has_moved
 

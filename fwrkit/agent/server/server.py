@@ -140,7 +140,9 @@ class Server:
         """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
         history = History(self._places.state / "history.git", self.world_id)
         made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
-        return self._historian.call(made, _SNAPSHOT_PATIENCE)
+        snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
+        self.hub.call(self.hub.repeat_positions)
+        return snapshot
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

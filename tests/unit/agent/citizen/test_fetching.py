@@ -44,7 +44,7 @@ class Client:
         self.authority = Authority(root / "keys", None)
         self.authority.create()
         self.clock = Clock()
-        self.view = View(is_ready=True, position=("s", 1), position_at=self.clock())
+        self.view = View(is_ready=True, position_at=self.clock())
         self.path = root / "client" / "history.git"
         self.fetcher = self.anew()
         self.repository = Repository(self.path)
@@ -53,8 +53,8 @@ class Client:
         source = source or f"ext::git upload-pack {self.past.repository.path}"
         return Fetcher(self.path, source, lambda: self.view, lambda: self.authority.public, clock=self.clock)
 
-    def moves(self, version: int) -> None:
-        self.view = replace(self.view, position=("s", version), position_at=self.clock())
+    def moves(self) -> None:
+        self.view = replace(self.view, position_at=self.clock())
 
     def snapshot(self, name: str, version: str = "") -> None:
         make_snapshot(self.past.history, self.authority, name, version, "alice", 1_800_000_000)
@@ -94,14 +94,14 @@ def test_what_goes_on_and_on_is_fetched_now_and_then(client: Client) -> None:
     seen = ""
     for second in range(100):
         client.past.put(a=b"%d" % second)
-        client.moves(second + 2)
+        client.moves()
         if client.let(1) != seen:
             times.append(second)
             seen = client.head()
     assert 2 <= len(times) <= 3
     assert min(b - a for a, b in pairwise(times)) >= 15
     client.past.put(a=b"last")
-    client.moves(1000)
+    client.moves()
     assert client.let(40) == client.past.repository.head()
 
 
@@ -136,17 +136,17 @@ def test_what_one_has_just_saved_is_there(client: Client, monkeypatch: pytest.Mo
     client.past.put(a=b"1")
     client.let(10)
     second = client.past.put(a=b"2")
-    client.moves(2)
+    client.moves()
     assert client.fetcher.freshen(3)
     assert client.head() == second
-    client.moves(3)
+    client.moves()
     began = client.clock()
     assert client.fetcher.freshen(5), "nothing came, but by now it would have"
     assert 2 < client.clock() - began < 4
     assert client.fetcher.freshen(1), "it is known already"
     client.view = replace(client.view, is_ready=False)
     assert not client.fetcher.freshen(3)
-    client.view = replace(client.view, is_ready=True, waiting=(b"a",), position=("s", 4))
+    client.view = replace(client.view, is_ready=True, waiting=(b"a",), position_at=client.clock() + 0.001)
     assert client.fetcher.freshen(3), "what waits for long does not stop reading"
 
 

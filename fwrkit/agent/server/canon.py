@@ -60,7 +60,7 @@ class Canon:
 
     def has(self, state: bytes) -> bool:
         """Say whether the server has a content."""
-        return state in self._cache or self._store.place_of(state) is not None
+        return self._store.place_of(state) is not None
 
     def size(self, state: bytes) -> int:
         """Return the size of a content that the server has, in bytes; 0 if it does not."""

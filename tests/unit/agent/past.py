@@ -37,4 +37,5 @@ class Past:
         version = Version(0, path, file_state(content), "alice", (BEGIN + self.count * DAY) * 10**9, "")
         self.count += 1
         oid = self.history.write_large(file_state(content), len(content), source)
+        source.unlink()  # the store has a link to it
         return self.history.commit([version], lambda _: oid)

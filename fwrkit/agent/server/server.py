@@ -14,7 +14,7 @@ from typing import Any
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import fingerprint, make_key
 from fwrkit.agent.server import retention, tables, world
-from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
+from fwrkit.agent.server.asking import Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -24,9 +24,10 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
-from fwrkit.agent.server.powers import of_citizens
+from fwrkit.agent.server.powers import of_citizens, of_history, of_policy
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
+from fwrkit.agent.server.reverting import Reverting
 from fwrkit.agent.server.roll import FORMER, Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
@@ -88,8 +89,10 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        self._fold = fold
         fold.policing.tell = self.publisher.audit
         self._policing = fold.policing
+        self._reverting = Reverting(self.hub, self.store, fold, History(state / "history.git", self.world_id))
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
@@ -156,10 +159,13 @@ class Server:
         listing = self.citizens
         return {
             **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
-            "snapshot": Verb(
-                lambda by, data: self.snapshot(str(data["name"]), str(data.get("at") or ""), by.name), OFFICIALS, is_slow=True
-            ),
+            **of_policy(self.store, self._fold),
+            **of_history(self._reverting, self.snapshot, self._audit),
         }
+
+    def _audit(self, *words: str, **details: str) -> None:
+        """Write a line of the audit log, for those who are not in the hub's thread."""
+        self.hub.call(lambda: self.publisher.audit(*words, **details))
 
     def citizens(self) -> list[dict[str, Any]]:
         """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
@@ -194,7 +200,7 @@ class Server:
         made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
         snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
         self.hub.call(self.hub.repeat_positions)
-        self.hub.call(lambda: self.publisher.audit(official, "snapshot", name))
+        self._audit(official, "snapshot", name)
         return snapshot
 
     def connections(self) -> list[Connection]:

@@ -114,7 +114,7 @@ def flood(count: str, seconds: str) -> dict[str, int]:
     for _ in range(int(count)):
         processes.append(subprocess.Popen([*SSH, "-N", "upstream"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         time.sleep(0.02)
-    time.sleep(float(seconds))
+    time.sleep(float(seconds))  # of a connection that is ended, nothing comes back
     alive = sum(process.poll() is None for process in processes)
     for process in processes:
         process.kill()

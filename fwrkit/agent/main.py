@@ -14,6 +14,7 @@ from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
+_ASKS, _SERVER_TIMEOUT = ("ask", "change-key"), 100.0  # seconds, for what the server is asked
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,15 +36,15 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("run", help="the agent itself")
     verbs.add_parser("status", help="what the node says of itself")
-    invite = verbs.add_parser("invite", help="server: make an invite")
-    invite.add_argument("name")
-    invite.add_argument("--host", required=True)
-    invite.add_argument("--port", required=True, type=int)
-    invite.add_argument("--expires", type=int, default=7 * 86400, help="seconds")
-    decide = verbs.add_parser("decide", help="server: let through or undo what the deletion guard holds of a citizen")
-    decide.add_argument("ruling", choices=["approve", "reject"])
-    decide.add_argument("name")
-    verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
+    ask = verbs.add_parser("ask", help="ask the server for something; its arguments come as a JSON object on standard input")
+    ask.add_argument("what")
+    enrol = verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
+    enrol.add_argument("--citizen", default="", help="the name to come under, where the invite is for several")
+    request = verbs.add_parser("request", help="client: ask a server to be let in, or see what became of that")
+    request.add_argument("--host", required=True)
+    request.add_argument("--port", required=True, type=int)
+    request.add_argument("--citizen", required=True)
+    verbs.add_parser("change-key", help="client: give the node a new key")
     verbs.add_parser("key", help="client: print the public key")
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
@@ -52,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     resolve = verbs.add_parser("resolve", help="end a conflict")
     resolve.add_argument("path")
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
+    verbs.add_parser("roll", help="the citizens, as this copy of the world has them")
+    verbs.add_parser("audit", help="the audit log, as this copy of the world has it")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -61,9 +64,13 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
     if verb == "key":
         return {"public_key": joining.node_key(places.keys, _node().node_id)}
     if verb == "enrol":
-        return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id)
+        return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
+    if verb == "request":
+        return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
-    return ask(places.control, verb, values, values.get("timeout", 0.0) + _ASK_TIMEOUT)
+    if verb == "ask":
+        values["arguments"] = json.loads(sys.stdin.read() or "{}")
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + (_SERVER_TIMEOUT if verb in _ASKS else _ASK_TIMEOUT))
 
 
 def _node() -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import doctor, paths
+from fwrkit.agent import audit_memory, doctor, paths, public_records
+from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.record import Record
@@ -20,12 +22,14 @@ from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.clock import ClockWatch
 from fwrkit.agent.control import serve_control
+from fwrkit.agent.credentials import Credentials
 from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.status import StatusWriter
+from fwrkit.agent.ticker import Ticker
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
 
@@ -54,6 +58,11 @@ class Agent:
         self._watch = Watch(os.fsencode(places.world), self._engine.hint)
         self._link = Link(self._engine, self._dial())
         self._clock = ClockWatch()
+        self._asker = Asker(places.keys, places.run)
+        self._credentials: Credentials | None = None
+        if self._server is None:
+            self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, lambda: self._engine.view.is_connected)
+        self._ticker = Ticker(self._tend, name="tending")
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
 
@@ -61,6 +70,10 @@ class Agent:
         if self._server is not None:
             return over_socket_of(self._places.stream, *self._server.landing())
         return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
+
+    def _tend(self) -> None:
+        if self._credentials is not None:
+            self._credentials.tend()
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -72,6 +85,7 @@ class Agent:
         self._engine.start()
         self._link.start()
         self._status.start()
+        self._ticker.start()
         listener = serve_control(self._places.control, self._verbs())
         log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
         while not self._stop.wait(_WATCH_CHECK if self._is_watching else _BLIND_WALK) and not self._engine.is_broken:
@@ -82,6 +96,7 @@ class Agent:
             self._engine.hint(None)
         log.info("stopping")
         listener.close()
+        self._ticker.stop()
         self._status.stop()
         self._link.stop()
         self._watch.stop()
@@ -99,12 +114,31 @@ class Agent:
             "world": lambda _: self._world(),
             "conflicts": lambda _: {"conflicts": self._conflicts()},
             "resolve": self._resolve,
+            "roll": lambda _: {"citizens": [citizen.to_json() for citizen in public_records.read_roll(self._places.world)]},
+            "audit": lambda _: self._audit(),
+            "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
-        if self._server is not None:
-            verbs["invite"] = self._server.invite
-            verbs["decide"] = self._server.decide
+        if self._credentials is not None:
+            credentials = self._credentials
+            verbs["change-key"] = lambda _: credentials.change_key()
         return verbs
+
+    def _audit(self) -> dict[str, Any]:
+        """Return the audit log of this copy of the world; what this node has seen of it before has to be there still."""
+        chain = public_records.read_audit(self._places.world)
+        seen = self._places.state / "audit.seen"
+        fault = chain.fault or audit_memory.compare(chain, seen)
+        if not fault:
+            audit_memory.remember(chain, seen)
+        entries = [dataclasses.asdict(entry) for entry in chain.entries]
+        return {"entries": entries, "head": chain.head, "fault": fault}
+
+    def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Ask the server: the one in this process, or the upstream."""
+        if self._server is not None:
+            return self._server.asking.ask(os.geteuid(), verb, arguments)
+        return self._asker.ask(verb, arguments)
 
     def _doctor(self) -> list[Finding]:
         view = self._engine.view

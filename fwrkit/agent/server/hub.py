@@ -28,14 +28,16 @@ from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import UNKNOWN, file_state, is_file
+from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
+from fwrkit.core.errors import FwrError
 
 log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
+_LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
 class Hub:
@@ -58,6 +60,7 @@ class Hub:
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
+        self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
         self._start = secrets.token_hex(8)
@@ -115,13 +118,32 @@ class Hub:
         """Return the live sessions by citizen id (a copy)."""
         return {number: session for number, session in list(self._sessions.items()) if not session.channel.is_closed}
 
-    def end_session(self, citizen: Citizen, reason: str) -> None:
-        """End a citizen's connection, its Unison included."""
+    def expel(self, citizen: Citizen, reason: FwrError) -> None:
+        """End a citizen's connection once this turn is durable, telling them why; nothing that they still say counts."""
         session = self._sessions.pop(citizen.id, None)
         if session is not None:
-            session.channel.close(reason)
-            self._runs.sweep()
-        end_processes_of(citizen.uid)
+            session.is_held = True
+            session.upward = None
+            session.forget()
+
+        def end() -> None:
+            end_processes_of(citizen.uid, "unison")
+            if session is not None:
+                session.channel.send(say.Refusal(reason.code.name, reason.message, reason.hint))
+                session.channel.finish()
+                self._runs.sweep()
+            # their last words are on their way through processes of this account
+            timer = threading.Timer(_LAST_WORDS, end_processes_of, (citizen.uid,))
+            timer.daemon = True
+            timer.start()
+
+        self._do_after(end)
+
+    def refresh(self, citizen: int) -> None:
+        """A citizen's row has changed: a live session is to go by the new one."""
+        session = self._sessions.get(citizen)
+        if session is not None:
+            session.citizen = self._store.known_citizen(citizen)
 
     def allowance(self, uid: int) -> tuple[int, int]:
         """Return how many bytes and files a citizen's run that is under way may bring."""
@@ -167,6 +189,7 @@ class Hub:
         with self._store.transaction():
             for session, item in items:
                 self._one(session, item)
+            self.on_turn()
             moved = self._fold.take_moved()
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:
@@ -331,12 +354,13 @@ class Hub:
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return
+        moves = self._fold.forbidden_moves(citizen, ((item.path, item.state, item.size) for item in batch)) if len(batch) > 1 else {}
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)), tuple(item.older),
+                item.time, item.size, Content(_verified(item)), tuple(item.older), moves.get(item.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -347,7 +371,8 @@ class Hub:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
         if session.ruling:
             return False
-        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in brought))
+        allowed = (item for item in brought if not self._is_refused_deletion(citizen, item))  # what is undone anyway holds nobody
+        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in allowed))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
@@ -356,6 +381,9 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _is_refused_deletion(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> bool:
+        return item.state is ABSENT and self._fold.policing.judge(citizen, item.path, ABSENT, 0).action == "refuse"
 
 
 def _verified(change: say.Change) -> bytes | None:

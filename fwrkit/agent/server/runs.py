@@ -128,6 +128,7 @@ class Runs:
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         if not run.is_first and self._is_stopped(session, citizen, run.entries):
             return
+        run.forbidden = self._fold.forbidden_moves(citizen, ((entry.path, entry.state, entry.size) for entry in run.entries))
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
@@ -224,6 +225,7 @@ class Runs:
             self._store.lag_everywhere(citizen.id)
             self._store.update_citizen(citizen.id, is_known=1)
             session.citizen = citizen = replace(citizen, is_known=True)
+        forbidden: dict[int, str] = {}
         for index in run.order[run.position : run.position + _SLICE]:
             entry = run.entries[index]
             if entry.state in run.lost:
@@ -232,7 +234,7 @@ class Runs:
             edit = Edit(
                 entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
                 entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
-                Content(None, run.arrived.get(entry.state)), tuple(entry.older),
+                Content(None, run.arrived.get(entry.state)), tuple(entry.older), run.forbidden.get(entry.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:
@@ -241,8 +243,12 @@ class Runs:
             void = session.void(entry.path)
             if void is not None:
                 run.void.append(void)
+            if verdict.result is Result.FORBIDDEN:
+                forbidden[index] = verdict.detail
             if verdict.result in _NOTABLE and len(run.notable) < _NOTABLE_LIMIT:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
+        if forbidden:
+            session.say(say.Forbidden(run.number, list(forbidden), list(forbidden.values())))
         run.position += _SLICE
         if run.position < len(run.order):
             self._later(lambda: self._fold_run(session, session.citizen, run))

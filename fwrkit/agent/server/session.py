@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.backlog import Backlog
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.states import ABSENT, State
@@ -36,6 +37,7 @@ class UpwardRun:
     missing: list[int] = field(default_factory=list)
     notable: list[list[Any]] = field(default_factory=list)
     void: list[int] = field(default_factory=list)  # deliveries that its changes made void
+    forbidden: dict[bytes, Decision] = field(default_factory=dict)  # halves of renames of which the other half is refused
     position: int = 0
     order: list[int] = field(default_factory=list)
 

@@ -11,7 +11,34 @@ import typer
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli import approve, conflicts, context, doctor, down, images, invite, join, logs, ls, reject, render, rm, status, sync, up
+from fwrkit.host.cli import (
+    admit,
+    approve,
+    audit,
+    ban,
+    citizens,
+    conflicts,
+    context,
+    doctor,
+    down,
+    images,
+    invite,
+    join,
+    leave,
+    logs,
+    ls,
+    reject,
+    rekey,
+    render,
+    request,
+    requests,
+    rm,
+    role,
+    status,
+    sync,
+    unban,
+    up,
+)  # fmt: skip
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -40,12 +67,22 @@ for _name, _function, _epilog in (
     ("exec", exec_.execute, exec_.EPILOG),
     ("render", render.render, render.EPILOG),
     ("invite", invite.invite, invite.EPILOG),
+    ("request", request.request, request.EPILOG),
+    ("admit", admit.admit, admit.EPILOG),
+    ("citizens", citizens.citizens, citizens.EPILOG),
+    ("role", role.role, role.EPILOG),
+    ("ban", ban.ban, ban.EPILOG),
+    ("unban", unban.unban, unban.EPILOG),
+    ("leave", leave.leave, leave.EPILOG),
+    ("rekey", rekey.rekey, rekey.EPILOG),
+    ("audit", audit.audit, audit.EPILOG),
     ("approve", approve.approve, approve.EPILOG),
     ("reject", reject.reject, reject.EPILOG),
     ("doctor", doctor.doctor, doctor.EPILOG),
 ):
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(requests.app, name="requests")
 app.add_typer(images.app, name="images")
 
 

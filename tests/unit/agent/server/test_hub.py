@@ -516,9 +516,11 @@ def test_what_a_run_brought_in_vain_is_removed(house: House) -> None:
     bob.next()
     (bob.replica / place_name(b".fwr/x")).write_bytes(b"not allowed")
     bob.tell(say.Landed(2, []))
+    heard: list[say.Forbidden] = []
     while not isinstance(said := bob.next(), say.Folded):
-        assert isinstance(said, say.Delivery)
-    assert said.notable[0][1] == "REFUSED"
+        assert isinstance(said, say.Delivery | say.Forbidden)
+        heard += [said] if isinstance(said, say.Forbidden) else []
+    assert [each.indexes for each in heard] == [[0]] and "fficial" in heard[0].reasons[0]
     wait_until(lambda: not list(house.canon.incoming.iterdir()), "nothing is left of it")
 
 

@@ -83,7 +83,7 @@ class Meanwhile:
 
     def measure(self, count: int, until: Callable[[], bool] = lambda: False) -> list[float]:
         """Return how long edits took until they were at the other's, in seconds."""
-        taken = []
+        taken: list[float] = []
         while len(taken) < count and not until():
             self._number += 1
             text = f"edit {self._number} {time.monotonic()}"

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pwd
+import re
 import resource
 import socket
 import sys
@@ -25,6 +26,9 @@ _FILE_LIMIT = 64 * 1024**3
 _PROCESSES = 64  # the kernel counts a uid's on the whole machine, where another server may have one of this number; see server/warden.py
 _MEMORY = 2 * 1024**3  # bytes of addresses, of which OCaml sets aside much more than it uses
 _REFUSED = 97  # exit status of a request that is not in the table
+_OBJECT = re.compile(r"object ([0-9a-f]{64})")  # one large object by its SHA-256; always matched as a whole
+_HIDDEN = ("transfer.hideRefs=refs", "transfer.hideRefs=!refs/heads/main", "transfer.hideRefs=!refs/tags")
+_SPARING = ("pack.threads=1", "pack.windowMemory=64m", "core.bigFileThreshold=16m")  # what a stranger asks for costs little at a time
 _UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -server __new-rpc-mode"})
 
 
@@ -48,6 +52,11 @@ def main() -> int:
             unison_command(citizen, places),
             {"UNISON": str(places.state / "accounts" / citizen), "HOME": str(places.state / "accounts" / citizen)},
         )
+    if request == "history":
+        # protocol 2 whatever the client asks for (sshd takes no environment); a client knows it by the first line
+        become(history_command(places), {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_PROTOCOL": "version=2"})
+    if match := _OBJECT.fullmatch(request):
+        become(object_command(match[1], places), {})
     return refuse(request)
 
 
@@ -66,11 +75,31 @@ def is_banned(citizen: str, places: Places) -> bool:
 
 def unison_command(citizen: str, places: Places) -> list[str]:
     """Return Unison's server for a citizen, inside Landlock: their replica, their outbox, Unison's directory, the libraries."""
+    writable = [places.state / kind / citizen for kind in ("replicas", "accounts")]
+    return [*_confined([places.state / "outboxes" / citizen], writable), f"/usr/bin/{UNISON}", "-server", "__new-rpc-mode"]
+
+
+def history_command(places: Places) -> list[str]:
+    """Return git's server for the history: its branch and its snapshots, to read; it reaches nothing else."""
+    repository = places.state / "history.git"
+    settings = [word for value in (f"safe.directory={repository}", *_HIDDEN, *_SPARING) for word in ("-c", value)]
+    git = ["/usr/bin/git", *settings, "upload-pack", "--strict", "--timeout=60", str(repository)]
+    return [*_confined([repository], []), "/usr/bin/nice", "-n", "10", *git]
+
+
+def object_command(name: str, places: Places) -> list[str]:
+    """Given the SHA-256 of a large object as hex, return the program that prints it, or fails where there is none."""
+    objects = places.state / "history.git" / "lfs" / "objects"
+    return [*_confined([places.state / "history.git"], []), "/usr/bin/cat", "--", str(objects / name[:2] / name[2:4] / name)]
+
+
+def _confined(readable: list[Path], writable: list[Path]) -> list[str]:
+    """Return the prefix that confines a program by Landlock: to the libraries, and to what it may read or write."""
     rules = [f"path-beneath:execute,{_READ}:{path}" for path in ("/usr", "/etc") if Path(path).exists()]
-    rules += [f"path-beneath:{_READ}:{places.state / 'outboxes' / citizen}", "path-beneath:read-file,write-file:/dev/null"]
-    rules += [f"path-beneath:{_WRITE}:{places.state / kind / citizen}" for kind in ("replicas", "accounts")]
+    rules += [f"path-beneath:{_READ}:{path}" for path in readable]
+    rules += [*(f"path-beneath:{_WRITE}:{path}" for path in writable), "path-beneath:read-file,write-file:/dev/null"]
     landlock = ["--landlock-access", "fs", *(word for rule in rules for word in ("--landlock-rule", rule))]
-    return ["/usr/bin/setpriv", "--no-new-privs", *landlock, f"/usr/bin/{UNISON}", "-server", "__new-rpc-mode"]
+    return ["/usr/bin/setpriv", "--no-new-privs", *landlock]
 
 
 def limit(file_limit: str, is_stream: bool) -> None:

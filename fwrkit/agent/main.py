@@ -8,13 +8,13 @@ import sys
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import joining, run
+from fwrkit.agent import history_verbs, joining, run
 from fwrkit.agent.control import ask
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
-_ASKS, _SERVER_TIMEOUT = ("ask", "change-key"), 100.0  # seconds, for what the server is asked
+_TIMEOUTS = {"ask": 100.0, "change-key": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,9 +23,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.verb == "run":
             return run.main(from_environment(), Places())
-        print(json.dumps(_do(arguments, Places())))  # noqa: T201
+        answer = _do(arguments, Places())
+        if answer is not None:
+            print(json.dumps(answer))  # noqa: T201
     except FwrError as error:
-        print(json.dumps(error.to_json()))  # noqa: T201
+        print(json.dumps(error.to_json()), file=sys.stderr if arguments.verb == "cat" else sys.stdout)
         return int(error.code)
     return 0
 
@@ -55,11 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     verbs.add_parser("roll", help="the citizens, as this copy of the world has them")
     verbs.add_parser("audit", help="the audit log, as this copy of the world has it")
+    history_verbs.add_parsers(verbs)
+    verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
 
-def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
+def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     verb = arguments.verb
     if verb == "key":
         return {"public_key": joining.node_key(places.keys, _node().node_id)}
@@ -67,10 +71,12 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb in history_verbs.VERBS:
+        return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
-    return ask(places.control, verb, values, values.get("timeout", 0.0) + (_SERVER_TIMEOUT if verb in _ASKS else _ASK_TIMEOUT))
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
 
 
 def _node() -> Node:

@@ -15,6 +15,7 @@ from fwrkit import __version__
 from fwrkit.agent import audit_memory, doctor, paths, public_records
 from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
+from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
@@ -28,6 +29,7 @@ from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
+from fwrkit.agent.snapshots import known_authority
 from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.errors import ExitCode, FwrError
@@ -35,6 +37,7 @@ from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
+HISTORY = "history.git"  # in the state directory
 RECORD = "record.sqlite"  # in the state directory
 _WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
 _BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
@@ -57,6 +60,7 @@ class Agent:
         self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings)
         self._watch = Watch(os.fsencode(places.world), self._engine.hint)
         self._link = Link(self._engine, self._dial())
+        self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
         self._asker = Asker(places.keys, places.run)
         self._credentials: Credentials | None = None
@@ -75,6 +79,11 @@ class Agent:
         if self._credentials is not None:
             self._credentials.tend()
 
+    def _make_fetcher(self) -> Fetcher:
+        path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
+        source = through_ssh(run / "ssh_config")
+        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authority(keys), confinement(path, run))
+
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,6 +93,8 @@ class Agent:
         self._is_watching = self._watch.start()
         self._engine.start()
         self._link.start()
+        if self._fetcher is not None:
+            self._fetcher.start()
         self._status.start()
         self._ticker.start()
         listener = serve_control(self._places.control, self._verbs())
@@ -98,6 +109,8 @@ class Agent:
         listener.close()
         self._ticker.stop()
         self._status.stop()
+        if self._fetcher is not None:
+            self._fetcher.stop()
         self._link.stop()
         self._watch.stop()
         self._engine.stop()
@@ -122,6 +135,14 @@ class Agent:
         if self._credentials is not None:
             credentials = self._credentials
             verbs["change-key"] = lambda _: credentials.change_key()
+        server = self._server
+        if server is not None:
+            verbs["freshen"] = server.freshen
+            verbs["tidy"] = lambda _: server.tidy()
+        if self._fetcher is not None:
+            fetcher, kept = self._fetcher, self._node.settings.large_retention
+            verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
+            verbs["tidy"] = lambda _: fetcher.tidy(kept).to_json()
         return verbs
 
     def _audit(self) -> dict[str, Any]:
@@ -152,6 +173,7 @@ class Agent:
                 "The kernel gives no watches for this world: changes are found by walking, every few seconds (fs.inotify.max_user_watches)."
             )
         found += [*self._clock.alerts(view.behind_server), *view.alerts]
+        found += self._fetcher.alerts if self._fetcher is not None else []
         return found + (self._server.alerts() if self._server is not None else [])
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Settings:
     history_quiet: float = 0.5
     history_limit: float = 2.0
     large_limit: int = 10 * 1024 * 1024  # files above it go into the history as large objects
+    large_retention: float = 90 * 86400.0  # for which a large file's content is kept after nobody has it any more
     concurrent_runs: int = 3
     run_limit_bytes: int = 64 * 1024**3  # what one run may bring, and what one file of it may have
     account_processes: int = 32  # of one citizen's account; a node that works needs six

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fwrkit.core.errors import ExitCode, FwrError
+
+_PIECE = 65536  # bytes
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,51 @@ def check(command: Command, timeout: float | None = None) -> Completed:
     if not done.is_ok:
         raise FwrError(ExitCode.FAILED, f"'{command.shown()}' failed: {done.last_words()}", "Run it by hand to see more.")
     return done
+
+
+def stream(command: Command, take: Callable[[bytes], bool], timeout: float) -> Completed:
+    """Given a command, hand its output on piece by piece, and return how it ended, without the output.
+
+    It is ended as soon as ``take`` returns False: enough. ``timeout`` is in seconds. Raise FwrError as :func:`run` does.
+    """
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
+        given.write(command.stdin or b"")
+        given.seek(0)
+        try:
+            process = start(command, stdin=given.fileno(), stdout=subprocess.PIPE, stderr=errors.fileno())
+        except FileNotFoundError as error:
+            program = os.fsdecode(command.argv[0])
+            raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
+        late = threading.Event()
+
+        def end_late() -> None:
+            late.set()
+            _end(process)
+
+        timer = threading.Timer(timeout, end_late)
+        timer.start()
+        assert process.stdout is not None
+        try:
+            pieces = iter(lambda: os.read(process.stdout.fileno(), _PIECE), b"")  # type: ignore[union-attr]
+            is_whole = all(take(piece) for piece in pieces)
+            status = process.wait() if is_whole else 0
+        finally:
+            timer.cancel()
+            _end(process)
+            process.stdout.close()
+        errors.seek(0)
+        words = errors.read(_PIECE)
+    if late.is_set():
+        raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.")
+    return Completed(command, status, b"", words)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, with its children, if it still runs."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def start(command: Command, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[bytes]:

@@ -54,3 +54,20 @@ def _checked(text: str, kind: str, limit: int) -> str:
         f"{text!r} is not a name for a {kind}.",
         f"Use 1 to {limit} lower-case letters, digits and single dashes, beginning with a letter.",
     )
+
+
+SNAPSHOT_NAME_LIMIT = 64
+_SNAPSHOT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+_LIKE_A_VERSION = re.compile(r"[0-9a-fA-F]{4,64}\Z|[0-9]{4}-[0-9]{2}-[0-9]{2}.*\Z")
+
+
+def check_snapshot_name(text: str) -> str:
+    """Given a snapshot's name, return it. Raise FwrError (USAGE) if it is malformed, or could be taken for a version's id or a date."""
+    is_name = len(text) <= SNAPSHOT_NAME_LIMIT and _SNAPSHOT.match(text) and ".." not in text and not text.endswith((".", ".lock"))
+    if is_name and not _LIKE_A_VERSION.match(text):
+        return text
+    raise FwrError(
+        ExitCode.USAGE,
+        f"{text!r} is not a name for a snapshot.",
+        f"Use 1 to {SNAPSHOT_NAME_LIMIT} letters, digits, dots, dashes and underscores, not like a version's id or a date.",
+    )

@@ -108,6 +108,7 @@ class Engine:
         self._emptied_since = 0.0
         self._was_cut = False
         self._behind_server = 0.0
+        self._position_at = 0.0
         self._alerts: list[str] = []
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
@@ -415,6 +416,7 @@ class Engine:
         elif isinstance(message, say.Position):
             self._record.set_meta("start", message.start)
             self._record.set_meta("position", str(message.version))
+            self._position_at = self._clock()
         elif isinstance(message, say.Welcome):
             self._welcome(message)
         elif isinstance(message, say.Refusal):
@@ -566,4 +568,5 @@ class Engine:
             world_name=self._record.meta("world_name"),
             behind_server=self._behind_server,
             alerts=tuple(self._alerts),
+            position_at=self._position_at,
         )

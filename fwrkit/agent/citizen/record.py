@@ -49,6 +49,8 @@ class Record:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        if str(path) != ":memory:":
+            Path(path).chmod(0o600)  # on a server, it lies where citizens' accounts pass by
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)

@@ -37,6 +37,7 @@ def copy(path: Path, target: Path) -> None:
     temporary = target.with_name(target.name + ".part")
     temporary.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(path, timeout=30)) as source, contextlib.closing(sqlite3.connect(temporary)) as copied:
+        temporary.chmod(0o600)
         source.backup(copied)
     fd = os.open(temporary, os.O_RDONLY)
     try:

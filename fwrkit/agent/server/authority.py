@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from fwrkit.agent.keys import make_key, public_key
+from fwrkit.agent.snapshots import NAMESPACE
 from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -91,6 +92,14 @@ class Authority:
         valid = f"-{_CLOCK_SKEW}s:+{life}s"
         return self._sign(key, ["-I", citizen, "-n", account, "-z", str(serial), "-V", valid, *_OPTIONS], self._key)
 
+    def sign_text(self, text: bytes) -> bytes:
+        """Return the signature of a text, as git keeps it in a signed tag."""
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self._key)]
+        return check(self._command(argv, text), timeout=30).stdout
+
+    def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
+        return Command(argv, stdin=stdin, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"})
+
     def _sign(self, key: str, options: list[str], signer: Path) -> str:
         work = Path(tempfile.mkdtemp(prefix="sign-"))
         try:
@@ -100,7 +109,7 @@ class Authority:
                 os.chown(work, self._uid, self._uid)
                 os.chown(subject, self._uid, self._uid)
             argv = ["ssh-keygen", "-q", "-s", str(signer), *options, str(subject)]
-            check(Command(argv, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"}), timeout=30)
+            check(self._command(argv), timeout=30)
             return (work / "subject-cert.pub").read_text().strip() + "\n"
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -27,8 +27,8 @@ class Canon:
         self._history = history
         self.incoming = root / "incoming"
         for directory in (root / "canon", self.incoming):
-            directory.mkdir(mode=0o755, exist_ok=True)
-        self.incoming.chmod(0o700)
+            directory.mkdir(mode=0o700, exist_ok=True)
+            directory.chmod(0o700)  # citizens' accounts reach links to its files only, and the history
         self.tree = Tree(root / "canon")
         self._cache: OrderedDict[bytes, bytes] = OrderedDict()
         self._cached = 0
@@ -60,7 +60,7 @@ class Canon:
 
     def has(self, state: bytes) -> bool:
         """Say whether the server has a content."""
-        return state in self._cache or self._store.place_of(state) is not None
+        return self._store.place_of(state) is not None
 
     def size(self, state: bytes) -> int:
         """Return the size of a content that the server has, in bytes; 0 if it does not."""
@@ -70,6 +70,10 @@ class Canon:
         if incoming is not None:
             return (self.incoming / incoming).stat().st_size
         return self._store.size_of(state)
+
+    def reopen_history(self) -> None:
+        """Forget how the history's objects lay: they were packed."""
+        self._history.reopen()
 
     def settle(self, path: bytes) -> None:
         """Make what lies at a path of the canon what the tables say. Doing it twice is harmless; a crash before it is healed by it."""

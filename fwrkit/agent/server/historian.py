@@ -6,18 +6,30 @@ A version is durable in the database before anybody hears of it; here it becomes
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
+from fwrkit.agent import upkeep
+from fwrkit.agent.repository import Repository
+from fwrkit.agent.server import retention
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.history import Damaged, History, Version, group_by_author
 from fwrkit.agent.server.mending import damaged, last_whole_commit, mend
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import is_file
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.history import Tidied
 
 log = logging.getLogger("fwrkit.historian")
 
+T = TypeVar("T")
+
+_ROLL_UP_EVERY = 3600.0  # seconds between two times that loose objects are packed
 _ONCE = 5000  # versions of one round
 _PAUSE_AFTER_FAILURE = 5.0  # seconds
 _CHECK_FIRST, _CHECK_EVERY = 600.0, 86400.0  # seconds until every object is looked at, after a start and after the last time
@@ -33,6 +45,8 @@ class Historian:
         self._canon = canon
         self._incoming = canon.incoming
         self._check_at = time.monotonic() + _CHECK_FIRST
+        self._roll_up_at = time.monotonic()
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.alerts: list[str] = []
         self._settings = settings
         self._up_to = store.last_version()
@@ -67,6 +81,25 @@ class Historian:
         self._check_at = time.monotonic()
         self._wake.set()
 
+    def call(self, function: Callable[[], T], timeout: float) -> T:
+        """Have something done by the thread that commits, behind what is pending. Raise FwrError (TIMED_OUT), or what it raises."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function())
+                except BaseException as error:
+                    future.set_exception(error)
+
+        self._jobs.put(job)
+        self._wake.set()
+        try:
+            return future.result(timeout)
+        except TimeoutError as error:
+            future.cancel()
+            raise FwrError(ExitCode.TIMED_OUT, "The history is busy.", "Try again in a moment.") from error
+
     def _loop(self) -> None:
         while not self._is_stopping:
             self._wake.wait(max(0.0, self._check_at - time.monotonic()))
@@ -91,6 +124,33 @@ class Historian:
         if time.monotonic() >= self._check_at:
             self._check_at = time.monotonic() + _CHECK_EVERY
             self.check()
+            retention.look_for_lost(self._store, self._history, self._canon)
+            self._drop_old()
+
+        while not self._jobs.empty():
+            self._jobs.get_nowait()()
+        if time.monotonic() >= self._roll_up_at and upkeep.is_due(self._history.path):
+            self._roll_up_at = time.monotonic() + _ROLL_UP_EVERY
+            upkeep.roll_up(self._quietly())
+            self._reopen()
+
+    def tidy(self) -> Tidied:
+        """Make the repository as small as it gets, and let old contents of large files go. In the thread that commits (:meth:`call`)."""
+        before = upkeep.size(self._history.path)
+        dropped, dropped_bytes = self._drop_old()
+        upkeep.pack_all(self._quietly())
+        self._reopen()
+        return Tidied(before, upkeep.size(self._history.path), dropped, dropped_bytes)
+
+    def _drop_old(self) -> tuple[int, int]:
+        return retention.drop_old(self._store, self._history, self._settings.large_retention, time.time())
+
+    def _quietly(self) -> Repository:
+        return Repository(self._history.path, ("nice", "-n", "10"))
+
+    def _reopen(self) -> None:
+        self._history.reopen()
+        self._canon.reopen_history()
 
     def _commit_all(self) -> None:
         while self.commit_some(self._up_to) == _ONCE:
@@ -143,6 +203,7 @@ class Historian:
         with self._store.transaction():
             before = self._store.incoming_names()
             self._store.mark_committed(done)
+            self._store.have_contents(states)
             self._store.drop_pending(states)
             self._dropped.update(dict.fromkeys(before - self._store.incoming_names(), time.time()))
         self._sweep_incoming()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,12 +18,11 @@ import pygit2
 
 from fwrkit.agent.files import linux
 from fwrkit.agent.paths import ancestors, join
+from fwrkit.agent.repository import BRANCH, Pointer, large_path, parse_pointer, pointer_text
 from fwrkit.agent.states import State, file_state, is_file
 
-BRANCH = "refs/heads/main"
 _FILE_MODE = b"100644"
 _TREE_MODE = b"40000"
-_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n\Z")
 
 
 class Damaged(Exception):
@@ -65,7 +63,7 @@ class History:
 
     def __init__(self, path: Path, world: str) -> None:
         self.path = path
-        self._domain = world
+        self.domain = world
         pygit2.settings.enable_caching(False)  # every tree and commit would stay in memory, up to 256 MiB; none is read often
         if not (path / "HEAD").exists():
             pygit2.init_repository(str(path), bare=True, initial_head="main")
@@ -83,19 +81,18 @@ class History:
     def read(self, oid: bytes, state: bytes = b"") -> bytes:
         """Given a blob's raw id, return the content, a large object's too, unless the pointer's own text is wanted. Raise KeyError."""
         data = self._object(oid)
-        match = _POINTER.match(data)
-        if match and file_state(data) != state and (large := self.large_object(bytes.fromhex(match[1].decode()))) is not None:
-            return large.read_bytes()
-        return data
+        pointer = parse_pointer(data)
+        if pointer is None or file_state(data) == state:
+            return data
+        large = self.large_object(pointer.state)
+        if large is None:  # kept no longer: the pointer's text must not be taken for the content
+            raise KeyError(pointer.state.hex())
+        return large.read_bytes()
 
     def large_object(self, state: bytes) -> Path | None:
         """Return the file of a large object by its SHA-256, None if it is not there."""
-        path = self._large_path(state)
+        path = large_path(self.path, state)
         return path if path.exists() else None
-
-    def _large_path(self, state: bytes) -> Path:
-        text = state.hex()
-        return self.path / "lfs" / "objects" / text[:2] / text[2:4] / text
 
     def write(self, content: bytes) -> bytes:
         """Write a content as a blob and return its raw id."""
@@ -103,7 +100,7 @@ class History:
 
     def write_large(self, state: bytes, size: int, source: Path) -> bytes:
         """Write a content that lies in a file as a large object and its pointer; return the pointer's raw blob id."""
-        target = self._large_path(state)
+        target = large_path(self.path, state)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_suffix(".tmp")
@@ -113,8 +110,7 @@ class History:
             except OSError:
                 shutil.copyfile(source, temporary)
             os.replace(temporary, target)
-        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{state.hex()}\nsize {size}\n"
-        return self.write(pointer.encode())
+        return self.write(pointer_text(Pointer(state, size)))
 
     def commit(self, versions: list[Version], blob_of: Callable[[Version], bytes]) -> str:
         """Commit versions of one author as one commit and return its id. The repository is on disk when this returns.
@@ -135,12 +131,21 @@ class History:
         return self._commit(tree, author, seconds, message_of(versions), parents)
 
     def _commit(self, tree: pygit2.Oid, author: str, seconds: int, message: str, parents: list[pygit2.Oid]) -> str:
-        signature = pygit2.Signature(author, f"{author}@{self._domain}", seconds, 0)
+        signature = pygit2.Signature(author, f"{author}@{self.domain}", seconds, 0)
         commit = self._repository.create_commit(None, signature, signature, message, tree, parents)
         self.sync()
         self._repository.references.create(BRANCH, commit, force=True)
         self.sync()
         return str(commit)
+
+    def add_tag(self, reference: str, text: bytes) -> None:
+        """Write a tag's object and a reference to it, durably. Raise pygit2.AlreadyExistsError if there is such a reference."""
+        if reference in self._repository.references:
+            raise pygit2.AlreadyExistsError(reference)
+        oid = self._repository.write(pygit2.GIT_OBJECT_TAG, text)
+        self.sync()
+        self._repository.references.create(reference, oid)
+        self.sync()
 
     def begin_anew(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, parent: str) -> str:
         """Commit a whole tree, (path, raw blob id), where the newest commit's can not be read any more; return the commit's id.
@@ -176,9 +181,9 @@ class History:
     def _committed(self, oid: bytes, states: Mapping[bytes, bytes]) -> CommittedFile:
         data = self._object(oid)
         state = states.get(oid)
-        match = _POINTER.match(data)
-        if match and state in (None, bytes.fromhex(match[1].decode())):
-            return CommittedFile(bytes.fromhex(match[1].decode()), int(match[2]), oid)
+        pointer = parse_pointer(data)
+        if pointer is not None and state in (None, pointer.state):
+            return CommittedFile(pointer.state, pointer.size, oid)
         return CommittedFile(state or file_state(data), len(data), oid)
 
     def is_readable(self) -> bool:

@@ -12,6 +12,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from fwrkit.agent.repository import Pointer, pointer_oid, pointer_text
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
@@ -38,6 +39,7 @@ class Mended:
 def damaged(history: History, timeout: float = _TIMEOUT) -> list[str]:
     """Return the ids (hex) of objects that are damaged or missing, by ``git fsck``. Raise FwrError (TIMED_OUT)."""
     words = ["git", f"--git-dir={history.path}", "fsck", "--full", "--no-dangling", "--no-progress"]
+    words[2:2] = ["-c", "fsck.gitmodulesParse=ignore"]  # what a citizen calls .gitmodules is no damage, whatever is in it
     done = run(Command(["nice", *words]), timeout)
     if done.is_ok:
         return []
@@ -63,7 +65,7 @@ def mend(history: History, store: Store, canon: Canon, objects: list[str]) -> Me
         _set_aside(history, name)
         history.reopen()
         state = store.state_of(oid)
-        content = _content(store, canon, state) if state is not None else None
+        content = _content(store, canon, oid, state) if state is not None else None
         if content is not None and history.write(content) == oid:
             count += 1
         else:
@@ -83,7 +85,10 @@ def _set_aside(history: History, name: str) -> None:
         os.rename(loose, history.path / f"damaged-{name}-{time.time_ns()}")
 
 
-def _content(store: Store, canon: Canon, state: bytes) -> bytes | None:
+def _content(store: Store, canon: Canon, oid: bytes, state: bytes) -> bytes | None:
+    pointer = Pointer(state, store.size_of(state))
+    if pointer_oid(pointer) == oid:
+        return pointer_text(pointer)
     for path in store.paths_with(state):
         try:
             with open(canon.path_of(path), "rb") as file:

@@ -6,13 +6,15 @@ import logging
 import pwd
 import signal
 import socket
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import fingerprint, make_key
-from fwrkit.agent.server import tables, world
-from fwrkit.agent.server.asking import Asking, Verb
+from fwrkit.agent.server import retention, tables, world
+from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -28,6 +30,7 @@ from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.roll import FORMER, Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
@@ -40,6 +43,8 @@ log = logging.getLogger("fwrkit.server")
 
 _AUTHORITY_ACCOUNT = "authority"
 _DOCTOR_PATIENCE = 20.0  # seconds
+_TIDY_PATIENCE = 3600.0
+_SNAPSHOT_PATIENCE = 25.0
 _EXTRAUSERS = "extrausers"
 
 
@@ -65,6 +70,7 @@ class Server:
             log.warning("%s", repaired)
             for path in tables.adopt(self.store, history):
                 self.canon.settle(path)
+            retention.look_for_lost(self.store, history, self.canon)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
@@ -148,7 +154,12 @@ class Server:
 
     def _powers(self) -> dict[str, Verb]:
         listing = self.citizens
-        return of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing)
+        return {
+            **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
+            "snapshot": Verb(
+                lambda by, data: self.snapshot(str(data["name"]), str(data.get("at") or ""), by.name), OFFICIALS, is_slow=True
+            ),
+        }
 
     def citizens(self) -> list[dict[str, Any]]:
         """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
@@ -165,6 +176,26 @@ class Server:
             )  # fmt: skip
             found.append(record.to_json())
         return found
+
+    def freshen(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Wait, for a bounded time, until everything that was accepted is in the history: verb ``freshen``."""
+        until = time.monotonic() + float(arguments["patience"])
+        while (is_behind := self._reading.has_uncommitted()) and time.monotonic() < until:
+            time.sleep(0.05)
+        return {"fresh": not is_behind}
+
+    def tidy(self) -> dict[str, Any]:
+        """Make the history small: verb ``tidy``."""
+        return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
+
+    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
+        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+        history = History(self._places.state / "history.git", self.world_id)
+        made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
+        snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
+        self.hub.call(self.hub.repeat_positions)
+        self.hub.call(lambda: self.publisher.audit(official, "snapshot", name))
+        return snapshot
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

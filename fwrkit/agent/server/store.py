@@ -39,6 +39,7 @@ CREATE INDEX IF NOT EXISTS versions_state ON versions (state) WHERE state IS NOT
 CREATE INDEX IF NOT EXISTS versions_pending ON versions (id) WHERE is_committed = 0;
 CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, first INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pending (state BLOB PRIMARY KEY, content BLOB, incoming TEXT);
+CREATE TABLE IF NOT EXISTS dropped (state BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lags (
     citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, sent BLOB NOT NULL DEFAULT x'90', PRIMARY KEY (citizen, path)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS conflicts (
@@ -101,6 +102,8 @@ class Citizen:
 def connect(path: Path | str) -> sqlite3.Connection:
     """Given a database file, return a connection with a synced write-ahead log and explicit transactions."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    if str(path) != ":memory:":
+        Path(path).chmod(0o600)  # the log beside it gets the same: nothing of it is for citizens' accounts
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA temp_store = MEMORY")
@@ -277,11 +280,13 @@ class Store:
         return self._db.execute(query, (path, state, author)).fetchone() is not None
 
     def place_of(self, state: bytes) -> tuple[str, bytes] | None:
-        """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known."""
+        """Return where a content can be read: ``("pending", state)``, ``("history", blob id)``, or None if it is not known, or no longer kept."""
         if self._db.execute("SELECT 1 FROM pending WHERE state = ?", (state,)).fetchone():
             return "pending", state
         row = self._db.execute(
-            "SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL LIMIT 1", (state,)
+            "SELECT oid FROM versions WHERE state = ? AND length(state) = 32 AND oid IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM dropped WHERE dropped.state = versions.state) ORDER BY id DESC LIMIT 1",
+            (state,),
         ).fetchone()
         return ("history", bytes(row[0])) if row else None
 
@@ -371,6 +376,45 @@ class Store:
             " (SELECT 1 FROM versions INDEXED BY versions_state WHERE state = ? AND length(state) = 32 AND is_committed = 0)"
         )
         self._db.executemany(query, ((state, state) for state in states))
+
+    # contents that are kept no longer
+
+    def superseded(self, state: bytes) -> int | None:
+        """Return since when (Unix nanoseconds) a content has been the canon's nowhere; 0 if it never was, None if it is in use."""
+        if self._is_in_use(state):
+            return None
+        query = (
+            "SELECT max(coalesce((SELECT min(next.received) FROM versions next WHERE next.path = versions.path AND next.id > versions.id),"
+            " received)) FROM versions WHERE state = ? AND length(state) = 32"
+        )
+        return int(self._db.execute(query, (state,)).fetchone()[0] or 0)
+
+    def _is_in_use(self, state: bytes) -> bool:
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM entries WHERE state = :state) OR EXISTS (SELECT 1 FROM pending WHERE state = :state)"
+            " OR EXISTS (SELECT 1 FROM versions WHERE state = :state AND length(state) = 32 AND is_committed = 0)"
+        )
+        return bool(self._db.execute(query, {"state": state}).fetchone()[0])
+
+    def drop_content(self, state: bytes) -> bool:
+        """Say that a content is kept no longer: whoever needs it is asked for it again. Return False, and do nothing, if it is in use."""
+        if self._is_in_use(state):
+            return False
+        self._db.execute("INSERT OR IGNORE INTO dropped VALUES (?)", (state,))
+        return True
+
+    def is_dropped(self, state: bytes) -> bool:
+        """Say whether a content is kept no longer."""
+        return self._db.execute("SELECT 1 FROM dropped WHERE state = ?", (state,)).fetchone() is not None
+
+    def have_contents(self, states: Iterable[bytes]) -> None:
+        """Say that contents are in the history (again)."""
+        self._db.executemany("DELETE FROM dropped WHERE state = ?", ((state,) for state in states))
+
+    def committed_contents(self) -> Iterator[tuple[bytes, int, bytes]]:
+        """Yield (state, size in bytes, raw blob id) of every content that is said to be in the history."""
+        query = "SELECT DISTINCT state, size, oid FROM versions WHERE oid IS NOT NULL AND length(state) = 32 AND state NOT IN (SELECT state FROM dropped)"
+        return ((bytes(state), int(size), bytes(oid)) for state, size, oid in self._db.execute(query))
 
     # bases
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.history import BlamedLine, Difference, LogEntry, Shown, Snapshot, Tidied
 from fwrkit.core.records import CitizenRecord, Conflict, Finding, NodeStatus
 
 _TIMEOUT = 60.0  # seconds for verbs that only ask
 _PATIENCE = 120.0  # seconds for those that ask the server
+_CONTENT_TIMEOUT = 3600.0
+_TIDY_TIMEOUT = 3600.0
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which versions a log is about; empty: all. Times as people write them."""
+
+    path: str = ""
+    by: str = ""
+    since: str = ""
+    until: str = ""
+    limit: int = 50
 
 
 @dataclass(frozen=True)
@@ -78,13 +92,56 @@ class Agent:
         """Return the audit log of the node's copy of the world: ``entries``, ``head`` (the last line's hash) and ``fault``."""
         return self._call("audit")
 
+    def log(self, wanted: LogFilter) -> list[LogEntry]:
+        """Return the versions that a filter lets through, the newest first."""
+        options = [f"--{name}={value}" for name, value in (("by", wanted.by), ("since", wanted.since), ("until", wanted.until)) if value]
+        answer = self._call("log", *options, f"--limit={wanted.limit}", "--", *([wanted.path] if wanted.path else []))
+        return [LogEntry.from_json(item) for item in answer["entries"]]
+
+    def show(self, version: str) -> Shown:
+        """Given a version as people name it, return it with what it changed."""
+        return Shown.from_json(self._call("show", "--", version))
+
+    def diff(self, before: str, after: str, path: str) -> Difference:
+        """Given two versions and a path, the last two of which may be empty, return what lies between the versions."""
+        return Difference.from_json(self._call("diff", "--", before, after, path))
+
+    def blame(self, target: str) -> list[BlamedLine]:
+        """Given ``PATH`` or ``PATH@VERSION``, return the file's lines and where they come from."""
+        return [BlamedLine.from_json(item) for item in self._call("blame", "--", target)["lines"]]
+
+    def cat(self, target: str, write: Callable[[bytes], object]) -> None:
+        """Given ``PATH`` or ``PATH@VERSION``, write the file's content piece by piece."""
+
+        def take(piece: bytes) -> bool:
+            write(piece)
+            return True
+
+        done = commands.stream(Command(self._argv("cat", "--", target)), take, _CONTENT_TIMEOUT)
+        if not done.is_ok:
+            raise error_in(done.stderr.decode(errors="replace").splitlines()) or _no_answer(self.node, done)
+
+    def snapshot(self, name: str, at: str) -> Snapshot:
+        """Given a name and a version (empty: the newest), have the server make the snapshot."""
+        return Snapshot.from_json(self.ask("snapshot", name=name, at=at))
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return the snapshots that the node holds, the newest first."""
+        return [Snapshot.from_json(item) for item in self._call("snapshots")["snapshots"]]
+
+    def tidy(self) -> Tidied:
+        """Make the node's history as small as it gets."""
+        return Tidied.from_json(self._call("tidy", patience=_TIDY_TIMEOUT))
+
     def doctor(self) -> list[Finding]:
         """Return what the agent finds inside its container."""
         return [Finding.from_json(item) for item in self._call("doctor")["findings"]]
 
     def _call(self, *words: str, stdin: bytes | None = None, patience: float = _TIMEOUT) -> dict[str, Any]:
-        argv = ["docker", "exec", "--interactive", self.container, "fwrkit-agent", *words]
-        return parse_answer(self.node, commands.run(Command(argv, stdin=stdin), patience))
+        return parse_answer(self.node, commands.run(Command(self._argv(*words), stdin=stdin), patience))
+
+    def _argv(self, *words: str) -> list[str]:
+        return ["docker", "exec", "--interactive", self.container, "fwrkit-agent", *words]
 
 
 def error_in(lines: Sequence[str]) -> FwrError | None:
@@ -108,6 +165,10 @@ def parse_answer(node: str, done: commands.Completed) -> dict[str, Any]:
     if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
         raise FwrError.from_json(answer["error"])
     if not isinstance(answer, dict) or not done.is_ok:
-        message = f"The agent of node '{node}' gave no answer: {done.last_words()}"
-        raise FwrError(ExitCode.FAILED, message, f"See its log: fwrkit logs {node}")
+        raise _no_answer(node, done)
     return answer
+
+
+def _no_answer(node: str, done: commands.Completed) -> FwrError:
+    message = f"The agent of node '{node}' gave no answer: {done.last_words()}"
+    return FwrError(ExitCode.FAILED, message, f"See its log: fwrkit logs {node}")

@@ -16,15 +16,20 @@ from fwrkit.host.cli import (
     approve,
     audit,
     ban,
+    blame,
+    cat,
     citizens,
     conflicts,
     context,
+    diff,
     doctor,
     down,
+    history,
     images,
     invite,
     join,
     leave,
+    log,
     logs,
     ls,
     reject,
@@ -34,11 +39,14 @@ from fwrkit.host.cli import (
     requests,
     rm,
     role,
+    show,
+    snapshot,
+    snapshots,
     status,
     sync,
     unban,
     up,
-)  # fmt: skip
+)
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -78,11 +86,19 @@ for _name, _function, _epilog in (
     ("audit", audit.audit, audit.EPILOG),
     ("approve", approve.approve, approve.EPILOG),
     ("reject", reject.reject, reject.EPILOG),
+    ("log", log.log, log.EPILOG),
+    ("show", show.show, show.EPILOG),
+    ("diff", diff.diff, diff.EPILOG),
+    ("blame", blame.blame, blame.EPILOG),
+    ("cat", cat.cat, cat.EPILOG),
+    ("snapshot", snapshot.snapshot, snapshot.EPILOG),
+    ("snapshots", snapshots.snapshots, snapshots.EPILOG),
     ("doctor", doctor.doctor, doctor.EPILOG),
 ):
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(requests.app, name="requests")
+app.add_typer(history.app, name="history")
 app.add_typer(images.app, name="images")
 
 

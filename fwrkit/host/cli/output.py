@@ -42,6 +42,12 @@ class Output:
         """Print a line for people; nothing in it is interpreted."""
         self._out.print(Text(shown(text)), style=style or None)
 
+    def raw(self, piece: bytes) -> None:
+        """Write bytes as they are: a file's content."""
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        self._has_answered = True
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table for people."""
         table = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))

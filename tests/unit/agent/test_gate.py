@@ -22,7 +22,9 @@ from fwrkit.agent import gate
 from fwrkit.agent.settings import Places
 
 REFUSED = 97
-ALLOWED = ["stream", "ask", "unison-2.53 -server __new-rpc-mode", "unison -server __new-rpc-mode"]
+UNISON = ["unison-2.53 -server __new-rpc-mode", "unison -server __new-rpc-mode"]
+OBJECT = f"object {'ab' * 32}"
+ALLOWED = ["stream", "ask", *UNISON, "history", OBJECT]
 
 
 class Became(BaseException):
@@ -65,7 +67,7 @@ def test_the_stream_is_joined_to_the_agent_s_socket() -> None:
     assert became.path == "/usr/bin/socat"
 
 
-@pytest.mark.parametrize("request_", ALLOWED[2:])
+@pytest.mark.parametrize("request_", UNISON)
 def test_unison_is_confined_to_what_is_the_citizen_s(request_: str) -> None:
     became = ask(request_, "c-bob")
     assert isinstance(became, Became)
@@ -101,6 +103,29 @@ def test_who_is_banned_is_read_each_time(tmp_path: Path) -> None:
     assert not gate.is_banned("mall", places)
 
 
+def rules_of(became: Became) -> list[str]:
+    return [word for before, word in zip(became.argv, became.argv[1:], strict=False) if before == "--landlock-rule"]
+
+
+def test_the_history_is_read_and_nothing_else() -> None:
+    became = ask("history")
+    assert isinstance(became, Became)
+    assert became.path == "/usr/bin/setpriv"
+    assert became.argv[-4:] == ["upload-pack", "--strict", "--timeout=60", "/var/lib/fwrkit/history.git"]
+    assert "safe.directory=/var/lib/fwrkit/history.git" in became.argv
+    assert "transfer.hideRefs=refs" in became.argv
+    assert [rule for rule in rules_of(became) if "write-file" in rule] == ["path-beneath:read-file,write-file:/dev/null"]
+    assert {rule.rsplit(":", 1)[1] for rule in rules_of(became)} <= {"/usr", "/etc", "/var/lib/fwrkit/history.git", "/dev/null"}
+    assert (became.environment["GIT_CONFIG_GLOBAL"], became.environment["GIT_CONFIG_NOSYSTEM"]) == ("/dev/null", "1")
+
+
+def test_one_large_object_by_its_hash() -> None:
+    became = ask(OBJECT)
+    assert isinstance(became, Became)
+    assert became.argv[-3:] == ["/usr/bin/cat", "--", f"/var/lib/fwrkit/history.git/lfs/objects/ab/ab/{'ab' * 32}"]
+    assert [rule for rule in rules_of(became) if "write-file" in rule] == ["path-beneath:read-file,write-file:/dev/null"]
+
+
 def test_nothing_of_a_stranger_s_environment_is_passed_on() -> None:
     for request in ALLOWED:
         became = ask(request)
@@ -115,6 +140,8 @@ def test_nothing_of_a_stranger_s_environment_is_passed_on() -> None:
         None, "", " ", "stream ", " stream", "STREAM", "stream\n", "stream;id", "stream\0", "sh", "bash -i", "id", "scp -t /", "sftp-server",
         "unison", "unison -server", "unison -server __new-rpc-mode ", "unison  -server __new-rpc-mode", "unison -server __new-rpc-mode -version",
         "unison-2.53 -server __new-rpc-mode; id", "/usr/bin/unison-2.53 -server __new-rpc-mode", "unison-2.52 -server __new-rpc-mode",
+        "history ", "history\n", "history.git", "object", "object ", f"object {'ab' * 31}", f"object {'AB' * 32}", f"object {'ab' * 32}\n",
+        f"object  {'ab' * 32}", f"object {'ab' * 32} {'cd' * 32}", "object ../../../etc/passwd", f"object {'٣' * 64}",
         "git upload-pack 'history.git'", "git-upload-pack '/'", "rsync --server", "enrol", "enrol AAAA", "$(id)", "`id`",
     ],
 )  # fmt: skip

@@ -72,3 +72,39 @@ def test_started_children_are_their_own_session() -> None:
     process = commands.start(python("import os; print(os.getsid(0) == os.getpid())"), stdout=-1)
     out, _ = process.communicate(timeout=10)
     assert out == b"True\n"
+
+
+def keep(pieces: list[bytes], piece: bytes) -> bool:
+    pieces.append(piece)
+    return True
+
+
+def test_output_comes_piece_by_piece_and_all_of_it() -> None:
+    pieces: list[bytes] = []
+    done = commands.stream(
+        python("import sys; sys.stdout.write('x' * 300000); sys.stderr.write('err'); sys.exit(3)"), lambda piece: keep(pieces, piece), 30
+    )
+    assert (b"".join(pieces), done.status, done.last_words(), done.stdout) == (b"x" * 300000, 3, "err", b"")
+    assert len(pieces) > 1
+
+
+def test_who_has_enough_ends_it() -> None:
+    done = commands.stream(python("while True: print('x' * 1000)"), lambda _: False, 30)
+    assert done.is_ok
+
+
+def test_what_streams_too_long_is_ended_with_its_children() -> None:
+    with pytest.raises(FwrError) as raised:
+        commands.stream(
+            python("import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"), lambda _: True, 0.5
+        )
+    assert raised.value.code is ExitCode.TIMED_OUT
+    with pytest.raises(FwrError) as raised:
+        commands.stream(Command(["no-such-program"]), lambda _: True, 1)
+    assert raised.value.code is ExitCode.NOT_FOUND
+
+
+def test_a_stream_reads_what_it_is_given() -> None:
+    pieces: list[bytes] = []
+    commands.stream(python("import sys; print(sys.stdin.read())", stdin=b"fed"), lambda piece: keep(pieces, piece), 30)
+    assert b"".join(pieces) == b"fed\n"

@@ -16,6 +16,7 @@ from fwrkit.core.names import (
     check_citizen_name,
     check_client_name,
     check_node_name,
+    check_snapshot_name,
     citizen_name_from_login,
 )
 
@@ -69,3 +70,31 @@ def test_every_login_gives_a_name(login: str) -> None:
 )
 def test_logins(login: str, name: str) -> None:
     assert citizen_name_from_login(login) == name
+
+
+@pytest.mark.parametrize("name", ["v1", "before-the-move", "1", "a.b_c", "X" * 64, "_x", "abc", "face-off", "20261120x", "deadbeefs"])
+def test_names_for_snapshots(name: str) -> None:
+    assert check_snapshot_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", ".x", "-x", "a..b", "a.lock", "a.", "a/b", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "@", "a@{0}", "é", "a\n", "x" * 65, "2026",
+        "dead", "DEADBEEF", "f" * 40, "2026-11-20", "2026-11-20T10.00",
+    ],
+)  # fmt: skip
+def test_what_is_none(name: str) -> None:
+    with pytest.raises(FwrError) as raised:
+        check_snapshot_name(name)
+    assert raised.value.code is ExitCode.USAGE
+
+
+@given(st.text(max_size=70))
+def test_a_snapshot_s_name_can_stand_in_a_reference(name: str) -> None:
+    try:
+        check_snapshot_name(name)
+    except FwrError:
+        return
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}", name)
+    assert not re.fullmatch(r"[0-9a-fA-F]{4,}", name)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
 from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, NodeStatus
 from fwrkit.host.adapters import labels
-from fwrkit.host.adapters.agent import Agent
+from fwrkit.host.adapters.agent import Agent, LogFilter
 from fwrkit.host.adapters.compose import Project
 from fwrkit.host.adapters.engine import Container, Engine
 from fwrkit.host.adapters.home import Home
@@ -21,6 +23,18 @@ from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
 
 AUTHORITY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmO4OBCBlvfyeakTKDu3xqOh9bPj4JsYgLa8YWiu7VH"
+PATCH = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+two\n"
+VERSIONS = [
+    LogEntry(
+        "b" * 40,
+        1_795_168_805,
+        "bob",
+        "2 changes: a, www/x\nmore words",
+        2,
+        [PathChange("a", "changed", 4), PathChange("www/x", "deleted", 0)],
+    ),
+    LogEntry("a" * 40, 1_795_132_800, "alice", "edit a", 1, [PathChange("a\n\x1b[1m", "added", 4)]),
+]
 
 
 @dataclass
@@ -107,6 +121,10 @@ class SimulatedRepublic:
     answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
     roll: list[CitizenRecord] = field(default_factory=list)
     audit: dict[str, Any] = field(default_factory=dict)
+    log: list[LogEntry] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    looked_up: list[tuple[str, object]] = field(default_factory=list)  # in which node's history, what
 
 
 @dataclass
@@ -218,6 +236,51 @@ class SimulatedAgent:
         for node, conflicts in self.machine.republic.conflicts.items():
             self.machine.republic.conflicts[node] = [item for item in conflicts if item != found[0]]
         return found[0].path
+
+    def log(self, wanted: LogFilter) -> list[LogEntry]:
+        self._record()
+        self.machine.republic.looked_up.append((self.node, wanted))
+        return self.machine.republic.log[: wanted.limit]
+
+    def _version(self, text: str) -> LogEntry:
+        self._record()
+        found = [entry for entry in self.machine.republic.log if entry.version.startswith(text)]
+        if not found:
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no version {text!r}.", "See: fwrkit log")
+        return found[0]
+
+    def show(self, version: str) -> Shown:
+        return Shown(self._version(version), PATCH, is_cut=True)
+
+    def diff(self, before: str, after: str, path: str) -> Difference:
+        self.machine.republic.looked_up.append((self.node, (before, after, path)))
+        first, second = self._version(before), self._version(after)
+        return Difference(first.version, second.version, second.changes, PATCH, is_cut=False)
+
+    def blame(self, target: str) -> list[BlamedLine]:
+        entry = self._version("")
+        return [BlamedLine(1, entry.version, entry.author, entry.time, "a line\x1b[31m")]
+
+    def cat(self, target: str, write: Callable[[bytes], object]) -> None:
+        self._record()
+        if target not in self.machine.republic.contents:
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no {target!r}.", "See: fwrkit log")
+        write(self.machine.republic.contents[target])
+
+    def snapshot(self, name: str, at: str) -> Snapshot:
+        made = Snapshot(name, self._version(at).version, 1_795_132_800, self._record().citizen, is_verified=True)
+        if name in [each.name for each in self.machine.republic.snapshots]:
+            raise FwrError(ExitCode.TAKEN, f"There is a snapshot '{name}' already.", "Choose another name.")
+        self.machine.republic.snapshots.append(made)
+        return made
+
+    def snapshots(self) -> list[Snapshot]:
+        self._record()
+        return list(self.machine.republic.snapshots)
+
+    def tidy(self) -> Tidied:
+        self._record()
+        return Tidied(3 * 1024 * 1024, 10 * 1024, 2, 2048)
 
     def doctor(self) -> list[Finding]:
         return [Finding("leases", True, "Leases work.")]

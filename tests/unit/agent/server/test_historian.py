@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent import upkeep
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
+from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import wait_until
 
 
@@ -176,3 +178,45 @@ def test_a_continuous_writer_does_not_hold_it_back(archive: Archive) -> None:
         committed = bool(archive.history.head())
     historian.stop()
     assert committed, "the limit on settling is a limit"
+
+
+def test_what_others_want_done_is_done_between_commits(archive: Archive) -> None:
+    historian = archive.historian()
+    historian.start()
+    historian.tell(archive.put(b"a", b"one"))
+    assert historian.call(archive.log, 10) == ["alice: edit a"], "behind what is pending"
+    with pytest.raises(ZeroDivisionError):
+        historian.call(lambda: 1 // 0, 10)
+    historian.stop()
+    with pytest.raises(FwrError) as error:
+        historian.call(lambda: 1, 0.05)
+    assert error.value.code is ExitCode.TIMED_OUT
+
+
+def test_tidying_makes_it_small_and_commits_go_on(archive: Archive) -> None:
+    historian = archive.historian()
+    for number in range(40):
+        archive.put(b"a", b"%d" % number * 300)
+        historian.commit_some(1 << 40)
+    tidied = historian.tidy()
+    assert tidied.after < tidied.before / 2
+    for number in range(40):
+        assert archive.read(b"%d" % number * 300) == b"%d" % number * 300
+        assert archive.canon.read(file_state(b"%d" % number * 300)) == b"%d" % number * 300
+    archive.put(b"a", b"after")
+    historian.commit_some(1 << 40)
+    assert len(archive.log()) == 41
+
+
+def test_many_loose_objects_are_packed_by_itself_now_and_then(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "is_due", lambda _: True)
+    historian = archive.historian()
+    historian.start()
+    historian.tell(archive.put(b"a", b"one"))
+    packs = archive.history.path / "objects" / "pack"
+    wait_until(lambda: len(list(packs.glob("*.pack"))) == 1, "what is loose is packed")
+    historian.tell(archive.put(b"a", b"two"))
+    wait_until(lambda: not archive.store.has_uncommitted(), "commits go on")
+    historian.stop()
+    assert len(list(packs.glob("*.pack"))) == 1, "not each time"
+    assert archive.read(b"one") == b"one"

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fwrkit.agent.paths import ancestors, is_beneath
+from fwrkit.agent.repository import Pointer, pointer_text
 from fwrkit.agent.server.history import History, Version, group_by_author, message_of
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state, is_directory, is_file
 
@@ -329,3 +330,22 @@ def test_what_was_written_and_read_does_not_stay_in_memory(tmp_path: Path) -> No
         writer.history.commit([writer.version(b"www/d/page", b"%d" % number)], writer.blob)
     used, _ = pygit2.settings.cached_memory
     assert used == 0
+
+
+def test_a_pointer_is_never_taken_for_the_content_that_is_gone(writer: Writer, tmp_path: Path) -> None:
+    content = b"x" * 100
+    (tmp_path / "source").write_bytes(content)
+    oid = writer.history.write_large(file_state(content), len(content), tmp_path / "source")
+    large = writer.history.large_object(file_state(content))
+    assert large is not None
+    large.unlink()
+    with pytest.raises(KeyError):
+        writer.history.read(oid, file_state(content))
+    text = pointer_text(Pointer(file_state(content), len(content)))
+    assert writer.history.read(oid, file_state(text)) == text, "a citizen's own file may look like one"
+
+
+def test_a_reference_is_made_once(writer: Writer) -> None:
+    writer.history.add_tag("refs/tags/v1", b"object " + b"0" * 40 + b"\ntype commit\ntag v1\n\n")
+    with pytest.raises(pygit2.AlreadyExistsError):
+        writer.history.add_tag("refs/tags/v1", b"object " + b"1" * 40 + b"\ntype commit\ntag v1\n\n")

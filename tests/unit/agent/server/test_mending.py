@@ -120,3 +120,22 @@ def test_a_version_whose_content_nobody_has_damages_nothing_else(cellar: Cellar)
     with pytest.raises(KeyError, match="no content"):
         cellar.historian._work()
     assert (cellar.git("rev-parse", "main"), cellar.historian.alerts) == (before, [])
+
+
+def test_the_pointer_of_a_large_file_is_written_again(cellar: Cellar, tmp_path: Path) -> None:
+    cellar.historian = Historian(cellar.store, cellar.history, cellar.canon, Settings(large_limit=100))
+    content = b"x" * 1000
+    (cellar.canon.incoming / "alice-1").write_bytes(content)
+    with cellar.store.transaction():
+        cellar.store.add_pending(file_state(content), None, "alice-1")
+        cellar.store.set_head(b"film", file_state(content), len(content), 0, "alice", time.time_ns())
+    cellar.historian.commit_some(1 << 40)
+    cellar.harm("main:film", "gone")
+    cellar.historian.check()
+    assert damaged(cellar.history) == []
+    assert cellar.canon.read(file_state(content)) == content
+
+
+def test_what_citizens_call_gitmodules_is_no_damage(cellar: Cellar) -> None:
+    cellar.put(b".gitmodules", b"[[[ nothing that git can parse")
+    assert damaged(cellar.history) == []

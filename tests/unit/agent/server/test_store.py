@@ -274,3 +274,41 @@ def test_what_moved_is_asked_for_where_a_citizen_should_hold_it(store: Store) ->
     store.set_lag(alice.id, b"p2", ABSENT, [])
     assert store.moved_since(1, alice.id) == [b"p1", b"p3"]
     assert store.moved_since(5, alice.id) == []
+
+
+def test_a_content_is_in_use_or_since_when_it_is_not(store: Store) -> None:
+    old, new = b"o" * 32, b"n" * 32
+
+    def put(path: bytes, state: State, received: int) -> None:
+        store.mark_committed([(store.set_head(path, state, 1, 0, "alice", received), b"blob")])
+
+    put(b"a", old, 1)
+    put(b"b", old, 2)
+    assert store.superseded(old) is None
+    put(b"a", new, 10)
+    assert store.superseded(old) is None, "b has it still"
+    put(b"b", None, 20)
+    put(b"a", ABSENT, 30)
+    assert (store.superseded(old), store.superseded(new), store.superseded(b"x" * 32)) == (20, 30, 0)
+    store.add_pending(old, b"", None)
+    assert store.superseded(old) is None
+    assert not store.drop_content(old)
+
+
+def test_a_content_that_was_dropped_is_not_known_until_it_is_back(store: Store) -> None:
+    state = b"s" * 32
+    store.mark_committed([(store.set_head(b"a", state, 7, 0, "alice", 1), b"blob")])
+    assert not store.drop_content(state), "the canon has it"
+    store.mark_committed([(store.set_head(b"a", None, 0, 0, "alice", 2), None)])
+    assert store.place_of(state) == ("history", b"blob")
+    assert list(store.committed_contents()) == [(state, 7, b"blob")]
+    assert store.drop_content(state)
+    assert store.drop_content(state)
+    assert store.place_of(state) is None
+    assert store.is_dropped(state)
+    assert list(store.committed_contents()) == []
+    assert store.state_of(b"blob") == state
+    store.add_pending(state, b"x", None)
+    assert store.place_of(state) == ("pending", state)
+    store.have_contents([state])
+    assert not store.is_dropped(state)

@@ -14,7 +14,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict
 from fwrkit.host.cli import main
 from tests.unit.host.cli.conftest import Fwrkit
-from tests.unit.host.simulated import SimulatedMachine
+from tests.unit.host.simulated import VERSIONS, SimulatedMachine
 
 VERBS = (
     "up",
@@ -48,6 +48,14 @@ VERBS = (
     "leave",
     "rekey",
     "audit",
+    "log",
+    "show",
+    "diff",
+    "blame",
+    "cat",
+    "snapshot",
+    "snapshots",
+    "history gc",
 )
 
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
@@ -55,6 +63,9 @@ STATUS = {
     "node": str, "role": str, "citizen": str, "world": str, "world_id": str, "state": str, "since": float, "written": float, "pending": int,
     "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list,
 }  # fmt: skip
+PATH_CHANGE = {"path": str, "kind": str, "size": int}
+ENTRY = {"version": str, "time": int, "author": str, "message": str, "count": int, "changes": [PATH_CHANGE]}
+SNAPSHOT = {"name": str, "version": str, "time": int, "by": str, "is_verified": bool, "note": str}
 CONTRACT: dict[str, dict[str, Any]] = {
     "up": {
         "node": str, "role": str, "is_new": bool, "urls": dict, "ssh_port": int, "address": str, "is_joined": bool, "status": STATUS,
@@ -92,6 +103,14 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "decided": {"citizen": str, "ruling": str, "deleted": int, "files": int},
     "down": {"node": str, "was_running": bool},
     "rm": {"node": str, "removed_volumes": list, "kept_volumes": list, "kept_directory": str},
+    "log": ENTRY,
+    "show": {"entry": ENTRY, "patch": str, "is_cut": bool, "snapshot": str},
+    "diff": {"before": str, "after": str, "changes": [PATH_CHANGE], "patch": str, "is_cut": bool},
+    "blame": {"number": int, "version": str, "author": str, "time": int, "text": str},
+    "cat": {"target": str, "size": int, "base64": str},
+    "snapshot": SNAPSHOT,
+    "snapshots": SNAPSHOT,
+    "tidied": {"node": str, "tidied": {"before": int, "after": int, "dropped": int, "dropped_bytes": int}},
     "error": {"code": str, "message": str, "hint": str},
 }  # fmt: skip
 
@@ -112,8 +131,8 @@ def check_shape(data: Any, shape: dict[str, Any]) -> None:
     for item in data if isinstance(data, list) else [data]:
         assert set(item) == set(shape)
         for name, kind in shape.items():
-            if isinstance(kind, dict):
-                check_shape(item[name], kind)
+            if isinstance(kind, dict | list):
+                check_shape(item[name], kind if isinstance(kind, dict) else kind[0])
             else:
                 assert type(item[name]) is kind, name
 
@@ -141,6 +160,14 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "render": ["render", "alice"],
         "open": ["open", "alice"],
         "doctor": ["doctor"],
+        "log": ["log"],
+        "show": ["show", "bbbb", "--node", "alice"],
+        "diff": ["diff", "aaaa", "bbbb"],
+        "blame": ["blame", "a"],
+        "cat": ["cat", "a@aaaa"],
+        "snapshot": ["snapshot", "v1"],
+        "snapshots": ["snapshots"],
+        "tidied": ["history", "gc"],
         "down": ["down", "alice"],
         "rm": ["rm", "alice", "--yes"],
         "error": ["status", "nobody"],
@@ -151,6 +178,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "entries": [{"number": 1, "time": 5, "actor": "ada", "event": "ban", "subject": "bob", "details": {}, "previous": "0"}], "head": "h",
         "fault": "",
     }  # fmt: skip
+    machine.republic.log, machine.republic.contents = list(VERSIONS), {"a@aaaa": b"one"}
     for kind, words in lines.items():
         machine.republic.held["bob"] = (60, 100)
         machine.republic.conflicts["alice"] = [Conflict("a", "a (conflict bob 2026-11-25 12.00.00)", "bob", "alice")]
@@ -201,6 +229,10 @@ def test_the_version(fwrkit: Fwrkit) -> None:
         (["invite", "bob"], ExitCode.NOT_FOUND),
         (["sync", "nobody", "--timeout", "0"], ExitCode.USAGE),
         (["images", "build", "--base", "steal"], ExitCode.USAGE),
+        (["log"], ExitCode.UNREACHABLE),
+        (["cat", "a@b", "--node", "nobody"], ExitCode.NOT_FOUND),
+        (["snapshot", "../x"], ExitCode.USAGE),
+        (["log", "--limit", "0"], ExitCode.USAGE),
     ],
 )
 def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str], status: ExitCode) -> None:

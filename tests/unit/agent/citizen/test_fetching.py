@@ -1,0 +1,225 @@
+"""The client's history: fetched when it is time to, continued or kept, snapshots for ever."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fwrkit.agent import upkeep
+from fwrkit.agent.citizen import fetching
+from fwrkit.agent.citizen.fetching import Fetcher
+from fwrkit.agent.citizen.view import View
+from fwrkit.agent.repository import BRANCH, KEPT, SNAPSHOTS, Repository
+from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.snapshots import make_snapshot
+from fwrkit.core.errors import ExitCode, FwrError
+from tests.unit.agent.past import Past
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.now += seconds
+        return False
+
+
+class Client:
+    """A client of a server that exists as a repository only."""
+
+    def __init__(self, root: Path) -> None:
+        for name in ("server", "client", "keys"):
+            (root / name).mkdir()
+        self.past = Past(root / "server")
+        self.authority = Authority(root / "keys", None)
+        self.authority.create()
+        self.clock = Clock()
+        self.view = View(is_ready=True, position_at=self.clock())
+        self.path = root / "client" / "history.git"
+        self.fetcher = self.anew()
+        self.repository = Repository(self.path)
+
+    def anew(self, source: str = "") -> Fetcher:
+        source = source or f"ext::git upload-pack {self.past.repository.path}"
+        return Fetcher(self.path, source, lambda: self.view, lambda: self.authority.public, clock=self.clock)
+
+    def moves(self) -> None:
+        self.view = replace(self.view, position_at=self.clock())
+
+    def snapshot(self, name: str, version: str = "") -> None:
+        make_snapshot(self.past.history, self.authority, name, version, "alice", 1_800_000_000)
+
+    def server(self, *words: str) -> str:
+        git = ["git", f"--git-dir={self.past.repository.path}", *words]
+        return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()
+
+    def head(self) -> str:
+        return self.repository.head() if self.repository.exists else ""
+
+    def let(self, seconds: float) -> str:
+        """Let time pass, a step each second; return the newest version that the client has then."""
+        for _ in range(int(seconds)):
+            self.clock.now += 1
+            self.fetcher.step()
+        return self.head()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    return Client(tmp_path)
+
+
+def test_it_is_fetched_once_things_are_quiet_and_then_not_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.past.put(a=b"1")
+    assert client.let(3) == ""
+    assert client.let(2) == first
+    fetched: list[float] = []
+    monkeypatch.setattr(client.fetcher, "fetch", lambda: fetched.append(client.clock()))
+    client.let(1000)
+    assert not fetched, "idle is idle"
+
+
+def test_what_goes_on_and_on_is_fetched_now_and_then(client: Client) -> None:
+    times = []
+    seen = ""
+    for second in range(100):
+        client.past.put(a=b"%d" % second)
+        client.moves()
+        if client.let(1) != seen:
+            times.append(second)
+            seen = client.head()
+    assert 2 <= len(times) <= 3
+    assert min(b - a for a, b in pairwise(times)) >= 15
+    client.past.put(a=b"last")
+    client.moves()
+    assert client.let(40) == client.past.repository.head()
+
+
+def test_a_connection_begins_with_a_look(client: Client) -> None:
+    client.past.put(a=b"1")
+    client.let(10)
+    second = client.past.put(a=b"2")  # nobody told
+    assert client.let(100) != second
+    client.view = replace(client.view, is_ready=False)
+    assert client.let(100) != second
+    client.view = replace(client.view, is_ready=True)
+    assert client.let(2) == second
+
+
+def test_a_failure_disturbs_nothing_and_is_tried_again(client: Client) -> None:
+    client.fetcher = client.anew(f"ext::git upload-pack {client.path.parent}/nothing")
+    assert client.let(100) == ""
+    client.fetcher = client.anew()
+    first = client.past.put(a=b"1")
+    assert client.let(20) == first
+
+
+def test_only_one_kind_of_address_is_dialled(client: Client) -> None:
+    client.past.put(a=b"1")
+    with pytest.raises(FwrError) as error:
+        client.anew(str(client.past.repository.path)).fetch()
+    assert error.value.code is ExitCode.FAILED
+
+
+def test_what_one_has_just_saved_is_there(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.fetcher._stop, "wait", client.clock.wait)
+    client.past.put(a=b"1")
+    client.let(10)
+    second = client.past.put(a=b"2")
+    client.moves()
+    assert client.fetcher.freshen(3)
+    assert client.head() == second
+    client.moves()
+    began = client.clock()
+    assert client.fetcher.freshen(5), "nothing came, but by now it would have"
+    assert 2 < client.clock() - began < 4
+    assert client.fetcher.freshen(1), "it is known already"
+    client.view = replace(client.view, is_ready=False)
+    assert not client.fetcher.freshen(3)
+    client.view = replace(client.view, is_ready=True, waiting=(b"a",), position_at=client.clock() + 0.001)
+    assert client.fetcher.freshen(3), "what waits for long does not stop reading"
+
+
+def test_a_history_that_does_not_go_on_is_kept(client: Client) -> None:
+    first, second = client.past.put(a=b"1"), client.past.put(a=b"2")
+    client.fetcher.fetch()
+    client.server("update-ref", BRANCH, first)
+    other = client.past.put(b=b"other")
+    client.fetcher.fetch()
+    assert client.head() == other
+    assert list(client.repository.references(KEPT).values()) == [second]
+    assert "does not continue" in client.fetcher.alerts[0]
+    assert client.fetcher.tidy(0).after > 0
+    assert client.repository.kinds([second])[second][0] == "commit"
+
+
+def test_snapshots_are_taken_and_never_move_nor_go(client: Client) -> None:
+    first, second = client.past.put(a=b"1"), client.past.put(a=b"2")
+    client.snapshot("v1", first)
+    client.fetcher.fetch()
+    mine = client.repository.references(SNAPSHOTS)
+    assert list(mine) == ["v1"]
+    client.server("tag", "-d", "v1")
+    client.fetcher.fetch()
+    client.snapshot("v1", second)
+    client.fetcher.fetch()
+    client.anew().fetch()
+    assert client.repository.references(SNAPSHOTS) == mine
+    assert [sentence for sentence in client.fetcher.alerts if "another snapshot v1" in sentence]
+
+
+def test_what_the_authority_did_not_sign_is_not_taken(client: Client) -> None:
+    first = client.past.put(a=b"1")
+    client.server("tag", "light", first)
+    client.server("-c", "user.name=x", "-c", "user.email=x@y", "tag", "-a", "-m", "x", "annotated", first)
+    client.snapshot("v1")
+    signed = client.past.repository.references(SNAPSHOTS)["v1"]
+    client.server("update-ref", "refs/tags/v2", signed)
+    client.fetcher.fetch()
+    assert list(client.repository.references(SNAPSHOTS)) == ["v1"]
+    assert len(client.fetcher.alerts) == 3
+
+
+def test_other_references_do_not_come(client: Client) -> None:
+    first = client.past.put(a=b"1")
+    client.server("update-ref", "refs/heads/other", first)
+    client.server("update-ref", "refs/notes/x", first)
+    client.fetcher.fetch()
+    assert set(client.repository.references("refs/")) == {"heads/main", "upstream/heads/main"}
+
+
+def test_an_empty_history_is_no_failure(client: Client) -> None:
+    assert client.fetcher.fetch() is False
+    assert client.fetcher.alerts == []
+
+
+def test_packs_are_brought_together_now_and_then(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "is_due", lambda _: True)
+    for number in range(5):
+        client.past.put(a=b"%d" % number)
+        client.fetcher.fetch()
+    packs = list((client.path / "objects" / "pack").glob("*.pack"))
+    assert len(packs) == 1
+    assert len(client.repository.read("rev-list", BRANCH)[0].split()) == 5
+
+
+def test_git_is_confined_to_the_history(tmp_path: Path) -> None:
+    words = fetching.confinement(tmp_path / "history.git", tmp_path / "run")
+    writable = [word for word in words if "write-file" in word]
+    assert [word.rsplit(":", 1)[1] for word in writable] == [str(tmp_path / "history.git"), "/dev/null"]
+
+
+def test_the_history_object_is_of_the_server_s_kind(client: Client) -> None:
+    client.past.put(a=b"1")
+    client.fetcher.fetch()
+    assert History(client.path, "w").head() == client.head()

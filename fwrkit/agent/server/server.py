@@ -93,7 +93,9 @@ class Server:
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
-        self._sshd: Child | None = self._prepare_sshd() if with_network else None
+        self._sshd: Child | None = None
+        if with_network:
+            self._sshd = self._prepare_sshd()
         self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
         Landing(state, self.operator.name, self.operator.uid).create()

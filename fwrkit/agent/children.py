@@ -68,7 +68,7 @@ class Child:
 def uid_of(process: str) -> int:
     """Given a process's directory in ``/proc``, return whose it is. Raise OSError if it is gone.
 
-    The directory's own owner is root where a process has changed its uid and started no program since, as sshd's for a citizen have.
+    The directory's own owner is root where a process lets nobody trace it, as sshd's for a citizen do.
     """
     with open(f"{process}/status", "rb") as file:
         return next((int(line.split()[1]) for line in file if line.startswith(b"Uid:")), 0)

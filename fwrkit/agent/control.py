@@ -11,7 +11,7 @@ from typing import Any
 from fwrkit.agent.sockets import listen
 from fwrkit.core.errors import ExitCode, FwrError
 
-_LIMIT = 65536  # bytes of a request
+_LIMIT = 2 * 1024 * 1024  # bytes of a request: a policy fits
 
 Verb = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -29,15 +29,17 @@ _UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -serve
 def main() -> int:
     """Serve one channel. Return the exit status."""
     places = Places()
-    if sys.argv[1:2] == ["enrol"] and len(sys.argv) == 3:
-        return enrol(sys.argv[2], places)
+    if sys.argv[1:2] in (["enrol"], ["renew"], ["request"]) and len(sys.argv) == 3:
+        return enrol(sys.argv[1], sys.argv[2], places)
     account = pwd.getpwuid(os.getuid()).pw_name
     if len(sys.argv) != 1 or not account.startswith(ACCOUNT_PREFIX):
         return refuse("nothing")
     citizen = account.removeprefix(ACCOUNT_PREFIX)
     request = os.environ.get("SSH_ORIGINAL_COMMAND", "")
-    if request == "stream":
-        become(stream_command(places), {})
+    if request in ("stream", "ask"):  # the agent knows who is banned, and says why
+        become(join_command(places.stream if request == "stream" else places.asking), {})
+    if is_banned(citizen, places):
+        return refuse("a banned citizen's request")
     if request in _UNISON_REQUESTS:
         become(
             unison_command(citizen, places),
@@ -51,9 +53,17 @@ def main() -> int:
     return refuse(request)
 
 
-def stream_command(places: Places) -> list[str]:
-    """Return the program that joins the channel to the agent's socket; the agent asks the kernel whose process it is."""
-    return ["/usr/bin/socat", "-t", "2", "-b", "65536", "STDIO", f"UNIX-CONNECT:{places.stream}"]
+def join_command(place: Path) -> list[str]:
+    """Return the program that joins the channel to a socket of the agent; the agent asks the kernel whose process it is."""
+    return ["/usr/bin/socat", "-t", "60" if place.name == "asking.sock" else "2", "-b", "65536", "STDIO", f"UNIX-CONNECT:{place}"]
+
+
+def is_banned(citizen: str, places: Places) -> bool:
+    """Say whether a citizen is banned; where the list can not be read, everybody is."""
+    try:
+        return citizen in (places.state / "enrol" / "banned").read_text().splitlines()
+    except OSError:
+        return True
 
 
 def unison_command(citizen: str, places: Places) -> list[str]:
@@ -98,19 +108,19 @@ def refuse(request: str) -> int:
     return _REFUSED
 
 
-def enrol(invite_key: str, places: Places) -> int:
-    """Pass one enrolment, a line on standard input, to the agent, with the invite's key that sshd knows; print its answer."""
+def enrol(kind: str, key: str, places: Places) -> int:
+    """Pass one enrolment, renewal or request, a line on standard input, to the agent, with the key that sshd knows; print its answer."""
     line = sys.stdin.buffer.readline(_REQUEST_LIMIT)
     try:
         request = json.loads(line)
         if not isinstance(request, dict):
             raise TypeError
     except (ValueError, TypeError):
-        return refuse("this enrolment")
+        return refuse(f"this {kind}")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
         connection.connect(str(places.enrol))
-        connection.sendall(json.dumps({"invite_key": invite_key, "request": request}).encode() + b"\n")
+        connection.sendall(json.dumps({"kind": kind, "key": key, "request": request}).encode() + b"\n")
         connection.shutdown(socket.SHUT_WR)
         while chunk := connection.recv(65536):
             sys.stdout.buffer.write(chunk)

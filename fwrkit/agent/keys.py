@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from pathlib import Path
 
@@ -31,6 +32,11 @@ def public_key(path: Path) -> str:
 def bare(line: str) -> str:
     """Given a public-key line, return type and base64 only."""
     return " ".join(line.split()[:2])
+
+
+def fingerprint(key: str) -> str:
+    """Given a public key (type and base64), return its fingerprint as OpenSSH writes it: ``SHA256:`` and 43 characters."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(key.split()[1])).digest()).decode().rstrip("=")
 
 
 def is_public_key(text: str) -> bool:

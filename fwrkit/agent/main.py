@@ -15,6 +15,7 @@ from fwrkit.core.errors import FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
 _TIDY_TIMEOUT = 3600.0
+_ASKS, _SERVER_TIMEOUT = ("ask", "change-key"), 100.0  # seconds, for what the server is asked
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,15 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("run", help="the agent itself")
     verbs.add_parser("status", help="what the node says of itself")
-    invite = verbs.add_parser("invite", help="server: make an invite")
-    invite.add_argument("name")
-    invite.add_argument("--host", required=True)
-    invite.add_argument("--port", required=True, type=int)
-    invite.add_argument("--expires", type=int, default=7 * 86400, help="seconds")
-    decide = verbs.add_parser("decide", help="server: let through or undo what the deletion guard holds of a citizen")
-    decide.add_argument("ruling", choices=["approve", "reject"])
-    decide.add_argument("name")
-    verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
+    ask = verbs.add_parser("ask", help="ask the server for something; its arguments come as a JSON object on standard input")
+    ask.add_argument("what")
+    enrol = verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
+    enrol.add_argument("--citizen", default="", help="the name to come under, where the invite is for several")
+    request = verbs.add_parser("request", help="client: ask a server to be let in, or see what became of that")
+    request.add_argument("--host", required=True)
+    request.add_argument("--port", required=True, type=int)
+    request.add_argument("--citizen", required=True)
+    verbs.add_parser("change-key", help="client: give the node a new key")
     verbs.add_parser("key", help="client: print the public key")
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
@@ -56,10 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("path")
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     history_verbs.add_parsers(verbs)
-    snapshot = verbs.add_parser("snapshot", help="give a version a name, for ever")
-    snapshot.add_argument("name")
-    snapshot.add_argument("--at", default="", help="a version; the newest if empty")
     verbs.add_parser("tidy", help="make the history small")
+    verbs.add_parser("roll", help="the citizens, as this copy of the world has them")
+    verbs.add_parser("audit", help="the audit log, as this copy of the world has it")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -69,11 +69,16 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     if verb == "key":
         return {"public_key": joining.node_key(places.keys, _node().node_id)}
     if verb == "enrol":
-        return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id)
+        return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb in history_verbs.VERBS:
         return history_verbs.do(arguments, places)
+    if verb == "request":
+        return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
-    return ask(places.control, verb, values, _TIDY_TIMEOUT if verb == "tidy" else values.get("timeout", 0.0) + _ASK_TIMEOUT)
+    if verb == "ask":
+        values["arguments"] = json.loads(sys.stdin.read() or "{}")
+    patience = _TIDY_TIMEOUT if verb == "tidy" else _SERVER_TIMEOUT if verb in _ASKS else _ASK_TIMEOUT
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + patience)
 
 
 def _node() -> Node:

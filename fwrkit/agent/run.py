@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import signal
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import doctor, paths
+from fwrkit.agent import audit_memory, doctor, paths, public_records
+from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
@@ -21,13 +23,15 @@ from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.clock import ClockWatch
 from fwrkit.agent.control import serve_control
+from fwrkit.agent.credentials import Credentials
 from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.snapshots import known_authority
+from fwrkit.agent.snapshots import known_authorities
 from fwrkit.agent.status import StatusWriter
+from fwrkit.agent.ticker import Ticker
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
 
@@ -58,6 +62,11 @@ class Agent:
         self._link = Link(self._engine, self._dial())
         self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
+        self._asker = Asker(places.keys, places.run)
+        self._credentials: Credentials | None = None
+        if self._server is None:
+            self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, lambda: self._engine.view.is_connected)
+        self._ticker = Ticker(self._tend, name="tending")
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
 
@@ -69,7 +78,11 @@ class Agent:
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
         source = through_ssh(run / "ssh_config")
-        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authority(keys), confinement(path, run))
+        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authorities(keys), confinement(path, run))
+
+    def _tend(self) -> None:
+        if self._credentials is not None:
+            self._credentials.tend()
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -83,6 +96,7 @@ class Agent:
         if self._fetcher is not None:
             self._fetcher.start()
         self._status.start()
+        self._ticker.start()
         listener = serve_control(self._places.control, self._verbs())
         log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
         while not self._stop.wait(_WATCH_CHECK if self._is_watching else _BLIND_WALK) and not self._engine.is_broken:
@@ -93,6 +107,7 @@ class Agent:
             self._engine.hint(None)
         log.info("stopping")
         listener.close()
+        self._ticker.stop()
         self._status.stop()
         if self._fetcher is not None:
             self._fetcher.stop()
@@ -112,20 +127,39 @@ class Agent:
             "world": lambda _: self._world(),
             "conflicts": lambda _: {"conflicts": self._conflicts()},
             "resolve": self._resolve,
+            "roll": lambda _: {"citizens": [citizen.to_json() for citizen in public_records.read_roll(self._places.world)]},
+            "audit": lambda _: self._audit(),
+            "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
         server = self._server
         if server is not None:
-            verbs["invite"] = server.invite
-            verbs["decide"] = server.decide
             verbs["freshen"] = server.freshen
             verbs["tidy"] = lambda _: server.tidy()
-            verbs["snapshot"] = lambda given: server.snapshot(str(given["name"]), str(given["at"]), server.operator.name)
         if self._fetcher is not None:
             fetcher, kept = self._fetcher, self._node.settings.large_retention
             verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
             verbs["tidy"] = lambda _: fetcher.tidy(kept).to_json()
+        if self._credentials is not None:
+            credentials = self._credentials
+            verbs["change-key"] = lambda _: credentials.change_key()
         return verbs
+
+    def _audit(self) -> dict[str, Any]:
+        """Return the audit log of this copy of the world; what this node has seen of it before has to be there still."""
+        chain = public_records.read_audit(self._places.world)
+        seen = self._places.state / "audit.seen"
+        fault = chain.fault or audit_memory.compare(chain, seen)
+        if not fault:
+            audit_memory.remember(chain, seen)
+        entries = [dataclasses.asdict(entry) for entry in chain.entries]
+        return {"entries": entries, "head": chain.head, "fault": fault}
+
+    def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Ask the server: the one in this process, or the upstream."""
+        if self._server is not None:
+            return self._server.asking.ask(os.geteuid(), verb, arguments)
+        return self._asker.ask(verb, arguments)
 
     def _doctor(self) -> list[Finding]:
         view = self._engine.view

@@ -30,6 +30,8 @@ class Settings:
     concurrent_runs: int = 3
     walk_every: float = 900.0  # the slow timer: events are hints
     keep_alive: float = 5.0
+    certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself at half of it
+    authority_overlap: int = 30 * 86400  # seconds for which the authority's old and new key are valid together
     guard_files: int = 50  # a citizen who deletes more files than that,
     guard_share: float = 0.25  # and more than this share of the world's,
     guard_window: float = 60.0  # within this time, is held;
@@ -48,6 +50,7 @@ class Node:
     world_name: str
     owner: tuple[int, int]
     settings: Settings
+    address: tuple[str, int] | None = None  # where other machines reach a server
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ class Places:
         return self.run / "stream.sock"
 
     @property
+    def asking(self) -> Path:
+        """The socket that the gate joins what a citizen asks for to."""
+        return self.run / "asking.sock"
+
+    @property
     def enrol(self) -> Path:
         """The socket that the gate passes enrolments to."""
         return self.run / "enrol.sock"
@@ -99,9 +107,15 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Node:
             world_name=environment.get("FWRKIT_WORLD_NAME", "") or environment["FWRKIT_NODE"],
             owner=(int(environment.get("FWRKIT_WORLD_UID", "2011")), int(environment.get("FWRKIT_WORLD_GID", "2011"))),
             settings=settings,
+            address=_address(environment.get("FWRKIT_ADDRESS", "")),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise FwrError(ExitCode.USAGE, f"The agent's environment is not complete: {error}.", "Start it by its compose file.") from error
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    host, _, port = text.rpartition(":")
+    return (host, int(port)) if host else None
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:

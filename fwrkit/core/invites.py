@@ -19,7 +19,8 @@ class Invite:
     """What an invite says.
 
     ``authority`` is the world's SSH certificate authority as one public-key line without comment; ``seed`` are the 32 bytes of the
-    Ed25519 key that opens the enrolment account; ``expires`` is in Unix seconds.
+    Ed25519 key that opens the enrolment account; ``expires`` is in Unix seconds. With ``uses`` above 1 it is for several, and each comes under
+    a name of their own; ``citizen`` then only says what it is for.
     """
 
     host: str
@@ -30,6 +31,7 @@ class Invite:
     seed: bytes
     citizen: str
     expires: int
+    uses: int = 1
 
     def encode(self) -> str:
         """Return the invite as one word that survives mail and chat: letters, digits, ``-`` and ``_`` only."""
@@ -42,6 +44,7 @@ class Invite:
             base64.b64encode(self.seed).decode(),
             self.citizen,
             self.expires,
+            *([self.uses] if self.uses > 1 else []),
         ]
         body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
         return PREFIX + base64.urlsafe_b64encode(_check(body) + body).decode().rstrip("=")
@@ -73,14 +76,17 @@ def decode(text: str) -> Invite:
 
 
 def _from_fields(fields: list[object]) -> Invite:
-    host, port, world_id, world_name, authority, seed, citizen, expires = fields
+    host, port, world_id, world_name, authority, seed, citizen, expires, *more = fields
     texts = (host, world_id, world_name, authority, seed, citizen)
     if not all(isinstance(text, str) for text in texts) or not isinstance(port, int) or not isinstance(expires, int):
         raise ValueError("types")
+    uses = more[0] if more else 1
+    if len(more) > 1 or not isinstance(uses, int) or uses < 1:
+        raise ValueError("uses")
     secret = base64.b64decode(str(seed), validate=True)
     if len(secret) != 32 or not 0 < port < 65536 or not str(authority).startswith("ssh-ed25519 ") or "\n" in str(authority):
         raise ValueError("values")
-    return Invite(str(host), port, str(world_id), str(world_name), str(authority), secret, str(citizen), expires)
+    return Invite(str(host), port, str(world_id), str(world_name), str(authority), secret, str(citizen), expires, uses)
 
 
 def _check(body: bytes) -> bytes:

@@ -11,6 +11,7 @@ CITIZEN_NAME_LIMIT = 24  # with the prefix below it must fit a Unix account's 32
 RESERVED_CLIENT_NAMES = frozenset({"server"})
 ACCOUNT_PREFIX = "c-"  # keeps citizens apart from the system's accounts, whatever they call themselves
 ENROL_ACCOUNT = "enrol"
+REQUEST_ACCOUNT = "request"  # opened by any key: it can only ask to be let in
 FIRST_UID = 20000  # of citizens' accounts: far from the system's and from those that people give to themselves
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9]))*\Z")

@@ -37,6 +37,37 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class CitizenRecord:
+    """One citizen of a world: role, when they were admitted and last seen (Unix seconds), and how the server sees them.
+
+    ``role`` is official, citizen, reader or former. ``behind`` and ``held`` as in :class:`Connection`. Of a ban: ``reason`` (empty: there is none),
+    ``banned_since``, ``banned_until`` (0: for good) and ``banned_by``. ``fingerprint`` is their key's.
+    """
+
+    name: str
+    role: str
+    since: int
+    last_seen: int = 0
+    connected: bool = False
+    behind: int = 0
+    held: str = ""
+    reason: str = ""
+    banned_since: int = 0
+    banned_until: int = 0
+    banned_by: str = ""
+    fingerprint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> CitizenRecord:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
 class Conflict:
     """A path that two changed at once: ``copy`` lies beside it. ``other`` wrote what is at the path, empty if that is not known."""
 

@@ -9,7 +9,10 @@ connects by itself.
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,13 +21,17 @@ from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import account_of
 
-MASTER, BULK = "upstream", "bulk"
+MASTER, BULK, ASK = "upstream", "bulk", "ask"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:%-]*\Z|\[?[0-9A-Fa-f:.%a-z]+\]?\Z")
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """Where a client's upstream is and who the client is there. ``authority`` is the world's authority: type and base64."""
+    """Where a client's upstream is and who the client is there.
+
+    ``authority`` is the world's authority by which the client joined: type and base64; ``authorities`` those that are valid by now, if the
+    server has told since; ``former`` those before them, which count for snapshots only.
+    """
 
     host: str
     port: int
@@ -32,12 +39,20 @@ class Upstream:
     world_name: str
     citizen: str
     authority: str
+    authorities: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The authorities whose signature on a host's key is believed."""
+        return self.authorities or (self.authority,)
 
 
 def read_upstream(keys: Path) -> Upstream | None:
     """Return the upstream that this node was enrolled at, None if it was not. Raise FwrError if the file is damaged."""
     try:
-        return Upstream(**json.loads((keys / "upstream.json").read_text()))
+        data = json.loads((keys / "upstream.json").read_text())
+        return Upstream(**{**data, **{name: tuple(data.get(name, ())) for name in ("authorities", "former")}})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
@@ -50,7 +65,7 @@ def write_upstream(keys: Path, upstream: Upstream) -> None:
 
 
 def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Path) -> str:
-    """Return the text of an ssh_config with two hosts: the master, and what only ever goes through it.
+    """Return the text of an ssh_config with three hosts: the master, what only ever goes through it, and what asks on a connection of its own.
 
     Raise FwrError (FAILED) if something that an invite or a server said is more than a word: it could become a line of its own.
     """
@@ -58,7 +73,7 @@ def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Pa
         if not _WORD.match(word):
             raise FwrError(ExitCode.FAILED, f"{word!r} can not stand in ssh's configuration.", "Join again with a new invite.")
     return f"""\
-Host {MASTER} {BULK}
+Host {MASTER} {BULK} {ASK}
     HostName {upstream.host}
     Port {upstream.port}
     User {account_of(upstream.citizen)}
@@ -82,29 +97,45 @@ Host {MASTER} {BULK}
     RequestTTY no
     ClearAllForwardings yes
     LogLevel ERROR
-    ControlPath {control}
 Host {MASTER}
     ControlMaster yes
+    ControlPath {control}
 Host {BULK}
     ControlMaster no
+    ControlPath {control}
     ProxyCommand /bin/false
+Host {ASK}
+    ControlMaster no
+    ControlPath none
 """
 
 
-def known_hosts_line(world_id: str, authority: str) -> str:
-    """Return the line by which every host that the world's authority signed is trusted, and no other."""
-    return f"@cert-authority {world_id} {authority}\n"
+def known_hosts(world_id: str, authorities: Iterable[str]) -> str:
+    """Return the lines by which every host that the world's authorities signed is trusted, and no other."""
+    return "".join(f"@cert-authority {world_id} {authority}\n" for authority in authorities)
 
 
 def write_configuration(upstream: Upstream, keys: Path, run: Path) -> Path:
     """Write what ssh needs into a run directory and return the configuration's path."""
-    known_hosts = run / "known_hosts"
-    known_hosts.write_text(known_hosts_line(upstream.world_id, upstream.authority))
+    hosts = run / "known_hosts"
+    _replace(hosts, known_hosts(upstream.world_id, upstream.trusted))
     path = run / "ssh_config"
-    path.write_text(configuration(upstream, keys, known_hosts, run / "ssh.sock"))
+    _replace(path, configuration(upstream, keys, hosts, run / "ssh.sock"))
     return path
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step: another thread's ssh may be reading it."""
+    temporary = path.with_name(f"{path.name}.{threading.get_ident()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
 
 
 def stream_command(configuration_file: Path) -> Command:
     """Return the command whose standard streams are the stream."""
     return Command(["ssh", "-T", "-F", str(configuration_file), MASTER, "stream"])
+
+
+def ask_command(configuration_file: Path, request: bytes) -> Command:
+    """Return the command that asks the server for something: one line each way."""
+    return Command(["ssh", "-T", "-F", str(configuration_file), ASK, "ask"], stdin=request)

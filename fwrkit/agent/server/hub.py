@@ -31,11 +31,13 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
+from fwrkit.core.errors import FwrError
 
 log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
+_LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
 class Hub:
@@ -58,6 +60,7 @@ class Hub:
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
+        self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
         self._start = secrets.token_hex(8)
@@ -111,22 +114,36 @@ class Hub:
             raise value
         return value
 
-    def repeat_positions(self) -> None:
-        """Have everybody look at the history again. In the hub's thread (:meth:`call`)."""
-        for session in self._sessions.values():
-            session.repeat_position()
-
     def sessions(self) -> dict[int, Session]:
         """Return the live sessions by citizen id (a copy)."""
         return {number: session for number, session in list(self._sessions.items()) if not session.channel.is_closed}
 
-    def end_session(self, citizen: Citizen, reason: str) -> None:
-        """End a citizen's connection, its Unison included."""
+    def expel(self, citizen: Citizen, reason: FwrError) -> None:
+        """End a citizen's connection once this turn is durable, telling them why; nothing that they still say counts."""
         session = self._sessions.pop(citizen.id, None)
         if session is not None:
-            session.channel.close(reason)
-            self._runs.sweep()
-        end_processes_of(citizen.uid)
+            session.is_held = True
+            session.upward = None
+            session.forget()
+
+        def end() -> None:
+            end_processes_of(citizen.uid, "unison")
+            if session is not None:
+                session.channel.send(say.Refusal(reason.code.name, reason.message, reason.hint))
+                session.channel.finish()
+                self._runs.sweep()
+            # their last words are on their way through processes of this account
+            timer = threading.Timer(_LAST_WORDS, end_processes_of, (citizen.uid,))
+            timer.daemon = True
+            timer.start()
+
+        self._do_after(end)
+
+    def refresh(self, citizen: int) -> None:
+        """A citizen's row has changed: a live session is to go by the new one."""
+        session = self._sessions.get(citizen)
+        if session is not None:
+            session.citizen = self._store.known_citizen(citizen)
 
     # the loop
 
@@ -158,6 +175,7 @@ class Hub:
         with self._store.transaction():
             for session, item in items:
                 self._one(session, item)
+            self.on_turn()
             moved = self._fold.take_moved()
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import pwd
+import signal
 import socket
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.children import Child
-from fwrkit.agent.keys import make_key
+from fwrkit.agent.keys import fingerprint, make_key
 from fwrkit.agent.server import retention, tables, world
+from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -23,13 +23,19 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
+from fwrkit.agent.server.powers import of_citizens
+from fwrkit.agent.server.publishing import Publisher
+from fwrkit.agent.server.register import Register
+from fwrkit.agent.server.roll import FORMER, Roll
+from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Node, Places
-from fwrkit.core.names import ENROL_ACCOUNT
-from fwrkit.core.records import Connection
+from fwrkit.agent.ticker import Ticker
+from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
+from fwrkit.core.records import CitizenRecord, Connection
 
 log = logging.getLogger("fwrkit.server")
 
@@ -44,6 +50,7 @@ class Server:
     """Everything that makes a node a server. ``with_network``: sshd and accounts too (tests of the hub do without)."""
 
     def __init__(self, node: Node, places: Places, with_network: bool = True) -> None:
+        self._node = node
         self._places = places
         state = places.state
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
@@ -71,9 +78,17 @@ class Server:
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
         self._authority.create()
-        self.enrolment = Enrolment(self.store, self._authority, state, state / _EXTRAUSERS)
+        register = Register(self.store.db)
+        self._reading_register = Register(self._reading.db)
+        self.publisher = Publisher(self.store, register, fold)
+        self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
+        self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
+        self.hub.on_turn = self.publisher.flush
+        self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
+        self.asking = Asking(self.hub, self.store, register, self._powers())
+        self._ticker = Ticker(lambda: self.hub.later(self._tick))
         self._sshd: Child | None = self._prepare_sshd() if with_network else None
-        self._enrol_uid = pwd.getpwnam(ENROL_ACCOUNT).pw_uid if with_network else os.geteuid()
+        self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
         Landing(state, self.operator.name, self.operator.uid).create()
 
@@ -85,10 +100,22 @@ class Server:
     def _prepare_sshd(self) -> Child:
         key = self._places.keys / "host"
         make_key(key, f"fwrkit host of {self.world_id}")
-        self._authority.host_certificate(key, self.world_id)
+        self._sign_host()
         file = self._places.run / "sshd_config"
         file.write_text(configuration(self._places.keys, self._places.state))
         return child(file)
+
+    def _sign_host(self) -> None:
+        """Have the host's key signed by the authority that is known, and sshd take it up."""
+        key = self._places.keys / "host"
+        if key.exists():
+            self._authority.host_certificate(key, self.world_id)
+        if self._sshd is not None:
+            self._sshd.signal(signal.SIGHUP)
+
+    def _tick(self) -> None:
+        self.roll.lift_ended_bans()
+        self._rotation.end_if_due()
 
     def start(self) -> None:
         """Begin to serve."""
@@ -97,7 +124,9 @@ class Server:
         self._keeper.start()
         self.hub.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
-        self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uid))
+        self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uids))
+        self._listeners.append(self.asking.serve(self._places.asking))
+        self._ticker.start()
         if self._sshd is not None:
             self._sshd.start()
 
@@ -107,23 +136,33 @@ class Server:
             self._sshd.stop()
         for listener in self._listeners:
             listener.close()
+        self._ticker.stop()
         self.hub.stop()
         self._historian.stop()
         self._keeper.stop()
         for store in (self.store, self._historian_store, self._reading):
             store.close()
 
-    def invite(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Make an invite: verb ``invite``."""
-        name, host, port = str(arguments["name"]), str(arguments["host"]), int(arguments["port"])
-        invite = self.hub.call(lambda: self.enrolment.invite(name, host, port, int(arguments["expires"])))
-        return {"invite": invite.encode(), "citizen": invite.citizen, "expires": invite.expires}
+    def _powers(self) -> dict[str, Verb]:
+        listing = self.citizens
+        verbs = of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing)
+        return {**verbs, "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True)}
 
-    def decide(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Approve or reject what the deletion guard holds of a citizen: verb ``decide``."""
-        name, ruling = str(arguments["name"]), str(arguments["ruling"])
-        hold = self.hub.call(lambda: self.hub.guard.decide(name, ruling))
-        return {"citizen": name, "ruling": ruling, "deleted": hold.deleted, "files": hold.files}
+    def citizens(self) -> list[dict[str, Any]]:
+        """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
+        live = self.hub.sessions()
+        found = []
+        for citizen in self._reading.citizens():
+            ban = self._reading_register.ban_of(citizen.id)
+            is_operator = citizen.id == self.operator.id
+            record = CitizenRecord(
+                citizen.name, citizen.role, citizen.admitted, citizen.last_seen, citizen.id in live,
+                0 if is_operator or citizen.role == FORMER else self._reading.count_lags(citizen.id), self._held(citizen.id),
+                ban.reason if ban else "", ban.since if ban else 0, ban.until if ban else 0, ban.by if ban else "",
+                fingerprint(citizen.public_key) if citizen.public_key else "",
+            )  # fmt: skip
+            found.append(record.to_json())
+        return found
 
     def freshen(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Wait, for a bounded time, until everything that was accepted is in the history: verb ``freshen``."""
@@ -136,13 +175,16 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
-        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Give a version a name, for ever: verb ``snapshot`` of those that are asked for."""
+        name, at = str(arguments["name"]), str(arguments.get("at") or "")
         history = History(self._places.state / "history.git", self.world_id)
-        made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
-        snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
-        self.hub.call(self.hub.repeat_positions)
-        return snapshot
+        made = self._historian.call(
+            lambda: make_snapshot(history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+        )
+        # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
+        self.hub.call(lambda: self.publisher.audit(official.name, "snapshot", name, version=str(made["version"])))
+        return made
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ def serve_streams(path: Path, hub: Hub, store: Store) -> socket.socket:
     return listen(path, 0o666, serve)
 
 
-def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uid: int) -> socket.socket:
-    """Serve enrolments: one request a connection, from the enrolment account's gate only."""
+def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uids: Collection[int]) -> socket.socket:
+    """Serve enrolments, renewals and requests: one a connection, from the gate of the accounts for that only."""
 
     def serve(connection: socket.socket) -> None:
         with connection:
@@ -54,11 +55,11 @@ def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uid: int) -> so
         line = connection.makefile("rb").readline(
             _REQUEST_LIMIT
         )  # read whoever asks: what is left unread when it is closed takes the answer along
-        if peer_uid(connection) not in (uid, os.geteuid()):
+        if peer_uid(connection) not in (*uids, os.geteuid()):
             return FwrError(ExitCode.REFUSED, "This account does not enrol.", "").to_json()
         try:
             data = json.loads(line)
-            result: dict[str, Any] = hub.call(lambda: enrolment.enrol(str(data["invite_key"]), dict(data["request"])))
+            result: dict[str, Any] = hub.call(lambda: _done(enrolment, str(data["kind"]), str(data["key"]), dict(data["request"])))
         except FwrError as error:
             return error.to_json()
         except (ValueError, KeyError, TypeError):
@@ -66,3 +67,12 @@ def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uid: int) -> so
         return result
 
     return listen(path, 0o666, serve)
+
+
+def _done(enrolment: Enrolment, kind: str, key: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Do what the gate passes on. ``key`` is the one by which sshd let somebody in; what they say of themselves is in ``request``."""
+    if kind == "renew":
+        return enrolment.renew(f"ssh-ed25519 {key}")
+    if kind == "request":
+        return enrolment.request({**request, "public_key": f"ssh-ed25519 {key}"})
+    return enrolment.enrol(key, request)

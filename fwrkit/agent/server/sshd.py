@@ -7,9 +7,10 @@ from pathlib import Path
 from fwrkit.agent.children import Child
 from fwrkit.agent.server.enrolment import GATE
 from fwrkit.core.commands import Command
-from fwrkit.core.names import ACCOUNT_PREFIX, ENROL_ACCOUNT
+from fwrkit.core.names import ACCOUNT_PREFIX, ENROL_ACCOUNT, REQUEST_ACCOUNT
 
 PORT = 2222
+ANY_KEY = "/usr/lib/fwrkit/any-key"
 
 
 def configuration(keys: Path, state: Path) -> str:
@@ -19,13 +20,14 @@ Port {PORT}
 AddressFamily any
 HostKey {keys}/host
 HostCertificate {keys}/host-cert.pub
-TrustedUserCAKeys {keys}/authority.pub
+TrustedUserCAKeys {keys}/authorities.pub
 RevokedKeys {state}/enrol/revoked_keys
 PidFile none
 UsePAM no
 LogLevel ERROR
 
-# a certificate of the world's authority whose principal is the account, or an invite's key for the account that can only enrol
+# a certificate of the world's authority whose principal is the account, or an invite's key for the account that
+# can only enrol; any key opens the account that can only ask to be let in
 AuthenticationMethods publickey
 PubkeyAuthentication yes
 PasswordAuthentication no
@@ -37,7 +39,7 @@ PermitRootLogin no
 StrictModes yes
 LoginGraceTime 20
 MaxAuthTries 3
-AllowUsers {ACCOUNT_PREFIX}* {ENROL_ACCOUNT}
+AllowUsers {ACCOUNT_PREFIX}* {ENROL_ACCOUNT} {REQUEST_ACCOUNT}
 
 # many citizens behind one address are no attack, and whoever knocks in vain costs a start-up for a bounded time only
 PerSourcePenalties no
@@ -61,6 +63,10 @@ Subsystem sftp /bin/false
 
 Match User {ENROL_ACCOUNT}
     AuthorizedKeysFile {state}/enrol/authorized_keys
+    MaxSessions 1
+Match User {REQUEST_ACCOUNT}
+    AuthorizedKeysCommand {ANY_KEY} %t %k
+    AuthorizedKeysCommandUser {ENROL_ACCOUNT}
     MaxSessions 1
 Match User {ACCOUNT_PREFIX}*
     ForceCommand {GATE}

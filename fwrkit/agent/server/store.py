@@ -115,7 +115,7 @@ class Store:
     """The tables of one server. One writer: the fold's thread; the history has a store of its own on the same file."""
 
     def __init__(self, path: Path | str) -> None:
-        self._db = connect(path)
+        self.db = self._db = connect(path)  # for tables beside these, which belong to the same transactions
         self._db.executescript(_SCHEMA)
         self.set_meta("schema", str(SCHEMA_VERSION))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Node
+from fwrkit.agent.toml_text import toml_string
 from fwrkit.core.errors import ExitCode, FwrError
 
 _SITES = ("www", "www_tourist")
@@ -80,20 +81,15 @@ def _lay(node: Node, world: Path, template: Path, store: Store) -> None:
     _own_all(records, node.owner)
 
 
-def _toml(text: str) -> str:
-    """Return a text as a TOML string: like JSON's, but without surrogate pairs, which TOML does not know."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
 def _world_toml(store: Store) -> str:
     def strings(values: Iterable[str]) -> str:
-        return "[\n" + "".join(f"    {_toml(value)},\n" for value in values) + "]"
+        return "[\n" + "".join(f"    {toml_string(value)},\n" for value in values) + "]"
 
     return (
         "# What this world is. Officials change it, through the server; everybody else only reads it.\n"
-        f"id = {_toml(store.meta('world_id'))}\n"
-        f"name = {_toml(store.meta('world_name'))}\n"
-        f"template = {_toml(store.meta('template'))}\n\n"
+        f"id = {toml_string(store.meta('world_id'))}\n"
+        f"name = {toml_string(store.meta('world_name'))}\n"
+        f"template = {toml_string(store.meta('template'))}\n\n"
         "# paths that never travel\n"
         f"ignore = {strings(json.loads(store.meta('ignore')))}\n\n"
         "# append-only logs that are merged by union, in time order\n"

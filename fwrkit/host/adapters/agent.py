@@ -11,9 +11,10 @@ from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, Shown, Snapshot, Tidied
-from fwrkit.core.records import Conflict, Finding, NodeStatus
+from fwrkit.core.records import CitizenRecord, Conflict, Finding, NodeStatus
 
 _TIMEOUT = 60.0  # seconds for verbs that only ask
+_PATIENCE = 120.0  # seconds for those that ask the server
 _CONTENT_TIMEOUT = 3600.0
 _TIDY_TIMEOUT = 3600.0
 
@@ -40,21 +41,28 @@ class Agent:
         """Return what the node says of itself."""
         return NodeStatus.from_json(self._call("status"))
 
-    def invite(self, citizen: str, host: str, port: int, expires: int | None = None) -> dict[str, Any]:
-        """Given a citizen's name and the address that the invite shall name, return the object with ``invite`` and ``expires``.
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the server for something in the name of the node's citizen, through the gate or on its own machine; return the answer.
 
-        ``expires`` is in seconds from now.
+        What there is to ask for, and by whom: ``fwrkit/agent/server/powers.py``.
         """
-        words = ["invite", citizen, "--host", host, "--port", str(port)]
-        return self._call(*words, *(["--expires", str(expires)] if expires is not None else []))
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return self._call("ask", what, stdin=json.dumps(given).encode(), patience=_PATIENCE)
 
-    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
-        """Given ``approve`` or ``reject`` and a citizen of whom something is held, decide; return the object with ``deleted`` and ``files``."""
-        return self._call("decide", ruling, citizen)
+    def enrol(self, invite: str, citizen: str = "") -> dict[str, Any]:
+        """Given an invite line, make the node a citizen's; return citizen and world. The line goes by standard input: it is a secret.
 
-    def enrol(self, invite: str) -> dict[str, Any]:
-        """Given an invite line, make the node a citizen's; return citizen and world. The line goes by standard input: it is a secret."""
-        return self._call("enrol", stdin=invite.encode() + b"\n")
+        ``citizen`` is the name to come under where the invite is for several.
+        """
+        return self._call("enrol", f"--citizen={citizen}", stdin=invite.encode() + b"\n")
+
+    def request(self, host: str, port: int, citizen: str) -> dict[str, Any]:
+        """Ask a server without an invite to be let in; return citizen and world, or ``waiting`` with both sides' fingerprints."""
+        return self._call("request", f"--host={host}", f"--port={port}", f"--citizen={citizen}", patience=_PATIENCE)
+
+    def change_key(self) -> str:
+        """Give the node a new key; return its fingerprint."""
+        return str(self._call("change-key", patience=_PATIENCE)["fingerprint"])
 
     def public_key(self) -> str:
         """Return the node's public key as one line."""
@@ -105,10 +113,6 @@ class Agent:
         if not done.is_ok:
             raise error_in(done.stderr.decode(errors="replace").splitlines()) or _no_answer(self.node, done)
 
-    def snapshot(self, name: str, at: str) -> Snapshot:
-        """Given a name and a version (empty: the newest), make the snapshot."""
-        return Snapshot.from_json(self._call("snapshot", f"--at={at}", "--", name))
-
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that the node holds, the newest first."""
         return [Snapshot.from_json(item) for item in self._call("snapshots")["snapshots"]]
@@ -116,6 +120,14 @@ class Agent:
     def tidy(self) -> Tidied:
         """Make the node's history as small as it gets."""
         return Tidied.from_json(self._call("tidy", patience=_TIDY_TIMEOUT))
+
+    def roll(self) -> list[CitizenRecord]:
+        """Return the citizens as the node's copy of the world has them."""
+        return [CitizenRecord.from_json(item) for item in self._call("roll")["citizens"]]
+
+    def audit(self) -> dict[str, Any]:
+        """Return the audit log of the node's copy of the world: ``entries``, ``head`` (the last line's hash) and ``fault``."""
+        return self._call("audit")
 
     def doctor(self) -> list[Finding]:
         """Return what the agent finds inside its container."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from fwrkit.host.cli.context import CitizenName, Json, ServerName, begin
+from fwrkit.host.cli.context import CitizenName, Json, ThroughNode, begin
 from fwrkit.host.verbs import decide as verb
 
 EPILOG = "Examples: fwrkit approve alice · fwrkit approve alice --server server"
 
 
-def approve(citizen: CitizenName, server: ServerName = None, json: Json = False) -> None:
+def approve(citizen: CitizenName, node: ThroughNode = None, json: Json = False) -> None:
     """Let the deletions of a citizen through that the guard holds."""
     machine, out = begin(json)
-    result = verb.decide(machine, citizen, verb.APPROVE, server)
+    result = verb.decide(machine, citizen, verb.APPROVE, node)
     out.result(
         "decided",
         result,

@@ -18,10 +18,14 @@ NodeName = Annotated[
 ]
 
 CitizenName = Annotated[str, typer.Argument(metavar="CITIZEN", help="A citizen, as `fwrkit status SERVER` names them.")]
-ServerName = Annotated[
+ThroughNode = Annotated[
     str | None,
     typer.Option(
-        "--server", metavar="NODE", autocompletion=lambda incomplete: complete_node(incomplete), help="Which server, if there are several."
+        "--node",
+        "--server",
+        metavar="NODE",
+        autocompletion=lambda incomplete: complete_node(incomplete),
+        help="Through which node of this machine (default: its only server, else its only client).",
     ),
 ]
 

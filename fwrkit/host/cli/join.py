@@ -35,9 +35,15 @@ def join(
 
 
 def _show(out: Output, result: verb.Joined) -> None:
-    if not result.is_joined:
+    if result.authority:
+        out.line(f"The world's authority: {result.authority}")
+        out.line("Nobody but an official can tell you that this is theirs (fwrkit citizens --fingerprints): compare it with them.")
+    if result.fingerprint:
+        out.line(f"Your key: {result.fingerprint} (an official sees it in: fwrkit requests)")
+    elif not result.is_joined:
         out.line(f"The public key of {result.node}, for an official of the world to see who asks:")
         out.line(f"  {result.public_key}")
+    if not result.is_joined:
         return
     out.line(f"{result.node} has joined '{result.world}' as {result.citizen}.", "bold green")
     out.table(["", ""], [[f"{site} site", url] for site, url in result.urls.items()])

@@ -12,9 +12,13 @@ import typer
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.cli import (
+    admit,
     approve,
+    audit,
+    ban,
     blame,
     cat,
+    citizens,
     conflicts,
     context,
     diff,
@@ -24,19 +28,25 @@ from fwrkit.host.cli import (
     images,
     invite,
     join,
+    leave,
     log,
     logs,
     ls,
     reject,
+    rekey,
     render,
+    request,
+    requests,
     rm,
+    role,
     show,
     snapshot,
     snapshots,
     status,
     sync,
+    unban,
     up,
-)
+)  # fmt: skip
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -65,6 +75,15 @@ for _name, _function, _epilog in (
     ("exec", exec_.execute, exec_.EPILOG),
     ("render", render.render, render.EPILOG),
     ("invite", invite.invite, invite.EPILOG),
+    ("request", request.request, request.EPILOG),
+    ("admit", admit.admit, admit.EPILOG),
+    ("citizens", citizens.citizens, citizens.EPILOG),
+    ("role", role.role, role.EPILOG),
+    ("ban", ban.ban, ban.EPILOG),
+    ("unban", unban.unban, unban.EPILOG),
+    ("leave", leave.leave, leave.EPILOG),
+    ("rekey", rekey.rekey, rekey.EPILOG),
+    ("audit", audit.audit, audit.EPILOG),
     ("approve", approve.approve, approve.EPILOG),
     ("reject", reject.reject, reject.EPILOG),
     ("log", log.log, log.EPILOG),
@@ -79,6 +98,7 @@ for _name, _function, _epilog in (
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(history.app, name="history")
+app.add_typer(requests.app, name="requests")
 app.add_typer(images.app, name="images")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fwrkit.host.adapters.machine import Machine
-from fwrkit.host.verbs import servers
+from fwrkit.host.verbs import through
 
 APPROVE, REJECT = "approve", "reject"
 
@@ -20,11 +20,10 @@ class Decided:
     files: int
 
 
-def decide(machine: Machine, citizen: str, ruling: str, server: str | None = None) -> Decided:
-    """Given a citizen and ``approve`` or ``reject``, decide at the server (the only one here unless named).
+def decide(machine: Machine, citizen: str, ruling: str, node: str | None = None) -> Decided:
+    """Given a citizen and ``approve`` or ``reject``, decide, through a node of this machine whose citizen is an official.
 
-    Raise FwrError: NOT_FOUND if nothing of the citizen is held, UNREACHABLE if the server does not run.
+    Raise FwrError: NOT_FOUND if nothing of the citizen is held, UNREACHABLE, REFUSED if the node's citizen is no official.
     """
-    node = servers.pick(machine, server)
-    answer = machine.agent(machine.running(node.name)).decide(ruling, citizen)
+    answer = through.agent(machine, node).ask("decide", name=citizen, ruling=ruling)
     return Decided(citizen, ruling, int(answer["deleted"]), int(answer["files"]))

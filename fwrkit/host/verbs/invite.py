@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name
 from fwrkit.host.adapters.machine import Machine
-from fwrkit.host.verbs import servers
+from fwrkit.host.verbs import through
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,20 @@ class Invited:
     citizen: str
     server: str
     expires: int
+    uses: int = 1
 
 
-def invite(machine: Machine, citizen: str, server: str | None = None, expires: int | None = None) -> Invited:
-    """Given a citizen's name, return an invite by the server (the only one here unless named); ``expires`` is in seconds from now.
+def invite(machine: Machine, citizen: str, name: str | None = None, expires: int | None = None, uses: int | None = None) -> Invited:
+    """Given a citizen's name, return an invite, made through a node of this machine; ``expires`` is in seconds from now.
 
-    Raise FwrError: USAGE for a malformed name, REFUSED if the server is for this machine only, UNREACHABLE if it does not run.
+    With ``uses`` it is for several, and each comes under a name of their own. Raise FwrError: USAGE for a malformed name or a number that makes no
+    sense, REFUSED if the server is for its own machine only or the node's citizen is no official, UNREACHABLE.
     """
     check_citizen_name(citizen)
-    node = servers.pick(machine, server)
-    if not node.address:
+    node = through.pick(machine, name)
+    if node.role == "server" and not node.address:
         hint = "Make one that others reach: fwrkit up server --address HOST. On this machine no invite is needed: fwrkit join " + node.name
         raise FwrError(ExitCode.REFUSED, f"The server '{node.name}' is for this machine only.", hint)
-    answer = machine.agent(machine.running(node.name)).invite(citizen, node.address, node.ssh_port, expires)
-    return Invited(str(answer["invite"]), citizen, node.name, int(answer["expires"]))
+    place = {"host": node.address, "port": node.ssh_port} if node.role == "server" else {}
+    answer = through.agent(machine, node.name).ask("invite", name=citizen, expires=expires, uses=uses, **place)
+    return Invited(str(answer["invite"]), citizen, node.name, int(answer["expires"]), int(answer.get("uses", 1)))

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
@@ -36,7 +37,11 @@ class JoinWish:
 
 @dataclass(frozen=True)
 class Joined:
-    """A client that runs. Without ``is_joined`` it waits for an invite, and ``public_key`` is what to hand over."""
+    """A client that runs.
+
+    Without ``is_joined`` it waits: with a ``fingerprint`` (of its key) until an official admits it, else for an invite, and ``public_key`` is what to
+    hand over. ``authority`` is the fingerprint of who answered a request, which only an official of the world can confirm.
+    """
 
     node: str
     citizen: str
@@ -47,6 +52,8 @@ class Joined:
     urls: dict[str, str]
     status: NodeStatus
     public_key: str = ""
+    fingerprint: str = ""
+    authority: str = ""
 
 
 def join(machine: Machine, wish: JoinWish) -> Joined:
@@ -63,19 +70,23 @@ def join(machine: Machine, wish: JoinWish) -> Joined:
 
 
 def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
-    check_citizen_name(invite.citizen)
-    name = check_client_name(wish.name or invite.citizen)
+    citizen = invite.citizen
+    if invite.uses > 1:
+        if wish.name is None:
+            hint = "Choose who you will be: fwrkit join LINE --name NAME"
+            raise FwrError(ExitCode.USAGE, f"This invite ('{citizen}') is for several: each comes under a name of their own.", hint)
+        citizen = wish.name
+    check_citizen_name(citizen)
+    name = check_client_name(wish.name or citizen)
     existing = machine.nodes.find(name)
-    if existing is not None and not _may_take(existing, invite):
+    if existing is not None and not _may_take(existing, invite, citizen):
         raise _taken(existing)
     if existing is not None and existing.is_joined:
         return _again(machine, existing, wish)
     if invite.expires <= time.time():
         raise FwrError(ExitCode.REFUSED, "This invite has expired.", f"Ask for a new one: fwrkit invite {invite.citizen}")
     reach.check(invite.host, invite.port)
-    wanted = client.ClientPlan(
-        name, invite.citizen, remote=f"{invite.host}:{invite.port}", world_id=invite.world_id, world_name=invite.world_name
-    )
+    wanted = client.ClientPlan(name, citizen, remote=f"{invite.host}:{invite.port}", world_id=invite.world_id, world_name=invite.world_name)
     node = _recorded(machine, wish, wanted)
     return _enrolled(machine, node, invite.encode(), wish, is_new=existing is None)
 
@@ -96,7 +107,7 @@ def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
         return _again(machine, existing, wish)
     machine.running(server.name)
     node = _recorded(machine, wish, client.ClientPlan(name, name, upstream=server.name, world_name=server.world_name))
-    answer = machine.agent(server).invite(node.citizen, f"{server.name}.fwr", SSH_PORT_INSIDE)
+    answer = machine.agent(server).ask("invite", name=node.citizen, host=f"{server.name}.fwr", port=SSH_PORT_INSIDE)
     return _enrolled(machine, node, str(answer["invite"]), wish, is_new=existing is None)
 
 
@@ -109,16 +120,37 @@ def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined
     if existing is not None and existing.is_joined:
         return _again(machine, existing, wish)
     reach.check(host, port)
-    node = _recorded(machine, wish, client.ClientPlan(name, login_citizen(), remote=remote))
+    citizen = check_citizen_name(wish.name) if wish.name is not None else existing.citizen if existing is not None else login_citizen()
+    node = _recorded(machine, wish, client.ClientPlan(name, citizen, remote=remote))
     node, status = start_new(machine, node, are_ports_asked_for=existing is not None or wish.http_port is not None)
-    return dataclasses.replace(_joined(node, status, is_new=existing is None), public_key=machine.agent(node).public_key())
+    try:
+        answer = machine.agent(node).request(host, port, citizen)
+    except FwrError as error:
+        if error.code not in (ExitCode.REFUSED, ExitCode.UNREACHABLE):
+            raise
+        machine.report(f"{error.message} {error.hint}")  # what is left: an invite, for which an official sees the key
+        return dataclasses.replace(_joined(node, status, is_new=existing is None), public_key=machine.agent(node).public_key())
+    if answer.get("waiting"):
+        waiting = _joined(node, status, is_new=existing is None)
+        return dataclasses.replace(
+            waiting, world=str(answer["world_name"]), public_key=machine.agent(node).public_key(), fingerprint=str(answer["fingerprint"]),
+            authority=str(answer["authority"]),
+        )  # fmt: skip
+    admitted = _joined(_admitted(machine, node, answer), machine.agent(node).status(), is_new=existing is None)
+    return dataclasses.replace(admitted, authority=str(answer.get("authority", "")))
 
 
 def check_joined(joined: Joined) -> None:
-    """Given a result, raise FwrError (HELD) if the node waits for an invite, so that scripts can tell by the exit code."""
-    if not joined.is_joined:
-        hint = f"Ask an official of the world for a line (fwrkit invite NAME), then: fwrkit join LINE --name {joined.node}"
-        raise FwrError(ExitCode.HELD, f"The node '{joined.node}' waits for an invite to {joined.server}.", hint)
+    """Given a result, raise FwrError (HELD) if the node waits to be let in, so that scripts can tell by the exit code."""
+    if joined.is_joined:
+        return
+    if joined.fingerprint:
+        hint = f"An official types: fwrkit admit {joined.citizen}. It comes alive by itself then; to see it: fwrkit join {joined.server} --name {joined.node}"
+        raise FwrError(
+            ExitCode.HELD, f"The node '{joined.node}' has asked '{joined.world}' to be let in as {joined.citizen}, and waits.", hint
+        )
+    hint = f"Ask an official of the world for a line (fwrkit invite NAME), then: fwrkit join LINE --name {joined.node}"
+    raise FwrError(ExitCode.HELD, f"The node '{joined.node}' waits for an invite to {joined.server}.", hint)
 
 
 def _default_name(machine: Machine, *, upstream: str = "", remote: str = "") -> str:
@@ -131,11 +163,11 @@ def _default_name(machine: Machine, *, upstream: str = "", remote: str = "") -> 
     raise AssertionError("numbers do not end")
 
 
-def _may_take(existing: Node, invite: Invite) -> bool:
+def _may_take(existing: Node, invite: Invite, citizen: str) -> bool:
     """Whether an invite may be for this node: it waits for one, or has joined as that citizen of that world."""
     if existing.role != "client" or existing.upstream:
         return False
-    return not existing.is_joined or (existing.world_id, existing.citizen) == (invite.world_id, invite.citizen)
+    return not existing.is_joined or (existing.world_id, existing.citizen) == (invite.world_id, citizen)
 
 
 def _again(machine: Machine, node: Node, wish: JoinWish) -> Joined:
@@ -168,14 +200,20 @@ def _enrolled(machine: Machine, node: Node, invite: str, wish: JoinWish, *, is_n
     node, _ = start_new(machine, node, are_ports_asked_for=not is_new or wish.http_port is not None)
     machine.report(f"Joining as {node.citizen}")
     try:
-        answer = machine.agent(node).enrol(invite)
+        answer = machine.agent(node).enrol(invite, node.citizen)
     except FwrError as error:
         if is_new and error.code in _REFUSALS:
             rm.remove(machine, node, with_volumes=not had_volumes)  # those that were kept on purpose stay
         raise
-    node = dataclasses.replace(node, is_joined=True, world_id=str(answer["world"]), world_name=str(answer["world_name"]))
-    machine.nodes.save(node)
-    return _joined(node, machine.agent(node).status(), is_new=is_new)
+    return _joined(_admitted(machine, node, answer), machine.agent(node).status(), is_new=is_new)
+
+
+def _admitted(machine: Machine, node: Node, answer: dict[str, Any]) -> Node:
+    """Remember what an agent says that has got its certificate."""
+    node = dataclasses.replace(
+        node, is_joined=True, citizen=str(answer["citizen"]), world_id=str(answer["world"]), world_name=str(answer["world_name"])
+    )
+    return machine.nodes.save(node)
 
 
 def _joined(node: Node, status: NodeStatus, *, is_new: bool) -> Joined:

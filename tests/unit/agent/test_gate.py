@@ -23,7 +23,7 @@ from fwrkit.agent.settings import Places
 REFUSED = 97
 UNISON = ["unison-2.53 -server __new-rpc-mode", "unison -server __new-rpc-mode"]
 OBJECT = f"object {'ab' * 32}"
-ALLOWED = ["stream", *UNISON, "history", OBJECT]
+ALLOWED = ["stream", "ask", *UNISON, "history", OBJECT]
 
 
 class Became(BaseException):
@@ -45,6 +45,7 @@ def ask(request: str | None, account: str = "c-alice", argv: tuple[str, ...] = (
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "execve", become)
         patch.setattr(os, "chdir", lambda _: None)
+        patch.setattr(gate, "is_banned", lambda citizen, _: citizen == "mallory")
         patch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name=account))
         patch.setattr(sys, "argv", ["/usr/lib/fwrkit/gate", *argv])
         patch.setattr(sys, "stderr", io.StringIO())
@@ -102,6 +103,27 @@ def test_one_large_object_by_its_hash() -> None:
     assert [rule for rule in rules_of(became) if "write-file" in rule] == ["path-beneath:read-file,write-file:/dev/null"]
 
 
+def test_what_a_citizen_asks_for_is_joined_to_a_socket_of_its_own() -> None:
+    became = ask("ask")
+    assert isinstance(became, Became)
+    assert became.argv[-1] == "UNIX-CONNECT:/run/fwrkit/asking.sock"
+
+
+@pytest.mark.parametrize("request_", ALLOWED)
+def test_a_banned_citizen_only_hears_why(request_: str) -> None:
+    outcome = ask(request_, "c-mallory")
+    assert isinstance(outcome, Became) if request_ in ("stream", "ask") else outcome == REFUSED
+
+
+def test_who_is_banned_is_read_each_time(tmp_path: Path) -> None:
+    places = Places(state=tmp_path)
+    assert gate.is_banned("alice", places)  # a list that can not be read lets nobody in
+    (tmp_path / "enrol").mkdir()
+    (tmp_path / "enrol/banned").write_text("mallory\n")
+    assert gate.is_banned("mallory", places)
+    assert not gate.is_banned("mall", places)
+
+
 def test_nothing_of_a_stranger_s_environment_is_passed_on() -> None:
     for request in ALLOWED:
         became = ask(request)
@@ -142,7 +164,7 @@ def test_only_accounts_of_citizens_come_further(account: str) -> None:
         assert ask(request, account) == REFUSED
 
 
-@pytest.mark.parametrize("argv", [("x",), ("enrol",), ("enrol", "a", "b"), ("stream",), ("-h",)])
+@pytest.mark.parametrize("argv", [("x",), ("enrol",), ("enrol", "a", "b"), ("renew",), ("request",), ("stream",), ("-h",)])
 def test_no_argument_is_understood(argv: tuple[str, ...]) -> None:
     assert ask("stream", argv=argv) == REFUSED
 
@@ -177,13 +199,13 @@ class Agent:
         self._listener.close()
 
 
-def enrol(line: bytes, places: Places) -> tuple[int, bytes]:
+def enrol(line: bytes, places: Places, kind: str = "enrol") -> tuple[int, bytes]:
     out = io.BytesIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line)))
         patch.setattr(sys, "stdout", io.TextIOWrapper(out))
         patch.setattr(sys, "stderr", io.StringIO())
-        status = gate.enrol("KEY", places)
+        status = gate.enrol(kind, "KEY", places)
         sys.stdout.flush()
         return status, out.getvalue()
 
@@ -192,10 +214,12 @@ def test_an_enrolment_is_passed_on_with_the_key_that_sshd_knows() -> None:
     with tempfile.TemporaryDirectory() as short:
         places = Places(run=Path(short))
         agent = Agent(places.enrol, b'{"citizen": "alice"}\n')
-        line = b'{"public_key": "k", "invite_key": "of somebody else"}\n'
-        assert enrol(line, places) == (0, b'{"citizen": "alice"}\n')
+        line = b'{"public_key": "k", "key": "of somebody else"}\n'
+        assert enrol(line, places, "renew") == (0, b'{"citizen": "alice"}\n')
         agent.thread.join(10)
-        assert json.loads(agent.asked) == {"invite_key": "KEY", "request": {"public_key": "k", "invite_key": "of somebody else"}}
+        assert json.loads(agent.asked) == {
+            "kind": "renew", "key": "KEY", "request": {"public_key": "k", "key": "of somebody else"}
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"x", b"[]", b"null", b'"x"', b"{", b"\xff\xff", b'{"a": "' + b"x" * 10_000 + b'"}\n'])

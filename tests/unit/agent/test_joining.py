@@ -12,13 +12,16 @@ import pytest
 from fwrkit.agent import joining
 from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.joining import account_for_ssh, enrol, node_key
-from fwrkit.agent.keys import is_public_key
+from fwrkit.agent.keys import fingerprint, is_public_key
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
 
 AUTHORITY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGTgZ368tA4r92YUWxcePMSQZ5mn9atXHpH2Kddeif/N"
 INVITE = Invite("example.org", 2222, "0123456789abcdef", "Utopia", AUTHORITY, b"\1" * 32, "alice", 2_000_000_000)
-ANSWER = {"citizen": "alice", "certificate": "ssh-ed25519-cert-v01@openssh.com AAAA\n", "world": "0123456789abcdef", "world_name": "Utopia"}
+ANSWER = {
+    "citizen": "alice", "certificate": "ssh-ed25519-cert-v01@openssh.com AAAA\n", "world": "0123456789abcdef", "world_name": "Utopia",
+    "authorities": [AUTHORITY],
+}  # fmt: skip
 
 _SSH = """\
 #!/bin/sh
@@ -145,7 +148,8 @@ def test_what_ssh_says_chooses_the_sentence(server: Server, words: str, code: st
     assert error.code.name == code
     assert "example.org:2222" in error.message
     assert part in error.message
-    assert joining._why(INVITE, words).message == error.message
+    door = joining.Door("example.org", 2222, "enrol", INVITE.world_id, "Utopia", (AUTHORITY,))
+    assert joining._why(door, "enrol", words).message == error.message
 
 
 @pytest.mark.parametrize("answer", ["", "nonsense", "[]", "7", "null", "{}", '{"citizen": "alice"}'])
@@ -172,3 +176,66 @@ def test_ssh_s_user_has_a_name(tmp_path: Path) -> None:
     assert (directory / "passwd").read_text() == "fwrnode:x:1000:1001::/tmp:/bin/sh\n"
     assert (directory / "group").read_text() == "fwrnode:x:1001:\n"
     assert sorted(item.name for item in directory.iterdir()) == ["group", "passwd"]
+
+
+def ask_to_be_let_in(server: Server) -> dict[str, Any]:
+    return joining.request(server.keys, "0123456789ab", "example.org", 2222, "alice")
+
+
+WAITING = {"waiting": True, "world_name": "Utopia", "authorities": [AUTHORITY]}
+
+
+def test_a_request_waits_until_it_is_answered(server: Server) -> None:
+    server.answers(json.dumps(WAITING))
+    result = ask_to_be_let_in(server)
+    assert result["waiting"] is True
+    assert result["authority"] == fingerprint(AUTHORITY)
+    assert result["fingerprint"] == fingerprint(node_key(server.keys, "x"))
+    assert read_upstream(server.keys) is None
+    assert "User=request" in server.arguments
+    assert not any(item.startswith("HostKeyAlias") for item in server.arguments)
+    server.answers(json.dumps(ANSWER))
+    admitted = joining.ask_again(server.keys, "0123456789ab")
+    assert admitted is not None and admitted["citizen"] == "alice"
+    upstream = read_upstream(server.keys)
+    assert upstream is not None and (upstream.world_id, upstream.trusted) == (ANSWER["world"], (AUTHORITY,))
+    assert joining.ask_again(server.keys, "0123456789ab") is None
+
+
+def test_whoever_answers_first_has_to_answer_again(server: Server) -> None:
+    server.answers(json.dumps(WAITING))
+    ask_to_be_let_in(server)
+    other = node_key(server.root, "other")
+    server.answers(json.dumps({**ANSWER, "authorities": [other]}))
+    with pytest.raises(FwrError) as raised:
+        ask_to_be_let_in(server)
+    assert raised.value.code == ExitCode.REFUSED
+    assert read_upstream(server.keys) is None
+
+
+def test_who_has_asked_nobody_has_nothing_to_hear(server: Server) -> None:
+    assert joining.ask_again(server.keys, "0123456789ab") is None
+    (server.keys / "request.json").write_text("{")
+    with pytest.raises(FwrError) as raised:
+        joining.ask_again(server.keys, "0123456789ab")
+    assert raised.value.code == ExitCode.FAILED
+
+
+@pytest.mark.parametrize("authorities", [[], ["x"], "x", None, [AUTHORITY, "ssh-ed25519 AAAA"]])
+def test_authorities_that_are_none_are_not_believed(server: Server, authorities: Any) -> None:
+    server.answers(json.dumps({**ANSWER, "authorities": authorities}))
+    assert refused(server).code == ExitCode.FAILED
+    assert read_upstream(server.keys) is None
+
+
+def test_what_is_renewed_brings_the_new_authority(server: Server) -> None:
+    enrol(INVITE.encode(), server.keys, "0123456789ab")
+    upstream = read_upstream(server.keys)
+    assert upstream is not None
+    new = node_key(server.root, "authority")
+    server.answers(json.dumps({**ANSWER, "certificate": "ssh-ed25519-cert-v01@openssh.com BBBB\n", "authorities": [new, AUTHORITY]}))
+    joining.take_certificate(joining.renew(server.keys, upstream, server.keys / "node"), server.keys, upstream)
+    assert "User=enrol" in server.arguments and server.arguments[-1] == "renew"
+    assert (server.keys / "node-cert.pub").read_text().endswith("BBBB\n")
+    now = read_upstream(server.keys)
+    assert now is not None and now.trusted == (new, AUTHORITY)

@@ -13,7 +13,7 @@ from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
-from fwrkit.core.records import Conflict, Connection, Finding, NodeStatus
+from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent, LogFilter
 from fwrkit.host.adapters.compose import Project
@@ -120,7 +120,11 @@ class SimulatedRepublic:
     log: list[LogEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
-    asked: list[tuple[str, object]] = field(default_factory=list)
+    read: list[tuple[str, object]] = field(default_factory=list)  # from which node, and what
+    asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)  # through which node, what, with which arguments
+    answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
+    roll: list[CitizenRecord] = field(default_factory=list)
+    audit: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -151,28 +155,69 @@ class SimulatedAgent:
         held = self.machine.republic.held.get(name)
         return f"deletes {held[0]} of {held[1]} files" if held is not None else ""
 
-    def decide(self, ruling: str, citizen: str) -> dict[str, Any]:
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         self._record()
+        republic = self.machine.republic
+        given = {name: value for name, value in arguments.items() if value is not None}
+        republic.asked.append((self.node, what, given))
+        if what in republic.answers:
+            answer = republic.answers[what]
+            if isinstance(answer, FwrError):
+                raise answer
+            return answer
+        if what == "decide":
+            return self._decide(given["ruling"], given["name"])
+        if what == "snapshot":
+            return self._snapshot(**given)
+        if what == "invite":
+            return self._invite(**given)
+        raise FwrError(ExitCode.USAGE, f"The server does not know the verb '{what}'.", "")
+
+    def _decide(self, ruling: str, citizen: str) -> dict[str, Any]:
         if citizen not in self.machine.republic.held:
             raise FwrError(ExitCode.NOT_FOUND, f"Nothing of {citizen} is held.", "")
         deleted, files = self.machine.republic.held.pop(citizen)
         self.machine.republic.decided.append((self.node, citizen, ruling))
         return {"citizen": citizen, "ruling": ruling, "deleted": deleted, "files": files}
 
-    def invite(self, citizen: str, host: str, port: int, expires: int | None = None) -> dict[str, Any]:
+    def _invite(
+        self, name: str, host: str = "gate.example.org", port: int = 22, expires: int | None = None, uses: int = 1
+    ) -> dict[str, Any]:
         until = int(time.time()) + (expires if expires is not None else 86400)
-        seed = f"{self.node}-{citizen}-{len(self.machine.republic.used)}".encode().ljust(32, b".")[:32]
-        made = Invite(host, port, f"id-{self.node}", self._record().world_name, AUTHORITY, seed, citizen, until)
-        return {"invite": made.encode(), "citizen": citizen, "expires": until}
+        seed = f"{self.node}-{name}-{len(self.machine.republic.used)}".encode().ljust(32, b".")[:32]
+        made = Invite(host, port, f"id-{self.node}", self._record().world_name, AUTHORITY, seed, name, until, uses)
+        return {"invite": made.encode(), "citizen": name, "expires": until, "uses": uses}
 
-    def enrol(self, invite: str) -> dict[str, Any]:
+    def roll(self) -> list[CitizenRecord]:
+        self._record()
+        return list(self.machine.republic.roll)
+
+    def audit(self) -> dict[str, Any]:
+        self._record()
+        return dict(self.machine.republic.audit)
+
+    def request(self, host: str, port: int, citizen: str) -> dict[str, Any]:
+        self._record()
+        answer = self.machine.republic.answers.get(
+            "request", FwrError(ExitCode.REFUSED, "This world takes no requests.", "Ask for an invite.")
+        )
+        self.machine.republic.asked.append((self.node, "request", {"host": host, "port": port, "citizen": citizen}))
+        if isinstance(answer, FwrError):
+            raise answer
+        return answer
+
+    def change_key(self) -> str:
+        self._record()
+        return "SHA256:new"
+
+    def enrol(self, invite: str, citizen: str = "") -> dict[str, Any]:
         node, republic, what = self._record(), self.machine.republic, invites.decode(invite)
         if not republic.is_reachable:
             raise FwrError(ExitCode.UNREACHABLE, "The server is out of reach.", "")
         if republic.used.setdefault(invite, node.node_id) != node.node_id:
             raise FwrError(ExitCode.TAKEN, "This invite was used already, on another machine.", "")
         republic.joined[self.node] = what.world_id.removeprefix("id-")
-        return {"citizen": what.citizen, "world": what.world_id, "world_name": what.world_name}
+        return {"citizen": citizen if what.uses > 1 else what.citizen, "world": what.world_id, "world_name": what.world_name}
 
     def public_key(self) -> str:
         return AUTHORITY
@@ -196,7 +241,7 @@ class SimulatedAgent:
 
     def log(self, wanted: LogFilter) -> list[LogEntry]:
         self._record()
-        self.machine.republic.asked.append((self.node, wanted))
+        self.machine.republic.read.append((self.node, wanted))
         return self.machine.republic.log[: wanted.limit]
 
     def _version(self, text: str) -> LogEntry:
@@ -210,7 +255,7 @@ class SimulatedAgent:
         return Shown(self._version(version), PATCH, is_cut=True)
 
     def diff(self, before: str, after: str, path: str) -> Difference:
-        self.machine.republic.asked.append((self.node, (before, after, path)))
+        self.machine.republic.read.append((self.node, (before, after, path)))
         first, second = self._version(before), self._version(after)
         return Difference(first.version, second.version, second.changes, PATCH, is_cut=False)
 
@@ -224,12 +269,12 @@ class SimulatedAgent:
             raise FwrError(ExitCode.NOT_FOUND, f"There is no {target!r}.", "See: fwrkit log")
         write(self.machine.republic.contents[target])
 
-    def snapshot(self, name: str, at: str) -> Snapshot:
+    def _snapshot(self, name: str, at: str) -> dict[str, Any]:
         made = Snapshot(name, self._version(at).version, 1_795_132_800, self._record().citizen, is_verified=True)
         if name in [each.name for each in self.machine.republic.snapshots]:
             raise FwrError(ExitCode.TAKEN, f"There is a snapshot '{name}' already.", "Choose another name.")
         self.machine.republic.snapshots.append(made)
-        return made
+        return made.to_json()
 
     def snapshots(self) -> list[Snapshot]:
         self._record()

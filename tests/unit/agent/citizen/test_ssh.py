@@ -15,7 +15,7 @@ from fwrkit.agent.citizen.ssh import (
     MASTER,
     Upstream,
     configuration,
-    known_hosts_line,
+    known_hosts,
     read_upstream,
     stream_command,
     write_configuration,
@@ -76,7 +76,7 @@ def test_ssh_understands_the_configuration(tmp_path: Path) -> None:
 
 
 def test_only_hosts_that_the_authority_signed_are_trusted(tmp_path: Path) -> None:
-    line = known_hosts_line(UPSTREAM.world_id, AUTHORITY)
+    line = known_hosts(UPSTREAM.world_id, [AUTHORITY])
     assert line.split() == ["@cert-authority", UPSTREAM.world_id, *AUTHORITY.split()]
     (tmp_path / "known_hosts").write_text(line)
     found = subprocess.run(["ssh-keygen", "-F", UPSTREAM.world_id, "-f", str(tmp_path / "known_hosts")], check=False, capture_output=True)

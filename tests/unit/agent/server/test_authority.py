@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from fwrkit.agent.keys import is_public_key, make_key
+from fwrkit.agent.credentials import validity
+from fwrkit.agent.keys import fingerprint, is_public_key, make_key
 from fwrkit.agent.server.authority import Authority
 from fwrkit.core.errors import FwrError
 
@@ -39,7 +43,7 @@ def test_the_key_is_made_once_and_is_its_owner_s(authority: Authority, tmp_path:
 def test_a_citizen_s_certificate_opens_one_account_and_grants_nothing(authority: Authority, tmp_path: Path) -> None:
     key = make_key(tmp_path / "node", "")
     certificate = tmp_path / "node-cert.pub"
-    certificate.write_text(authority.citizen_certificate(key, "alice", "c-alice", 7))
+    certificate.write_text(authority.citizen_certificate(key, "alice", "c-alice", 7, 3600))
     words = shown(certificate)
     assert "user certificate" in words
     assert 'Key ID: "alice"' in words
@@ -61,6 +65,50 @@ def test_what_is_no_key_is_not_signed_and_nothing_is_left(authority: Authority, 
     work.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(work))
     with pytest.raises(FwrError):
-        authority.citizen_certificate("ssh-ed25519 nonsense", "alice", "c-alice", 1)
-    authority.citizen_certificate(make_key(tmp_path / "node", ""), "alice", "c-alice", 1)
+        authority.citizen_certificate("ssh-ed25519 nonsense", "alice", "c-alice", 1, 3600)
+    authority.citizen_certificate(make_key(tmp_path / "node", ""), "alice", "c-alice", 1, 3600)
     assert list(work.iterdir()) == []
+
+
+def signer(certificate: Path) -> str:
+    return shown(certificate).partition("Signing CA: ED25519 ")[2].split()[0]
+
+
+def test_a_certificate_ends(authority: Authority, tmp_path: Path) -> None:
+    line = authority.citizen_certificate(make_key(tmp_path / "node", ""), "alice", "c-alice", 7, 3600)
+    valid = validity(line)
+    assert abs(valid.until - time.time() - 3600) < 60
+    assert valid.since < time.time() - 3600, "clocks differ"
+
+
+def test_while_it_changes_two_keys_are_valid_and_hosts_are_known_by_the_old_one(authority: Authority, tmp_path: Path) -> None:
+    before = authority.public
+    new = authority.begin_rotation()
+    assert authority.is_rotating
+    assert authority.public == before
+    assert authority.all_public == [new, before]
+    assert (tmp_path / "keys/authorities.pub").read_text().splitlines() == [new, before]
+    make_key(tmp_path / "host", "")
+    authority.host_certificate(tmp_path / "host", "w")
+    assert signer(tmp_path / "host-cert.pub") == fingerprint(before)
+    certificate = tmp_path / "node-cert.pub"
+    certificate.write_text(authority.citizen_certificate(make_key(tmp_path / "node", ""), "alice", "c-alice", 1, 60))
+    assert signer(certificate) == fingerprint(new)
+    with pytest.raises(FwrError):
+        authority.begin_rotation()
+    authority.finish_rotation()
+    assert authority.public == new
+    assert authority.all_public == [new]
+    authority.host_certificate(tmp_path / "host", "w")
+    assert signer(tmp_path / "host-cert.pub") == fingerprint(new)
+
+
+def test_a_change_that_was_cut_off_has_not_been(authority: Authority, tmp_path: Path) -> None:
+    before = authority.public
+    keys = tmp_path / "keys"
+    os.rename(keys / "authority", keys / "authority-before")
+    shutil.copyfile(keys / "authority.pub", keys / "authority-before.pub")
+    again = Authority(keys, None)
+    again.create()
+    assert again.all_public == [before]
+    assert not again.is_rotating

@@ -12,10 +12,17 @@ from typing import Any
 import pytest
 
 from fwrkit import __version__
-from fwrkit.agent.keys import make_key, pem_of_seed, public_key, write_private
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.keys import fingerprint, make_key, pem_of_seed, public_key, write_private
 from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import GATE, Enrolment
+from fwrkit.agent.server.fold import Fold
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.publishing import Publisher
+from fwrkit.agent.server.register import Petition, Register
 from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Settings
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite, decode
 from fwrkit.core.names import FIRST_UID
@@ -35,7 +42,10 @@ class Office:
         self.store.add_citizen("ada", 0, "official", 0)
         authority = Authority(root / "keys", None)
         authority.create()
-        self.enrolment = Enrolment(self.store, authority, self.state, root / "extrausers")
+        self.register = Register(self.store.db)
+        self.fold = Fold(self.store, Canon(self.state, self.store, History(self.state / "history.git", "w")), *[IgnoreList(())] * 3)
+        publisher = Publisher(self.store, self.register, self.fold)
+        self.enrolment = Enrolment(self.store, self.register, authority, self.state, root / "extrausers", publisher, Settings())
         self._numbers = itertools.count()
 
     def machine(self) -> str:
@@ -43,7 +53,7 @@ class Office:
         return make_key(self.root / f"machine-{next(self._numbers)}", "")
 
     def invite(self, name: str = "alice", expires_in: int = 60) -> Invite:
-        return self.enrolment.invite(name, "example.org", 2222, expires_in)
+        return self.enrolment.invite("ada", name, "example.org", 2222, expires_in)
 
     def enrol(self, invite: Invite, key: str, **more: Any) -> dict[str, Any]:
         """Come with an invite, as the gate passes it on: it knows the invite by the key that opened the account."""
@@ -115,8 +125,11 @@ def test_another_key_finds_it_used(office: Office) -> None:
     assert office.key_of("alice") == key
 
 
-def test_an_invite_expires(office: Office) -> None:
-    error = refused(office, office.invite(expires_in=-1), office.machine())
+def test_an_invite_expires(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    invite = office.invite(expires_in=60)
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    error = refused(office, invite, office.machine())
     assert error.code == ExitCode.REFUSED
     assert "expired" in error.message
     assert office.store.citizen(name="alice") is None
@@ -236,7 +249,11 @@ def test_sshd_reads_what_follows_from_the_tables(office: Office) -> None:
     assert kind == "ssh-ed25519"
     assert options == f'restrict,command="{GATE} enrol {body}"'
     office.enrol(invite, office.machine())
-    assert (office.state / "enrol/authorized_keys").read_text().splitlines() == [line], "repeating an enrolment has to work"
+    first, second = (office.state / "enrol/authorized_keys").read_text().splitlines()
+    assert first == line, "repeating an enrolment has to work"
+    body = office.key_of("alice").split()[1]
+    assert second == f'restrict,command="{GATE} renew {body}" ssh-ed25519 {body}', "and so has renewing a certificate that has expired"
+    assert (office.state / "enrol/banned").read_text() == ""
 
 
 def test_an_invite_is_forgotten_some_time_after_it_expired(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,3 +265,118 @@ def test_an_invite_is_forgotten_some_time_after_it_expired(office: Office, monke
     monkeypatch.setattr(time, "time", lambda: now + 31 * 86400)
     office.enrolment.write_files()
     assert (office.state / "enrol/authorized_keys").read_text() == ""
+
+
+def test_an_invite_for_several_lets_in_so_many_each_under_a_name_of_their_own(office: Office) -> None:
+    invite = office.enrolment.invite("ada", "club", "example.org", 2222, 60, 2)
+    assert decode(invite.encode()) == invite
+    bob, eve, late = office.machine(), office.machine(), office.machine()
+    assert office.enrol(invite, bob, name="bob")["citizen"] == "bob"
+    assert refused(office, invite, eve, name="bob").code == ExitCode.TAKEN
+    assert refused(office, invite, eve, name="No Name").code == ExitCode.USAGE
+    assert office.enrol(invite, eve, name="eve")["citizen"] == "eve"
+    assert office.enrol(invite, bob, name="anything")["citizen"] == "bob", "repeating it is harmless"
+    assert refused(office, invite, late, name="late").code == ExitCode.REFUSED
+    assert office.store.citizen(name="club") is None
+
+
+@pytest.mark.parametrize(("expires", "uses"), [(0, 1), (-5, 1), (10**9, 1), (60, 0), (60, -1), (60, 10**6)])
+def test_an_invite_that_makes_no_sense_is_not_made(office: Office, expires: int, uses: int) -> None:
+    with pytest.raises(FwrError) as raised:
+        office.enrolment.invite("ada", "club", "example.org", 2222, expires, uses)
+    assert raised.value.code == ExitCode.USAGE
+
+
+def request(office: Office, key: str, name: str) -> dict[str, Any]:
+    return office.enrolment.request({"public_key": key, "node_id": "0123456789ab", "name": name})
+
+
+def test_who_asks_is_admitted_by_hand(office: Office) -> None:
+    key = office.machine()
+    assert request(office, key, "bob")["waiting"] is True
+    assert [each["name"] for each in office.enrolment.requests()] == ["bob"]
+    assert office.enrolment.requests()[0]["fingerprint"] == fingerprint(key)
+    assert office.enrolment.admit("ada", "bob") == {"name": "bob", "fingerprint": fingerprint(key)}
+    assert office.enrolment.requests() == []
+    assert request(office, key, "bob")["citizen"] == "bob"
+    assert office.key_of("bob") == key
+    assert [entry.event for entry in office.register.entries()] == ["admit"]
+
+
+def test_of_two_who_ask_under_one_name_the_key_tells_which_is_meant(office: Office) -> None:
+    good, bad = office.machine(), office.machine()
+    request(office, good, "bob")
+    request(office, bad, "bob")
+    with pytest.raises(FwrError) as raised:
+        office.enrolment.admit("ada", "bob")
+    assert raised.value.code == ExitCode.USAGE and fingerprint(good) in raised.value.message
+    office.enrolment.admit("ada", "bob", fingerprint(good)[:16])
+    assert office.key_of("bob") == good
+    with pytest.raises(FwrError):
+        request(office, bad, "bob")
+
+
+def test_who_is_turned_down_or_comes_too_late_is_not_admitted(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    request(office, office.machine(), "eve")
+    office.enrolment.dismiss("ada", "eve")
+    for function in (office.enrolment.dismiss, office.enrolment.admit):
+        with pytest.raises(FwrError) as raised:
+            function("ada", "eve")
+        assert raised.value.code == ExitCode.NOT_FOUND
+    request(office, office.machine(), "old")
+    later = time.time() + 31 * 86400
+    monkeypatch.setattr(time, "time", lambda: later)
+    request(office, office.machine(), "new")
+    assert [each["name"] for each in office.enrolment.requests()] == ["new"]
+
+
+def test_requests_are_bounded_and_can_be_closed(office: Office) -> None:
+    for number in range(100):
+        office.register.petition(Petition(f"ssh-ed25519 {number}", "x", "n", int(time.time())))
+    with pytest.raises(FwrError) as raised:
+        request(office, office.machine(), "bob")
+    assert raised.value.code == ExitCode.REFUSED
+    office.store.set_meta("requests", "closed")
+    with pytest.raises(FwrError) as raised:
+        request(office, office.machine(), "bob")
+    assert "takes no requests" in raised.value.message
+
+
+@pytest.mark.parametrize("change", [{"public_key": "x"}, {"node_id": "a b"}, {"name": "Not A Name"}, {"name": "ada"}])
+def test_a_request_that_can_not_be_is_refused(office: Office, change: dict[str, str]) -> None:
+    with pytest.raises(FwrError):
+        office.enrolment.request({"public_key": office.machine(), "node_id": "0123456789ab", "name": "bob", **change})
+    assert office.enrolment.requests() == []
+
+
+def test_a_certificate_is_renewed_for_who_is_on_the_roll_and_not_banned(office: Office) -> None:
+    key = office.machine()
+    office.enrol(office.invite(), key)
+    assert office.enrolment.renew(key)["citizen"] == "alice"
+    with pytest.raises(FwrError):
+        office.enrolment.renew(office.machine())
+    citizen = office.store.citizen(name="alice")
+    assert citizen is not None
+    office.store.update_citizen(citizen.id, is_banned=1)
+    with pytest.raises(FwrError):
+        office.enrolment.renew(key)
+    office.enrolment.write_files()
+    assert key.split()[1] not in (office.state / "enrol/authorized_keys").read_text().split("renew")[-1]
+    assert (office.state / "enrol/banned").read_text() == "alice\n"
+
+
+def test_a_changed_key_revokes_the_one_before(office: Office) -> None:
+    old, new = office.machine(), office.machine()
+    office.enrol(office.invite(), old)
+    office.enrol(office.invite("bob"), office.machine())
+    citizen = office.store.citizen(name="alice")
+    assert citizen is not None
+    assert office.enrolment.change_key(citizen, new)["citizen"] == "alice"
+    assert (office.key_of("alice"), office.revoked()) == (new, [old])
+    again = office.store.known_citizen(citizen.id)
+    office.enrolment.change_key(again, new)
+    assert office.revoked() == [old]
+    for key, code in (("nonsense", ExitCode.USAGE), (office.key_of("bob"), ExitCode.TAKEN)):
+        with pytest.raises(FwrError) as raised:
+            office.enrolment.change_key(again, key)
+        assert raised.value.code == code

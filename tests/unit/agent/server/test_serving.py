@@ -71,9 +71,17 @@ class Office:
             raise FwrError(ExitCode.TAKEN, "Used already.", "Ask again.")
         return {"citizen": "alice"}
 
+    def renew(self, key: str) -> dict[str, Any]:
+        self.asked.append((key, {}))
+        return {"certificate": "c"}
+
+    def request(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(("", request))
+        return {"waiting": True}
+
 
 def ask(house: House, place: Path, line: bytes, uid: int, office: Office) -> dict[str, Any]:
-    with serve_enrolments(place, house.hub, cast(Enrolment, office), uid), connect(place) as connection:
+    with serve_enrolments(place, house.hub, cast(Enrolment, office), [uid]), connect(place) as connection:
         connection.sendall(line)
         connection.shutdown(socket.SHUT_WR)
         answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
@@ -82,18 +90,19 @@ def ask(house: House, place: Path, line: bytes, uid: int, office: Office) -> dic
 
 def test_an_enrolment_is_answered(house: House, place: Path) -> None:
     office = Office()
-    line = json.dumps({"invite_key": "KEY", "request": {"public_key": "k"}}).encode() + b"\n"
+    line = json.dumps({"kind": "enrol", "key": "KEY", "request": {"public_key": "k"}}).encode() + b"\n"
     assert ask(house, place, line, os.geteuid(), office) == {"citizen": "alice"}
     assert office.asked == [("KEY", {"public_key": "k"})]
 
 
 def test_its_refusal_is_an_answer_too(house: House, place: Path) -> None:
-    line = json.dumps({"invite_key": "KEY", "request": {"public_key": "taken"}}).encode() + b"\n"
+    line = json.dumps({"kind": "enrol", "key": "KEY", "request": {"public_key": "taken"}}).encode() + b"\n"
     assert ask(house, place, line, os.geteuid(), Office())["error"]["code"] == "TAKEN"
 
 
 @pytest.mark.parametrize(
-    "line", [b"\n", b"x\n", b"[]\n", b"{}\n", b'{"invite_key": "k"}\n', b'{"invite_key": "k", "request": 7}\n', b"\xff\n"]
+    "line",
+    [b"\n", b"x\n", b"[]\n", b"{}\n", b'{"kind": "enrol", "key": "k"}\n', b'{"kind": "enrol", "key": "k", "request": 7}\n', b"\xff\n"],
 )
 def test_what_is_no_enrolment_is_said_to_be_none(house: House, place: Path, line: bytes) -> None:
     office = Office()
@@ -104,6 +113,15 @@ def test_what_is_no_enrolment_is_said_to_be_none(house: House, place: Path, line
 def test_only_the_account_that_enrols_does(house: House, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office()
     monkeypatch.setattr(serving, "peer_uid", lambda _: os.geteuid() + 1)
-    line = json.dumps({"invite_key": "KEY", "request": {"public_key": "k"}}).encode() + b"\n"
+    line = json.dumps({"kind": "enrol", "key": "KEY", "request": {"public_key": "k"}}).encode() + b"\n"
     assert ask(house, place, line, os.geteuid() + 2, office)["error"]["code"] == "REFUSED"
     assert office.asked == []
+
+
+def test_a_renewal_and_a_request_go_by_the_key_that_opened_the_account(house: House, place: Path) -> None:
+    office = Office()
+    line = json.dumps({"kind": "renew", "key": "KEY", "request": {}}).encode() + b"\n"
+    assert ask(house, place, line, os.geteuid(), office) == {"certificate": "c"}
+    line = json.dumps({"kind": "request", "key": "KEY", "request": {"name": "eve", "public_key": "another's"}}).encode() + b"\n"
+    assert ask(house, place, line, os.geteuid(), office) == {"waiting": True}
+    assert office.asked == [("ssh-ed25519 KEY", {}), ("", {"name": "eve", "public_key": "ssh-ed25519 KEY"})]

@@ -34,7 +34,7 @@ def parsed() -> dict[str, dict[str, str]]:
         ("port", str(PORT)),
         ("hostkey", "/keys/host"),
         ("hostcertificate", "/keys/host-cert.pub"),
-        ("trustedusercakeys", "/keys/authority.pub"),
+        ("trustedusercakeys", "/keys/authorities.pub"),
         ("revokedkeys", "/state/enrol/revoked_keys"),
         ("usepam", "no"),
         ("passwordauthentication", "no"),
@@ -44,7 +44,7 @@ def parsed() -> dict[str, dict[str, str]]:
         ("authorizedkeysfile", "none"),
         ("authorizedprincipalsfile", "none"),
         ("authenticationmethods", "publickey"),
-        ("allowusers", "c-* enrol"),
+        ("allowusers", "c-* enrol request"),
         ("disableforwarding", "yes"),
         ("permittty", "no"),
         ("permituserrc", "no"),
@@ -59,8 +59,13 @@ def test_nobody_gets_in_but_by_a_certificate_or_an_invite(keyword: str, argument
 
 def test_every_account_meets_the_gate_or_can_only_enrol() -> None:
     sections = parsed()
-    assert set(sections) == {"", "User enrol", "User c-*"}
+    assert set(sections) == {"", "User enrol", "User request", "User c-*"}
     assert sections["User c-*"] == {"forcecommand": GATE}
+    assert sections["User request"] == {
+        "authorizedkeyscommand": "/usr/lib/fwrkit/any-key %t %k",
+        "authorizedkeyscommanduser": "enrol",
+        "maxsessions": "1",
+    }
     assert sections["User enrol"] == {"authorizedkeysfile": "/state/enrol/authorized_keys", "maxsessions": "1"}
 
 

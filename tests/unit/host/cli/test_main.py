@@ -43,6 +43,19 @@ VERBS = (
     "snapshot",
     "snapshots",
     "history gc",
+    "request",
+    "requests",
+    "requests open",
+    "requests close",
+    "requests dismiss",
+    "admit",
+    "citizens",
+    "role",
+    "ban",
+    "unban",
+    "leave",
+    "rekey",
+    "audit",
 )
 
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
@@ -59,12 +72,30 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "join": {
         "node": str, "citizen": str, "world": str, "server": str, "is_new": bool, "is_joined": bool, "urls": dict, "status": STATUS,
-        "public_key": str,
+        "public_key": str, "fingerprint": str, "authority": str,
     },
     "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str},
     "status": {"node": str, "role": str, "containers": str, "urls": dict, "status": STATUS},
     "sync": {"node": str, "in_sync": bool, "missing": list},
-    "invite": {"invite": str, "citizen": str, "server": str, "expires": int},
+    "invite": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int},
+    "citizens": {
+        "is_live": bool,
+        "citizens": {
+            "name": str, "role": str, "since": int, "last_seen": int, "connected": bool, "behind": int, "held": str, "reason": str,
+            "banned_since": int, "banned_until": int, "banned_by": str, "fingerprint": str,
+        },
+    },
+    "requests": {"is_open": bool, "requests": {"name": str, "since": int, "fingerprint": str}},
+    "dismissed": {"name": str},
+    "admit": {"name": str, "fingerprint": str},
+    "ban": {"name": str, "reason": str, "until": int},
+    "unban": {"name": str},
+    "role": {"name": str, "role": str, "before": str},
+    "leave": {"node": str, "citizen": str, "world": str},
+    "rekey": {"node": str, "fingerprint": str, "until": int},
+    "audit": {
+        "entries": {"number": int, "time": int, "actor": str, "event": str, "subject": str, "details": dict}, "head": str, "fault": str,
+    },
     "render": {"node": str, "project": str, "text": str},
     "open": {"node": str, "url": str},
     "doctor": {"check": str, "ok": bool, "message": str, "hint": str},
@@ -82,6 +113,18 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "tidied": {"node": str, "tidied": {"before": int, "after": int, "dropped": int, "dropped_bytes": int}},
     "error": {"code": str, "message": str, "hint": str},
 }  # fmt: skip
+
+
+ANSWERS: dict[str, Any] = {
+    "citizens": {"citizens": [{"name": "bob", "role": "citizen", "since": 5}]},
+    "requests": {"open": True, "requests": [{"name": "eve", "since": 5, "fingerprint": "SHA256:x"}]},
+    "dismiss": {"name": "eve"},
+    "admit": {"name": "eve", "fingerprint": "SHA256:x"},
+    "ban": {"name": "bob", "reason": "spam", "until": 0},
+    "unban": {"name": "bob"},
+    "role": {"name": "bob", "role": "reader", "before": "citizen"},
+    "leave": {"name": "alice", "world": "w"},
+}
 
 
 def check_shape(data: Any, shape: dict[str, Any]) -> None:
@@ -104,6 +147,16 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "status": ["status", "alice"],
         "sync": ["sync", "alice"],
         "invite": ["invite", "bob"],
+        "citizens": ["citizens"],
+        "requests": ["requests"],
+        "dismissed": ["requests", "dismiss", "eve"],
+        "admit": ["admit", "eve"],
+        "ban": ["ban", "bob", "--reason", "spam"],
+        "unban": ["unban", "bob"],
+        "role": ["role", "bob", "reader"],
+        "leave": ["leave", "alice", "--yes"],
+        "rekey": ["rekey", "alice"],
+        "audit": ["audit"],
         "render": ["render", "alice"],
         "open": ["open", "alice"],
         "doctor": ["doctor"],
@@ -121,6 +174,11 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
     }
     assert set(lines) == set(CONTRACT)
     machine.republic.log, machine.republic.contents = list(VERSIONS), {"a@aaaa": b"one"}
+    machine.republic.answers |= ANSWERS
+    machine.republic.audit = {
+        "entries": [{"number": 1, "time": 5, "actor": "ada", "event": "ban", "subject": "bob", "details": {}, "previous": "0"}], "head": "h",
+        "fault": "",
+    }  # fmt: skip
     for kind, words in lines.items():
         machine.republic.held["bob"] = (60, 100)
         machine.republic.conflicts["alice"] = [Conflict("a", "a (conflict bob 2026-11-25 12.00.00)", "bob", "alice")]

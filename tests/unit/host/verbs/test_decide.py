@@ -23,12 +23,12 @@ def test_a_decision_is_the_servers(machine: SimulatedMachine, ruling: str) -> No
     assert raised.value.code is ExitCode.NOT_FOUND
 
 
-def test_a_client_decides_nothing(machine: SimulatedMachine) -> None:
+def test_an_official_decides_from_their_own_node_too(machine: SimulatedMachine) -> None:
     with pytest.raises(FwrError) as raised:
         decide(machine, "bob", APPROVE)
-    assert raised.value.code is ExitCode.NOT_FOUND, "there is no server"
+    assert raised.value.code is ExitCode.NOT_FOUND, "there is no node"
     up_server(machine, ServerWish(citizen="ada"))
-    join(machine, JoinWish("server", name="bob"))
-    with pytest.raises(FwrError) as raised:
-        decide(machine, "bob", APPROVE, "bob")
-    assert raised.value.code is ExitCode.USAGE
+    join(machine, JoinWish("server", name="olga"))
+    machine.republic.held["bob"] = (60, 100)
+    decide(machine, "bob", APPROVE, "olga")
+    assert machine.republic.asked[-1] == ("olga", "decide", {"name": "bob", "ruling": APPROVE})

@@ -41,7 +41,8 @@ def test_which_server(machine: SimulatedMachine) -> None:
     assert code_of(machine, "bob") == ExitCode.USAGE
     assert invites.decode(invite(machine, "bob", "wiki").invite).host == "b.example.org"
     join(machine, JoinWish("server", name="alice"))
-    assert code_of(machine, "bob", "alice") == ExitCode.USAGE
+    assert invites.decode(invite(machine, "bob", "alice").invite).host == "gate.example.org", "a client does not know, the server does"
+    assert machine.republic.asked[-1] == ("alice", "invite", {"name": "bob"})
     down(machine, "wiki")
     assert code_of(machine, "bob", "wiki") == ExitCode.UNREACHABLE
     assert code_of(machine, "Bob!") == ExitCode.USAGE

@@ -25,7 +25,7 @@ def served(machine: SimulatedMachine) -> SimulatedMachine:
 
 def invite_of(machine: SimulatedMachine, port: int, citizen: str = "bob", expires: int = 3600) -> str:
     """Return an invite as a server elsewhere makes it, which answers at a port here."""
-    return str(SimulatedAgent(machine, "server").invite(citizen, "127.0.0.1", port, expires)["invite"])
+    return str(SimulatedAgent(machine, "server").ask("invite", name=citizen, host="127.0.0.1", port=port, expires=expires)["invite"])
 
 
 def code_of(machine: SimulatedMachine, wish: JoinWish) -> ExitCode:

@@ -1,0 +1,53 @@
+"""Asking the upstream for something on a connection of its own: it works also while the stream is refused. One JSON line each way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.citizen.ssh import ask_command, read_upstream, write_configuration
+from fwrkit.core.commands import run
+from fwrkit.core.errors import ExitCode, FwrError
+
+_SSH_FAILED = 255  # exit status of ssh itself
+_GATE_REFUSED = 97  # exit status of the gate: it does not know the request
+_TIMEOUT = 90.0  # seconds
+
+
+class Asker:
+    """Asks in the name of this node's citizen. ``keys`` and ``run`` are the directories of :class:`fwrkit.agent.settings.Places`."""
+
+    def __init__(self, keys: Path, run: Path) -> None:
+        self._keys = keys
+        self._run = run
+
+    def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Return the server's answer. Raise FwrError: the server's own, UNREACHABLE, FAILED, or HELD before this node has joined."""
+        upstream = read_upstream(self._keys)
+        if upstream is None:
+            raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
+        configuration = write_configuration(upstream, self._keys, self._run)
+        request = json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n"
+        done = run(ask_command(configuration, request), _TIMEOUT)
+        if done.status in (_SSH_FAILED, _GATE_REFUSED):
+            raise why_not(done.last_words())
+        try:
+            answer = json.loads(done.stdout)
+            if not isinstance(answer, dict):
+                raise TypeError
+        except (ValueError, TypeError) as error:
+            text = f"The server gave no answer ({done.last_words() or 'nothing'})."
+            raise FwrError(ExitCode.FAILED, text, "Look at the server's log (fwrkit logs server).") from error
+        if "error" in answer:
+            raise FwrError.from_json(answer["error"])
+        return answer
+
+
+def why_not(words: str) -> FwrError:
+    """Given ssh's last words, return why nothing could be asked."""
+    if "Permission denied" in words:
+        text = "The server does not take this node's key any more: its certificate has expired, or its citizen lives elsewhere by now."
+        return FwrError(ExitCode.REFUSED, text, "Ask an official for an invite (fwrkit invite NAME).")
+    hint = "This is decided at the server: try again when it can be reached. Reading and editing go on without it."
+    return FwrError(ExitCode.UNREACHABLE, f"The server is out of reach ({words.rstrip('.') or 'no answer'}).", hint)

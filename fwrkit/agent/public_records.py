@@ -1,0 +1,64 @@
+"""What every citizen can read in ``.fwr/`` of their own copy of the world, online or not: the roll and the audit log."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import tomllib
+from pathlib import Path
+
+from fwrkit.agent import audit
+from fwrkit.agent.files.tree import NotRegular, Tree
+from fwrkit.agent.keys import fingerprint
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.records import CitizenRecord
+
+ROLL = b".fwr/citizens.toml"
+_LIMIT = 64 * 1024 * 1024  # bytes of one file
+
+
+def read_roll(world: Path) -> list[CitizenRecord]:
+    """Return the roll as this copy of the world has it. Raise FwrError: NOT_FOUND if there is none, FAILED if it can not be read."""
+    try:
+        data = tomllib.loads(read(world, ROLL).decode())
+        return [_citizen(item) for item in data.get("citizen", [])]
+    except FileNotFoundError as error:
+        text = "This copy of the world has no roll of citizens yet."
+        raise FwrError(ExitCode.NOT_FOUND, text, "Wait until it has been in touch with the server.") from error
+    except (NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FwrError(ExitCode.FAILED, f"The roll in this copy of the world can not be read ({error}).", "See: fwrkit log .fwr") from error
+
+
+def _citizen(item: dict[str, object]) -> CitizenRecord:
+    ban = item.get("banned")
+    ban = ban if isinstance(ban, dict) else {}
+    key = str(item.get("key", ""))
+    return CitizenRecord(
+        name=str(item["name"]), role=str(item["role"]), since=_seconds(item["since"]), reason=str(ban.get("reason", "")),
+        banned_since=_seconds(ban.get("since")), banned_until=_seconds(ban.get("until")), banned_by=str(ban.get("by", "")),
+        fingerprint=fingerprint(key) if key else "",
+    )  # fmt: skip
+
+
+def _seconds(moment: object) -> int:
+    return int(moment.timestamp()) if isinstance(moment, datetime.datetime) else 0
+
+
+def read_audit(world: Path) -> audit.Chain:
+    """Return the audit log as this copy of the world has it, all its files in a row, as one chain."""
+    directory = world / os.fsdecode(audit.DIRECTORY)
+    names = sorted(os.fsencode(item.name) for item in directory.iterdir()) if directory.is_dir() else []
+    lines: list[str] = []
+    for name in names:
+        if name.endswith(b".jsonl"):
+            lines += read(world, audit.DIRECTORY + b"/" + name).decode("utf-8", "replace").splitlines()
+    return audit.follow(lines)
+
+
+def read(world: Path, path: bytes) -> bytes:
+    """Return the content of a regular file of a world; no link in its path is followed. Raise OSError."""
+    with contextlib.closing(Tree(world)) as tree:
+        fd = tree.open_file(path)
+    with os.fdopen(fd, "rb") as file:
+        return file.read(_LIMIT)

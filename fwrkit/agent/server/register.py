@@ -1,0 +1,121 @@
+"""The tables beside the roll: who is banned and why, who asks to be let in, how often an invite serves, what the audit log says."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from fwrkit.agent.audit import GENESIS, Entry
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS bans (
+    citizen INTEGER PRIMARY KEY, reason TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    public_key TEXT PRIMARY KEY, name TEXT NOT NULL, node_id TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS open_invites (public_key TEXT PRIMARY KEY, uses INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS invite_uses (
+    invite TEXT NOT NULL, public_key TEXT NOT NULL, citizen TEXT NOT NULL, PRIMARY KEY (invite, public_key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (
+    number INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL, subject TEXT NOT NULL,
+    details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Ban:
+    """Why and how long a citizen is banned; times in Unix seconds, ``until`` 0 for good."""
+
+    citizen: int
+    reason: str
+    since: int
+    until: int
+    by: str
+
+
+@dataclass(frozen=True)
+class Petition:
+    """Somebody who asks to be let in: a machine's key, the name that they would like, and since when (Unix seconds)."""
+
+    public_key: str
+    name: str
+    node_id: str
+    since: int
+
+
+class Register:
+    """These tables, on the store's own connection: what is written here belongs to the store's transaction."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._db.executescript(_SCHEMA)
+
+    # bans
+
+    def ban(self, ban: Ban) -> None:
+        """Write a ban down, in place of an earlier one."""
+        self._db.execute("INSERT OR REPLACE INTO bans VALUES (?, ?, ?, ?, ?)", (ban.citizen, ban.reason, ban.since, ban.until, ban.by))
+
+    def ban_of(self, citizen: int) -> Ban | None:
+        """Return a citizen's ban, None if there is none."""
+        row = self._db.execute("SELECT * FROM bans WHERE citizen = ?", (citizen,)).fetchone()
+        return Ban(*row) if row else None
+
+    def unban(self, citizen: int) -> None:
+        """A ban is over."""
+        self._db.execute("DELETE FROM bans WHERE citizen = ?", (citizen,))
+
+    def bans_until(self, now: int) -> list[Ban]:
+        """Return the bans that have ended by a moment (Unix seconds)."""
+        return [Ban(*row) for row in self._db.execute("SELECT * FROM bans WHERE until > 0 AND until <= ?", (now,))]
+
+    # requests
+
+    def petition(self, petition: Petition) -> None:
+        """Write down who asks to be let in; a machine has one request."""
+        values = (petition.public_key, petition.name, petition.node_id, petition.since)
+        self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", values)
+
+    def petitions(self) -> list[Petition]:
+        """Return the requests, the oldest first."""
+        return [Petition(*row) for row in self._db.execute("SELECT * FROM requests ORDER BY since, public_key")]
+
+    def drop_petition(self, public_key: str) -> None:
+        """A request is answered, or forgotten."""
+        self._db.execute("DELETE FROM requests WHERE public_key = ?", (public_key,))
+
+    # invites for several
+
+    def open_invite(self, invite: str, uses: int) -> None:
+        """An invite lets in so many, each under a name of their own."""
+        self._db.execute("INSERT INTO open_invites VALUES (?, ?)", (invite, uses))
+
+    def uses_of(self, invite: str) -> int:
+        """Return how many an invite lets in, 0 if it is an ordinary one."""
+        row = self._db.execute("SELECT uses FROM open_invites WHERE public_key = ?", (invite,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def used_by(self, invite: str) -> dict[str, str]:
+        """Return who came by an invite for several: public key to citizen."""
+        return dict(self._db.execute("SELECT public_key, citizen FROM invite_uses WHERE invite = ?", (invite,)))
+
+    def use(self, invite: str, public_key: str, citizen: str) -> None:
+        """Somebody came by an invite for several."""
+        self._db.execute("INSERT OR REPLACE INTO invite_uses VALUES (?, ?, ?)", (invite, public_key, citizen))
+
+    # audit
+
+    def add_entry(self, time: int, actor: str, event: str, subject: str, details: dict[str, str]) -> Entry:
+        """Add a line to the audit log and return it. Its time is never before that of the last one, whatever the clock says."""
+        row = self._db.execute("SELECT number, hash, time FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+        number, previous, last = (row[0] + 1, row[1], row[2]) if row else (1, GENESIS, 0)
+        entry = Entry(number, max(time, last), actor, event, subject, details, previous)
+        values = (entry.number, entry.time, entry.actor, entry.event, entry.subject, json.dumps(entry.details), entry.previous, entry.hash)
+        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return entry
+
+    def entries(self, first: int = 1, before: int = 1 << 62) -> list[Entry]:
+        """Return the audit log's entries from one time to another (Unix seconds, half-open), in order."""
+        query = "SELECT number, time, actor, event, subject, details, previous FROM audit WHERE time >= ? AND time < ? ORDER BY number"
+        rows = self._db.execute(query, (first, before))
+        return [Entry(number, at, by, event, of, json.loads(words), last) for number, at, by, event, of, words, last in rows]

@@ -1,0 +1,59 @@
+"""Changing the world's authority: for a stated time its old and its new key are valid together, and every node that connects learns the new one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fwrkit.agent.keys import fingerprint
+from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.publishing import SERVER, Publisher
+from fwrkit.agent.server.roll import shown_time
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.settings import Settings
+
+_UNTIL = "authority_overlap_until"  # of the meta table
+
+
+class Rotation:
+    """Begins and ends a change. ``sign_host`` has the host's key signed again by the authority that is known from then on."""
+
+    def __init__(
+        self,
+        store: Store,
+        authority: Authority,
+        publisher: Publisher,
+        settings: Settings,
+        sign_host: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._authority = authority
+        self._publisher = publisher
+        self._settings = settings
+        self._sign_host = sign_host
+        self._clock = clock
+
+    def begin(self, by: Citizen, is_at_once: bool) -> dict[str, Any]:
+        """Make a new authority; ``is_at_once``: the old one is valid no more, and who has not heard of the new one needs an invite.
+
+        Return the new key's fingerprint and until when both are valid (Unix seconds). Raise FwrError (TAKEN) if a change goes on already,
+        unless it is to end at once.
+        """
+        if not (is_at_once and self._authority.is_rotating):
+            self._authority.begin_rotation()
+        until = int(self._clock()) + (0 if is_at_once else self._settings.authority_overlap)
+        self._store.set_meta(_UNTIL, str(until))
+        name = fingerprint(self._authority.all_public[0])
+        self._publisher.audit(by.name, "rekey", "authority", key=name, both_until=shown_time(until))
+        self.end_if_due()
+        return {"fingerprint": name, "until": until}
+
+    def end_if_due(self) -> None:
+        """End a change whose time is over."""
+        if not self._authority.is_rotating or int(self._store.meta(_UNTIL) or 0) > int(self._clock()):
+            return
+        self._authority.finish_rotation()
+        self._sign_host()
+        self._publisher.audit(SERVER, "rekey", "authority", note="the key before is valid no more")

@@ -1,0 +1,27 @@
+"""Through which node of this machine something is asked of a world's server."""
+
+from __future__ import annotations
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters.agent import Agent
+from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.adapters.nodes import Node
+
+
+def pick(machine: Machine, name: str | None) -> Node:
+    """Given a node's name, return it; None: the only server here, else the only client that has joined. Raise FwrError: NOT_FOUND, USAGE."""
+    if name is not None:
+        return machine.nodes.get(name)
+    nodes = machine.nodes.all()
+    for found in ([node for node in nodes if node.role == "server"], [node for node in nodes if node.is_joined]):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(node.name for node in found)
+            raise FwrError(ExitCode.USAGE, f"There are several nodes: {names}.", "Say through which with --node NODE.")
+    raise FwrError(ExitCode.NOT_FOUND, "There is no node of a world on this machine.", "Start one: fwrkit up server, or fwrkit join SERVER")
+
+
+def agent(machine: Machine, name: str | None) -> Agent:
+    """Return the agent of the node that :func:`pick` returns. Raise FwrError besides: UNREACHABLE if it does not run."""
+    return machine.agent(machine.running(pick(machine, name).name))

@@ -1,0 +1,68 @@
+"""What the server writes into the world's own records."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fwrkit.agent.audit import follow
+from tests.unit.agent.server.townhall import NOON, TownHall
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> TownHall:
+    return TownHall(tmp_path)
+
+
+def test_the_roll_is_published_at_the_start_and_when_it_changes(hall: TownHall) -> None:
+    roll = tomllib.loads(hall.published()[b".fwr/citizens.toml"])
+    assert [(each["name"], each["role"]) for each in roll["citizen"]] == [
+        ("ada", "official"), ("olga", "official"), ("alice", "citizen"), ("rob", "reader"),
+    ]  # fmt: skip
+    before = hall.store.last_version()
+    hall.published()
+    assert hall.store.last_version() == before, "nothing new, nothing written"
+    hall.roll.set_role(hall.citizen("olga"), "alice", "official")
+    assert tomllib.loads(hall.published()[b".fwr/citizens.toml"])["citizen"][2]["role"] == "official"
+    entry = hall.store.entry(b".fwr/citizens.toml")
+    assert entry is not None and entry.author == "olga", "who did it is its author"
+
+
+def test_the_audit_log_is_one_chain_over_the_months(hall: TownHall) -> None:
+    hall.publisher.audit("ada", "role", "alice")
+    first = hall.published()
+    hall.now = NOON + 40 * 86400
+    hall.publisher.audit("ada", "ban", "alice", reason="ä")
+    hall.publisher.audit("ada", "unban", "alice")
+    second = hall.published()
+    assert set(second) - set(first) == {b".fwr/audit/2027-01.jsonl"}
+    assert second[b".fwr/audit/2026-11.jsonl"] == first[b".fwr/audit/2026-11.jsonl"]
+    lines = [line for path in sorted(second) if b"audit/" in path for line in second[path].splitlines()]
+    chain = follow(lines)
+    assert chain.fault == ""
+    assert [entry.event for entry in chain.entries] == ["role", "ban", "unban"]
+
+
+def test_a_clock_that_goes_back_does_not_turn_the_log_round(hall: TownHall) -> None:
+    hall.publisher.audit("ada", "role", "alice")
+    hall.published()
+    hall.now = NOON - 90 * 86400
+    hall.publisher.audit("ada", "role", "rob")
+    files = {path: text for path, text in hall.published().items() if b"audit/" in path}
+    assert list(files) == [b".fwr/audit/2026-11.jsonl"]
+    assert follow(files[b".fwr/audit/2026-11.jsonl"].splitlines()).fault == ""
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50).filter(lambda text: bool(text.split())))
+def test_any_reason_can_be_read_back(reason: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as root:
+        hall = TownHall(Path(root))
+        hall.roll.ban(hall.citizen("olga"), "alice", reason, 0)
+        found = tomllib.loads(hall.published()[b".fwr/citizens.toml"])
+        assert found["citizen"][2]["banned"]["reason"] == " ".join(reason.split())

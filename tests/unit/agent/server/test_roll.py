@@ -1,0 +1,115 @@
+"""Bans, roles and leaving: what is allowed, what follows, and that it is public."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fwrkit.core.errors import ExitCode, FwrError
+from tests.unit.agent.server.townhall import NOON, TownHall
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> TownHall:
+    return TownHall(tmp_path)
+
+
+def refused(function: Callable[[], Any]) -> FwrError:
+    with pytest.raises(FwrError) as raised:
+        function()
+    assert raised.value.message.endswith(".") and raised.value.hint
+    return raised.value
+
+
+def ban(hall: TownHall, name: str = "alice", reason: str = "vandalism", until: int = 0, by: str = "olga") -> dict[str, Any]:
+    return hall.roll.ban(hall.citizen(by), name, reason, until)
+
+
+def test_a_ban_ends_the_connection_and_is_public(hall: TownHall) -> None:
+    assert ban(hall) == {"name": "alice", "reason": "vandalism", "since": NOON, "until": 0, "by": "olga"}
+    assert hall.citizen("alice").is_banned
+    [(name, why)] = hall.expelled
+    assert name == "alice" and "vandalism" in why.message and why.code is ExitCode.REFUSED
+    assert (hall.state / "enrol/banned").read_text() == "alice\n"
+    roll = tomllib.loads(hall.published()[b".fwr/citizens.toml"])
+    [entry] = [each for each in roll["citizen"] if each["name"] == "alice"]
+    assert entry["banned"]["reason"] == "vandalism" and entry["banned"]["by"] == "olga" and "until" not in entry["banned"]
+    assert hall.events() == [("olga", "ban", "alice")]
+
+
+def test_a_ban_ends_by_hand_or_when_its_time_is_over(hall: TownHall) -> None:
+    ban(hall, until=NOON + 60)
+    hall.roll.lift_ended_bans()
+    assert hall.citizen("alice").is_banned
+    hall.now = NOON + 60
+    hall.roll.lift_ended_bans()
+    assert not hall.citizen("alice").is_banned
+    assert hall.events()[-1] == ("fwrkit", "unban", "alice")
+    ban(hall)
+    hall.roll.unban(hall.citizen("olga"), "alice")
+    assert not hall.citizen("alice").is_banned
+    assert (hall.state / "enrol/banned").read_text() == ""
+    assert refused(lambda: hall.roll.unban(hall.citizen("olga"), "alice")).code is ExitCode.NOT_FOUND
+
+
+def test_a_second_ban_takes_the_place_of_the_first(hall: TownHall) -> None:
+    ban(hall, until=NOON + 60)
+    ban(hall, reason="more of it", until=NOON + 600)
+    hall.now = NOON + 61
+    hall.roll.lift_ended_bans()
+    assert hall.citizen("alice").is_banned
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "until", "code"),
+    [
+        ("nobody", "x", 0, ExitCode.NOT_FOUND),
+        ("alice", "", 0, ExitCode.USAGE),
+        ("alice", " \n ", 0, ExitCode.USAGE),
+        ("alice", "x" * 501, 0, ExitCode.USAGE),
+        ("alice", "x", NOON, ExitCode.USAGE),
+        ("alice", "x", NOON - 5, ExitCode.USAGE),
+        ("ada", "x", 0, ExitCode.REFUSED),
+    ],
+)
+def test_a_ban_that_makes_no_sense_is_none(hall: TownHall, name: str, reason: str, until: int, code: ExitCode) -> None:
+    assert refused(lambda: ban(hall, name, reason, until)).code is code
+    assert hall.expelled == [] and hall.events() == []
+    assert not any(citizen.is_banned for citizen in hall.store.citizens())
+
+
+def test_the_last_official_stays_one(hall: TownHall) -> None:
+    hall.store.update_citizen(hall.citizen("ada").id, role="citizen")
+    assert "last official" in refused(lambda: ban(hall, "olga")).message
+    assert "last official" in refused(lambda: hall.roll.set_role(hall.citizen("olga"), "olga", "citizen")).message
+    assert "last official" in refused(lambda: hall.roll.leave(hall.citizen("olga"))).message
+    hall.roll.set_role(hall.citizen("olga"), "alice", "official")
+    ban(hall, "alice")
+    assert "last official" in refused(lambda: ban(hall, "olga")).message, "a banned one does not count"
+    hall.roll.unban(hall.citizen("olga"), "alice")
+    ban(hall, "olga")
+
+
+def test_a_role_counts_from_now_on(hall: TownHall) -> None:
+    assert hall.roll.set_role(hall.citizen("olga"), "alice", "reader") == {"name": "alice", "role": "reader", "before": "citizen"}
+    assert hall.refreshed == [hall.citizen("alice").id]
+    hall.roll.set_role(hall.citizen("olga"), "alice", "reader")
+    assert hall.events() == [("olga", "role", "alice")], "what changes nothing is no news"
+    assert refused(lambda: hall.roll.set_role(hall.citizen("olga"), "alice", "king")).code is ExitCode.USAGE
+    assert refused(lambda: hall.roll.set_role(hall.citizen("olga"), "nobody", "reader")).code is ExitCode.NOT_FOUND
+    assert refused(lambda: hall.roll.set_role(hall.citizen("olga"), "ada", "reader")).code is ExitCode.REFUSED
+
+
+def test_who_leaves_keeps_the_name_and_nothing_else(hall: TownHall) -> None:
+    hall.store.update_citizen(hall.citizen("alice").id, public_key="ssh-ed25519 AAAA", is_known=1)
+    hall.roll.leave(hall.citizen("alice"))
+    alice = hall.citizen("alice")
+    assert (alice.role, alice.public_key, alice.is_known) == ("former", "", False)
+    assert hall.store.revoked_keys() == ["ssh-ed25519 AAAA"]
+    assert [name for name, _ in hall.expelled] == ["alice"]
+    assert refused(lambda: ban(hall)).code is ExitCode.NOT_FOUND
+    assert refused(lambda: hall.roll.leave(hall.citizen("ada"))).code is ExitCode.REFUSED

@@ -1,0 +1,46 @@
+"""Changing the authority: both keys for a while, then the new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fwrkit.agent.settings import Settings
+from fwrkit.core.errors import ExitCode, FwrError
+from tests.unit.agent.server.townhall import NOON, TownHall
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> TownHall:
+    return TownHall(tmp_path)
+
+
+def test_the_old_key_is_valid_for_the_stated_time(hall: TownHall) -> None:
+    before = hall.authority.public
+    begun = hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+    assert begun["until"] == NOON + Settings().authority_overlap
+    assert hall.authority.public == before and len(hall.authority.all_public) == 2
+    with pytest.raises(FwrError) as raised:
+        hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+    assert raised.value.code is ExitCode.TAKEN
+    hall.now = begun["until"] - 1
+    hall.rotation.end_if_due()
+    assert hall.authority.is_rotating and hall.signed == 0
+    hall.now = begun["until"]
+    hall.rotation.end_if_due()
+    hall.rotation.end_if_due()
+    assert before not in hall.authority.all_public and hall.signed == 1
+    assert [event[1:] for event in hall.events()] == [("rekey", "authority"), ("rekey", "authority")]
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_it_can_be_done_at_once(hall: TownHall, is_begun: bool) -> None:
+    before = hall.authority.public
+    if is_begun:
+        hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+    new = hall.authority.all_public[0]
+    hall.rotation.begin(hall.citizen("ada"), is_at_once=True)
+    assert hall.signed == 1
+    assert len(hall.authority.all_public) == 1 and before not in hall.authority.all_public
+    assert (new in hall.authority.all_public) == is_begun

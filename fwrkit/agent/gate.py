@@ -5,10 +5,12 @@ It runs as a stranger's uid and gets strangers' words: it starts no shell, takes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
 import re
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -17,12 +19,22 @@ from fwrkit.agent.settings import Places
 from fwrkit.core.names import ACCOUNT_PREFIX
 
 UNISON = "unison-2.53"
+FILE_LIMIT = "FWRKIT_FILE_LIMIT"  # sshd sets it (SetEnv): bytes of the largest file that Unison may write
 _REQUEST_LIMIT = 8192  # bytes of an enrolment
 _READ, _WRITE = "read-file,read-dir", "read-file,read-dir,write-file,remove-file,remove-dir,make-dir,make-reg,make-sym,truncate"
+_FILE_LIMIT = 64 * 1024**3
+_PROCESSES = 64  # the kernel counts a uid's on the whole machine, where another server may have one of this number; see server/warden.py
+_MEMORY = 2 * 1024**3  # bytes of addresses, of which OCaml sets aside much more than it uses
 _REFUSED = 97  # exit status of a request that is not in the table
 _OBJECT = re.compile(r"object ([0-9a-f]{64})")  # one large object by its SHA-256; always matched as a whole
 _HIDDEN = ("transfer.hideRefs=refs", "transfer.hideRefs=!refs/heads/main", "transfer.hideRefs=!refs/tags")
-_SPARING = ("pack.threads=1", "pack.windowMemory=64m", "core.bigFileThreshold=16m")  # what a stranger asks for costs little at a time
+_SPARING = (
+    "pack.threads=1",
+    "pack.windowMemory=64m",
+    "core.bigFileThreshold=16m",
+    "core.packedGitWindowSize=32m",
+    "core.packedGitLimit=256m",
+)
 _UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -server __new-rpc-mode"})
 
 
@@ -36,6 +48,7 @@ def main() -> int:
         return refuse("nothing")
     citizen = account.removeprefix(ACCOUNT_PREFIX)
     request = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    limit(os.environ.get(FILE_LIMIT, ""), request in ("stream", "ask"))
     if request in ("stream", "ask"):  # the agent knows who is banned, and says why
         become(join_command(places.stream if request == "stream" else places.asking), {})
     if is_banned(citizen, places):
@@ -77,7 +90,7 @@ def history_command(places: Places) -> list[str]:
     repository = places.state / "history.git"
     settings = [word for value in (f"safe.directory={repository}", *_HIDDEN, *_SPARING) for word in ("-c", value)]
     git = ["/usr/bin/git", *settings, "upload-pack", "--strict", "--timeout=60", str(repository)]
-    return [*_confined([repository], []), "/usr/bin/nice", "-n", "10", *git]
+    return [*_confined([repository], []), *git]
 
 
 def object_command(name: str, places: Places) -> list[str]:
@@ -93,6 +106,29 @@ def _confined(readable: list[Path], writable: list[Path]) -> list[str]:
     rules += [*(f"path-beneath:{_WRITE}:{path}" for path in writable), "path-beneath:read-file,write-file:/dev/null"]
     landlock = ["--landlock-access", "fs", *(word for rule in rules for word in ("--landlock-rule", rule))]
     return ["/usr/bin/setpriv", "--no-new-privs", *landlock]
+
+
+def limit(file_limit: str, is_stream: bool) -> None:
+    """Bound what the program, and whatever it may be talked into starting, takes of the machine: this comes before it is started.
+
+    Where memory is short, it is ended before anybody else; bulk gives way to streams.
+    """
+    largest = int(file_limit) if file_limit.isdigit() else _FILE_LIMIT
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0 if is_stream else largest,
+        resource.RLIMIT_NOFILE: 256,
+        resource.RLIMIT_NPROC: _PROCESSES,
+        resource.RLIMIT_AS: _MEMORY,
+    }
+    for kind, most in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
+    if not is_stream:
+        os.nice(5)
 
 
 def become(argv: list[str], extra: dict[str, str]) -> None:

@@ -25,6 +25,7 @@ from fwrkit.agent.citizen.hints import Hints
 from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.refusals import Refusals
 from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
@@ -35,7 +36,7 @@ from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT
+from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
@@ -48,6 +49,7 @@ _RETRY = 5.0  # seconds between two tries of an obstructed delivery
 _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
 _EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
 _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
+_HELD = "something writes it again and again; it is left alone for a while."
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
 _CALL_TIMEOUT = 25.0  # seconds
@@ -91,6 +93,7 @@ class Engine:
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
+        self._refusals = Refusals(private / "refused", self._tree, clock)
         self._uploader.on_busy = self._hints.look_later
         self._channel: Channel | None = None
         self._frames: list[Any] = []
@@ -260,7 +263,8 @@ class Engine:
     # looks
 
     def _is_under_way(self, path: bytes) -> bool:
-        return path in self._sender.paths or path in self._uploader.covered or path in self._uploader.next
+        is_on_its_way = path in self._sender.paths or path in self._uploader.covered or path in self._uploader.next
+        return is_on_its_way or self._refusals.is_held(path)
 
     def _look(self) -> None:
         wanted = self._hints.take(self._is_under_way)
@@ -420,6 +424,9 @@ class Engine:
             self._drop(message.message)
         elif isinstance(message, say.Need):
             self._uploader.need(message)
+        elif isinstance(message, say.Forbidden):
+            for item, reason in self._uploader.forbidden(message):
+                self._forbidden(item.path, item.state, reason, item.content)
         elif isinstance(message, say.Folded):
             self._folded(message)
         elif isinstance(message, say.Offer):
@@ -495,10 +502,19 @@ class Engine:
             self._hints.add([flight.path])
             return
         self._receiver.void(flight.path)
+        if outcome.result == "FORBIDDEN":
+            self._forbidden(flight.path, flight.state, outcome.detail, flight.content)
         if outcome.result == "REFUSED":
             self._refused[flight.path] = outcome.detail
         if flight.path in self._hints:
             self._hints.add([flight.path])
+
+    def _forbidden(self, path: bytes, state: State, reason: str, content: bytes | None) -> None:
+        """The policy refuses a change. What undoes it is on its way: first of all, its content is kept. Raise OSError (the turn fails)."""
+        log.info("refused: %r: %s", path, reason)
+        self._refusals.add(path, state, reason, content)
+        if self._refusals.is_held(path):
+            self._refused[path] = f"{_HELD} {reason}"
 
     def _folded(self, folded: say.Folded) -> None:
         ended = self._uploader.folded(folded)

@@ -20,12 +20,13 @@ from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
 
 @dataclass(frozen=True)
 class Flight:
-    """A change without an outcome so far. ``orphan`` is the displaced file that it tells of."""
+    """A change without an outcome so far. ``orphan`` is the displaced file that it tells of; ``content`` is kept in case it is refused."""
 
     path: bytes
     state: State
     stamp: Stamp
     orphan: Displaced | None = None
+    content: bytes | None = None
 
 
 class Sender:
@@ -68,7 +69,7 @@ class Sender:
         prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
         older = list(entry.older) if entry is not None else []
         self._record.will_send(item.path, item.state)
-        number = self._next(Flight(item.path, item.state, item.stamp))
+        number = self._next(Flight(item.path, item.state, item.stamp, content=item.content))
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
         self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older))

@@ -19,7 +19,7 @@ from fwrkit.agent.citizen.sending import manifest_entry
 from fwrkit.agent.files.flat import empty, place_name
 from fwrkit.agent.files.tree import Busy, NotRegular, Tree
 from fwrkit.agent.states import is_file
-from fwrkit.agent.wire.messages import Folded, Landed, Manifest, Need
+from fwrkit.agent.wire.messages import Folded, Forbidden, Landed, Manifest, Need
 
 log = logging.getLogger("fwrkit.uploads")
 
@@ -165,6 +165,14 @@ class Uploader:
     def _landed(self, run: Upload, failed: list[int]) -> None:
         if self.current is run:
             self._say(Landed(run.number, failed))
+
+    def forbidden(self, message: Forbidden) -> list[tuple[Found, str]]:
+        """The policy refuses some of a run: return these, and why."""
+        run = self.current
+        if run is None or run.number != message.run:
+            return []
+        pairs = zip(message.indexes, message.reasons, strict=False)
+        return [(run.items[index], reason) for index, reason in pairs if 0 <= index < len(run.items)]
 
     def folded(self, message: Folded) -> tuple[Upload, list[Found], list[bytes]] | None:
         """A run is durable at the server: return it, what was settled, and the paths that have to be looked at and sent again."""

@@ -262,10 +262,10 @@ def write_all(fd: int, content: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def copy_all(source: int, target: int) -> bytes:
-    """Copy an open file to another descriptor and return the SHA-256 of exactly what was written."""
+def copy_all(source: int, target: int, limit: int | None = None) -> bytes:
+    """Copy an open file to another descriptor and return the SHA-256 of exactly what was written: little more than ``limit`` bytes at most."""
     digest, position = hashlib.sha256(), 0
-    while chunk := os.pread(source, CHUNK, position):
+    while (limit is None or position <= limit) and (chunk := os.pread(source, CHUNK, position)):
         position += len(chunk)
         digest.update(chunk)
         write_all(target, chunk)

@@ -18,7 +18,8 @@ class Result(enum.Enum):
     MERGED = "Merged with what others wrote."
     CONFLICT = "Somebody else changed it too; this version is kept beside it."
     KEPT = "It was deleted here and changed elsewhere; the change wins."
-    REFUSED = "Refused."
+    REFUSED = "It does not travel."
+    FORBIDDEN = "The policy refuses it; it is undone at its author's."
     MISSING = "The server does not have this content; send it."
 
 

@@ -5,16 +5,22 @@ Every function here works inside the caller's transaction; nothing on disk is to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from fwrkit.agent import paths
 from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
 from fwrkit.agent.server.merge import merge_texts, union_of_logs
+from fwrkit.agent.server.policing import PATH as POLICY
+from fwrkit.agent.server.policing import SIZE_LIMIT as POLICY_LIMIT
+from fwrkit.agent.server.policing import Policing
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, Base, State, file_state, is_directory, is_file
 
+_MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
 _SECOND = 10**9  # nanoseconds
@@ -43,6 +49,7 @@ class Edit:
     size: int = 0
     content: Content = Content()
     older: tuple[State, ...] = ()
+    forbidden: Decision | None = None  # with what it came together: a rename of which the other half is refused
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class Fold:
         self.ignored = ignored
         self._union_logs = union_logs
         self._texts = texts
+        self.policing = Policing(store, canon)
         self._moved: dict[bytes, None] = {}
 
     def take_moved(self) -> list[bytes]:
@@ -72,18 +80,19 @@ class Fold:
 
     def fold(self, citizen: Citizen, edit: Edit, received: int) -> Verdict:
         """Given a citizen's edit, fold it and return what came of it. ``received`` is now in Unix nanoseconds."""
-        reason = self._why_refused(citizen, edit)
-        if reason and paths.why_not(edit.path) is None and not self.ignored.matches(edit.path):
-            self._hold(citizen, edit.path, edit.state)  # the head is delivered: the change is undone at its author's
-            return Verdict(Result.REFUSED, reason)
+        reason = self._why_not(edit.path)
         if reason:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
         question = self._question(edit, base, head)
         merged = None if edit.is_orphan and question.was_version else self._merged(edit, base, head)
         result = decide(replace(question, is_mergeable=merged is not None))
-        if result in (Result.ACCEPTED, Result.CONFLICT, Result.MERGED) and not self._secure(edit):
-            return Verdict(Result.MISSING)
+        if result in _MOVING:
+            decision = self.judge(citizen, edit)
+            if decision.action == "refuse":
+                return self._forbid(citizen, edit, decision)
+            if not self._secure(edit):
+                return Verdict(Result.MISSING)
         edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
         copy = None
         if result is Result.MERGED and merged is not None:
@@ -96,17 +105,55 @@ class Fold:
             self._hold(citizen, edit.path, edit.state)
         return Verdict(result, "", copy)
 
-    def _why_refused(self, citizen: Citizen, edit: Edit) -> str:
-        path = edit.path
-        reason = paths.why_not(path)
-        if reason:
-            return reason
-        if self.ignored.matches(path):
-            return "the template says that this path does not travel"
-        is_record = path == paths.RECORDS or paths.is_beneath(path, paths.RECORDS)
-        if is_record and citizen.role != "official" and edit.state != self._store.head(path):
-            return "only officials change the world's own records"
-        return ""
+    def _why_not(self, path: bytes) -> str:
+        return paths.why_not(path) or ("the template says that this path does not travel" if self.ignored.matches(path) else "")
+
+    def judge(self, citizen: Citizen, edit: Edit) -> Decision:
+        """Return what the policy says to an edit that would move the canon."""
+        if edit.forbidden is not None:
+            return edit.forbidden
+        decision = self.policing.judge(citizen, edit.path, edit.state, self._size(edit) or edit.size)
+        if decision.action != "refuse" and edit.path == POLICY and isinstance(edit.state, bytes) and is_file(edit.state):
+            content = self._policy_text(edit)
+            fault = Policing.why_not(content) if content is not None else ""
+            if fault:
+                return Decision("refuse", "(policy)", f"This policy is not taken, the one before stays in force. {fault}", None)
+        return decision
+
+    def _policy_text(self, edit: Edit) -> bytes | None:
+        """Return the content of a policy that somebody brings, None if it has to be asked for first."""
+        assert isinstance(edit.state, bytes)
+        if edit.content.data is not None:
+            return edit.content.data
+        if edit.content.incoming is not None:
+            with (self._canon.incoming / edit.content.incoming).open("rb") as file:
+                return file.read(POLICY_LIMIT + 1)
+        return self._canon.read(edit.state) if self._canon.has(edit.state) else None
+
+    def forbidden_moves(self, citizen: Citizen, edits: Iterable[tuple[bytes, State, int]]) -> dict[bytes, Decision]:
+        """Given what comes together, (path, new state, size), return the deletions that belong to a put that is refused, and why.
+
+        Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
+        """
+        deleted, refused = [], {}
+        for path, state, size in edits:
+            if state is ABSENT:
+                deleted.append(path)
+            elif isinstance(state, bytes) and is_file(state) and state not in refused and self._store.head(path) != state:
+                decision = self.policing.judge(citizen, path, state, size)
+                if decision.action == "refuse":
+                    refused[state] = decision
+        if not refused:
+            return {}
+        heads = ((path, self._store.head(path)) for path in deleted)
+        return {path: refused[head] for path, head in heads if isinstance(head, bytes) and head in refused}
+
+    def _forbid(self, citizen: Citizen, edit: Edit, decision: Decision) -> Verdict:
+        """Refuse an edit: the head is delivered, so that it is undone at its author's."""
+        self.policing.refused(citizen, edit.path, decision)
+        if not edit.is_orphan:
+            self._hold(citizen, edit.path, edit.state)
+        return Verdict(Result.FORBIDDEN, decision.reason)
 
     def _question(self, edit: Edit, base: Base, head: State) -> Question:
         return Question(
@@ -144,8 +191,8 @@ class Fold:
         if not (isinstance(edit.state, bytes) and is_file(edit.state) and isinstance(head, bytes) and is_file(head)):
             return None
         ancestor = edit.base if edit.is_orphan else base  # a displaced file's agreed state was seen in it before it was written on
-        if edit.state in (head, ancestor) or head == ancestor:
-            return None
+        if edit.state in (head, ancestor) or head == ancestor or paths.is_beneath(edit.path, paths.RECORDS):
+            return None  # of the world's records, each version was meant as it is
         if self._union_logs.matches(edit.path):
             contents = self._contents(edit, [head], MERGE_LIMIT)
             return union_of_logs(*contents) if contents is not None else None
@@ -185,6 +232,8 @@ class Fold:
             return 0
         if edit.content.data is not None:
             return len(edit.content.data)
+        if edit.content.incoming is not None and self._store.pending(edit.state) is None:
+            return (self._canon.incoming / edit.content.incoming).stat().st_size
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int) -> None:
@@ -300,6 +349,7 @@ class Fold:
         self._store.leave_behind(path, self._store.head(path))
         self._store.set_head(path, state, size, time, author, received, note)
         self._moved[path] = None
+        self.policing.moved(path, author)
 
     def _hold(self, citizen: Citizen, path: bytes, state: State) -> None:
         """Say that the citizen's machine holds a state at a path; what was sent before is void."""

@@ -28,7 +28,7 @@ from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import UNKNOWN, file_state, is_file
+from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 from fwrkit.core.errors import FwrError
@@ -145,6 +145,20 @@ class Hub:
         if session is not None:
             session.citizen = self._store.known_citizen(citizen)
 
+    def allowance(self, uid: int) -> tuple[int, int]:
+        """Return how many bytes and files a citizen's run that is under way may bring."""
+        return self._runs.allowance(uid)
+
+    def end_account(self, uid: int, reason: str) -> None:
+        """End the connection of whoever takes more of the machine than they may; the processes were ended already."""
+
+        def end() -> None:
+            for session in self._sessions.values():
+                if session.citizen.uid == uid:
+                    session.channel.close(reason)
+
+        self.later(end)
+
     # the loop
 
     def _loop(self) -> None:
@@ -219,6 +233,8 @@ class Hub:
 
     def _one(self, session: Session | None, item: Any) -> None:
         """Do one item; what fails undoes only itself, and costs its session the connection."""
+        if session is not None:
+            session.backlog.take(item)
         if session is not None and session.channel.is_closed:
             return  # unread frames of an ended connection are void
         try:
@@ -330,19 +346,21 @@ class Hub:
     def _change(self, session: Session, citizen: Citizen, change: say.Change) -> None:
         session.batch.append(change)
         if change.more:
-            if len(session.batch) > 4 * self._settings.batch_count:
+            session.batch_bytes += len(change.content or b"")
+            if len(session.batch) > 4 * self._settings.batch_count or session.batch_bytes > 4 * self._settings.batch_bytes:
                 raise FrameError("a batch is too large")
             return
-        batch, session.batch = session.batch, []
+        batch, session.batch, session.batch_bytes = session.batch, [], 0
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return
+        moves = self._fold.forbidden_moves(citizen, ((item.path, item.state, item.size) for item in batch)) if len(batch) > 1 else {}
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
             edit = Edit(
                 item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)), tuple(item.older),
+                item.time, item.size, Content(_verified(item)), tuple(item.older), moves.get(item.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -353,7 +371,8 @@ class Hub:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
         if session.ruling:
             return False
-        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in brought))
+        allowed = (item for item in brought if not self._is_refused_deletion(citizen, item))  # what is undone anyway holds nobody
+        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in allowed))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
@@ -362,6 +381,9 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _is_refused_deletion(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> bool:
+        return item.state is ABSENT and self._fold.policing.judge(citizen, item.path, ABSENT, 0).action == "refuse"
 
 
 def _verified(change: say.Change) -> bytes | None:

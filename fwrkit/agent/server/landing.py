@@ -43,17 +43,17 @@ class Landing:
         empty(self.unison)
         _link_all(self.replica, links)
 
-    def collect(self, wanted: Iterable[tuple[int, bytes, bytes]], target: Path, prefix: str) -> tuple[dict[int, str], list[int]]:
-        """Given (index, path, hash) of contents that should have arrived, copy them out of the replica into ``target``.
+    def collect(self, wanted: Iterable[tuple[int, bytes, bytes, int]], target: Path, prefix: str) -> tuple[dict[int, str], list[int]]:
+        """Given (index, path, hash, size) of contents that should have arrived, copy them out of the replica into ``target``.
 
         Return the file names by index, and the indexes whose content is not there or is another: those are asked for again. The copies
         are on disk when this returns.
         """
         tree, found, missing = Tree(self.replica), {}, []
         try:
-            for index, path, state in wanted:
+            for index, path, state, size in wanted:
                 name = f"{prefix}-{index}"
-                if _copy_verified(tree, place_name(path).encode(), state, target / name):
+                if _copy_verified(tree, place_name(path).encode(), state, size, target / name):
                     found[index] = name
                 else:
                     missing.append(index)
@@ -81,9 +81,9 @@ class Landing:
         empty(self.unison)
 
 
-def wanted(entries: Iterable[tuple[int, bytes, object]]) -> list[tuple[int, bytes, bytes]]:
-    """Given (index, path, state), return those that are files."""
-    return [(index, path, state) for index, path, state in entries if isinstance(state, bytes) and is_file(state)]
+def wanted(entries: Iterable[tuple[int, bytes, object, int]]) -> list[tuple[int, bytes, bytes, int]]:
+    """Given (index, path, state, size), return those that are files."""
+    return [(index, path, state, size) for index, path, state, size in entries if isinstance(state, bytes) and is_file(state)]
 
 
 def _link_all(directory: Path, links: Iterable[tuple[bytes, bytes]]) -> tuple[int, int]:
@@ -101,15 +101,17 @@ def _link_all(directory: Path, links: Iterable[tuple[bytes, bytes]]) -> tuple[in
     return count, size
 
 
-def _copy_verified(tree: Tree, name: bytes, state: bytes, target: Path) -> bool:
+def _copy_verified(tree: Tree, name: bytes, state: bytes, size: int, target: Path) -> bool:
     try:
         source = tree.open_file(name)
     except (OSError, NotRegular):
         return False
     try:
+        if os.fstat(source).st_size != size:  # before anything is copied: what is not announced may be as large as it likes
+            return False
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         try:
-            is_same = copy_all(source, fd) == state
+            is_same = copy_all(source, fd, size) == state
         finally:
             os.close(fd)
         if not is_same:

@@ -6,6 +6,8 @@ In the hub's thread, inside its transaction; disk work is done by a few workers 
 from __future__ import annotations
 
 import logging
+import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -30,6 +32,10 @@ log = logging.getLogger("fwrkit.runs")
 _SLICE = 200  # changes of a run that are folded before others have their turn
 _EXAMINED = 2000  # entries of a manifest that are looked up before others have their turn
 _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
+_ENTRY_COST, _STATE_COST = 500, 80  # bytes of memory, roughly
+_MANIFESTS_LIMIT = 1024**3  # of all that are under way
+_RESERVE = 256 * 1024**2  # bytes that stay free on the disk
+_NO_ROOM_PAUSE = 15.0  # seconds until a citizen hears that something did not arrive, and brings it again
 _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
 
@@ -64,6 +70,9 @@ class Runs:
         self._after = after
         self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
         self._slots = Slots(settings.concurrent_runs)
+        self._telling: set[Session] = set()  # whose manifests take memory
+        self._limit_bytes = settings.run_limit_bytes
+        self._expected: dict[int, tuple[Session, int, int]] = {}  # by uid: what a run that is under way brings, in bytes and files
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -72,6 +81,12 @@ class Runs:
     def sweep(self) -> None:
         """A connection has ended: its places go to others."""
         self._slots.sweep()
+        self._expected = {uid: expected for uid, expected in self._expected.items() if not expected[0].channel.is_closed}
+
+    def allowance(self, uid: int) -> tuple[int, int]:
+        """Return how many bytes and files may come to be in a citizen's replica: nothing while no run of theirs is under way."""
+        _, size, count = self._expected.get(uid, (None, 0, 0))
+        return size, count
 
     def fetched(self, session: Session) -> None:
         """A run downwards has ended."""
@@ -84,8 +99,12 @@ class Runs:
         run = session.upward
         if run.number != part.run or run.is_complete:
             raise FrameError("a run within a run")
-        run.entries.extend(say.ManifestEntry.from_value(value) for value in part.changes)
-        if len(run.entries) > _ENTRIES_LIMIT:
+        for value in part.changes:
+            entry = say.ManifestEntry.from_value(value)
+            run.entries.append(entry)
+            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * len(entry.older)
+        self._telling = {each for each in (*self._telling, session) if each.upward is not None and not each.channel.is_closed}
+        if len(run.entries) > _ENTRIES_LIMIT or sum(each.upward.cost for each in self._telling if each.upward) > _MANIFESTS_LIMIT:
             raise FrameError("a manifest is too large")
         if not part.last:
             return
@@ -109,6 +128,7 @@ class Runs:
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         if not run.is_first and self._is_stopped(session, citizen, run.entries):
             return
+        run.forbidden = self._fold.forbidden_moves(citizen, ((entry.path, entry.state, entry.size) for entry in run.entries))
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
@@ -116,6 +136,16 @@ class Runs:
             self._say_need(session, run)
             self._fold_run(session, citizen, run)
             return
+        size = sum(max(0, run.entries[index].size) for index in run.needed)
+        if (
+            size > self._limit_bytes or 2 * size + _RESERVE > shutil.disk_usage(self._state).free
+        ):  # twice: in the replica, and taken from it
+            log.warning("%s: there is no room for a run of %d bytes", citizen.name, size)
+            run.lost, run.needed = {run.entries[index].state for index in run.needed}, []
+            self._say_need(session, run)
+            self._wait(_NO_ROOM_PAUSE, lambda: self._later(lambda: self._fold_run(session, citizen, run)))
+            return
+        self._expected[citizen.uid] = (session, size, len(run.needed))
         links = self._links_for(citizen, [run.entries[index] for index in run.needed])
         landing = Landing(self._state, citizen.name, citizen.uid)
 
@@ -140,6 +170,12 @@ class Runs:
     def _submit(self, work: Callable[[], None]) -> None:
         self._workers.submit(work)
 
+    @staticmethod
+    def _wait(seconds: float, function: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, function)
+        timer.daemon = True
+        timer.start()
+
     def _links_for(self, citizen: Citizen, entries: list[say.ManifestEntry]) -> list[tuple[bytes, bytes]]:
         """Return what to link into the replica: where the citizen's base is the canon's file, Unison sends only what differs."""
         links = []
@@ -161,7 +197,11 @@ class Runs:
             raise FrameError("a run landed that was not asked for")
         run.has_landed = True
         failed = set(message.failed)
-        wants = wanted((index, run.entries[index].path, run.entries[index].state) for index in run.needed if index not in failed)
+        wants = wanted(
+            (index, run.entries[index].path, run.entries[index].state, run.entries[index].size)
+            for index in run.needed
+            if index not in failed
+        )
         landing = Landing(self._state, citizen.name, citizen.uid)
         prefix = f"{citizen.name}-{session.generation.replace(':', '-')}-{run.number}"
 
@@ -170,6 +210,7 @@ class Runs:
             run.arrived = {run.entries[index].state: name for index, name in incoming.items()}
             run.lost = {run.entries[index].state for index in (*missing, *failed)}
             landing.empty_replica()
+            self._expected.pop(citizen.uid, None)
             self._later(lambda: self._fold_run(session, citizen, run))
 
         self._in_worker(session, collect)
@@ -184,6 +225,7 @@ class Runs:
             self._store.lag_everywhere(citizen.id)
             self._store.update_citizen(citizen.id, is_known=1)
             session.citizen = citizen = replace(citizen, is_known=True)
+        forbidden: dict[int, str] = {}
         for index in run.order[run.position : run.position + _SLICE]:
             entry = run.entries[index]
             if entry.state in run.lost:
@@ -192,7 +234,7 @@ class Runs:
             edit = Edit(
                 entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
                 entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
-                Content(None, run.arrived.get(entry.state)), tuple(entry.older),
+                Content(None, run.arrived.get(entry.state)), tuple(entry.older), run.forbidden.get(entry.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:
@@ -201,8 +243,12 @@ class Runs:
             void = session.void(entry.path)
             if void is not None:
                 run.void.append(void)
+            if verdict.result is Result.FORBIDDEN:
+                forbidden[index] = verdict.detail
             if verdict.result in _NOTABLE and len(run.notable) < _NOTABLE_LIMIT:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
+        if forbidden:
+            session.say(say.Forbidden(run.number, list(forbidden), list(forbidden.values())))
         run.position += _SLICE
         if run.position < len(run.order):
             self._later(lambda: self._fold_run(session, session.citizen, run))

@@ -32,6 +32,7 @@ from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
@@ -52,6 +53,7 @@ class Server:
     def __init__(self, node: Node, places: Places, with_network: bool = True) -> None:
         self._node = node
         self._places = places
+        self._settings = node.settings
         state = places.state
         for name, mode in (("replicas", 0o711), ("outboxes", 0o711), ("accounts", 0o711), ("enrol", 0o755)):
             (state / name).mkdir(mode=mode, exist_ok=True)
@@ -74,6 +76,7 @@ class Server:
         self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
+        self._warden = Warden(state, node.settings, self.hub.allowance, self.hub.end_account)
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
@@ -84,10 +87,14 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        fold.policing.tell = self.publisher.audit
+        self._policing = fold.policing
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
-        self._sshd: Child | None = self._prepare_sshd() if with_network else None
+        self._sshd: Child | None = None
+        if with_network:
+            self._sshd = self._prepare_sshd()
         self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
         Landing(state, self.operator.name, self.operator.uid).create()
@@ -102,7 +109,7 @@ class Server:
         make_key(key, f"fwrkit host of {self.world_id}")
         self._sign_host()
         file = self._places.run / "sshd_config"
-        file.write_text(configuration(self._places.keys, self._places.state))
+        file.write_text(configuration(self._places.keys, self._places.state, self._settings.run_limit_bytes))
         return child(file)
 
     def _sign_host(self) -> None:
@@ -115,6 +122,7 @@ class Server:
 
     def _tick(self) -> None:
         self.roll.lift_ended_bans()
+        self._policing.end_bursts()
         self._rotation.end_if_due()
 
     def start(self) -> None:
@@ -123,6 +131,7 @@ class Server:
         self._historian.start()
         self._keeper.start()
         self.hub.start()
+        self._warden.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
         self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uids))
         self._listeners.append(self.asking.serve(self._places.asking))
@@ -134,6 +143,7 @@ class Server:
         """Let everybody go, finish what is begun."""
         if self._sshd is not None:
             self._sshd.stop()
+        self._warden.stop()
         for listener in self._listeners:
             listener.close()
         self._ticker.stop()
@@ -197,7 +207,8 @@ class Server:
 
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
-        return [*([self._repaired] if self._repaired else []), *self._historian.alerts]
+        healed = [self._repaired] if self._repaired else []
+        return [*healed, *self._historian.alerts, *([self._policing.fault] if self._policing.fault else [])]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""

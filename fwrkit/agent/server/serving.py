@@ -35,8 +35,14 @@ def serve_streams(path: Path, hub: Hub, store: Store) -> socket.socket:
             connection.close()
             return
         box: list[Session] = []
+
+        def take(message: Any) -> None:
+            session = box[0]
+            session.backlog.add(message, lambda: session.channel.is_closed)
+            hub.put(session, message)
+
         # no patience: the hub's one thread, which serves everybody, must not wait for somebody who does not read
-        channel = over_socket(connection, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake(), patience=0.0)
+        channel = over_socket(connection, FROM_CLIENT, take, lambda _: hub.wake(), patience=0.0)
         box.append(Session(channel, citizen))
         channel.start()
 

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from fwrkit.agent.policy import Decision
+from fwrkit.agent.server.backlog import Backlog
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire.channel import Channel
@@ -29,11 +31,13 @@ class UpwardRun:
     has_landed: bool = False
     entries: list[ManifestEntry] = field(default_factory=list)
     needed: list[int] = field(default_factory=list)
+    cost: int = 0  # bytes of memory, roughly, that the entries take
     arrived: dict[State, str] = field(default_factory=dict)  # contents that were taken from the replica: name in incoming/
     lost: set[State] = field(default_factory=set)  # contents that should have arrived and did not
     missing: list[int] = field(default_factory=list)
     notable: list[list[Any]] = field(default_factory=list)
     void: list[int] = field(default_factory=list)  # deliveries that its changes made void
+    forbidden: dict[bytes, Decision] = field(default_factory=dict)  # halves of renames of which the other half is refused
     position: int = 0
     order: list[int] = field(default_factory=list)
 
@@ -57,6 +61,8 @@ class Session:
         self.is_ready = False
         self.is_first = False
         self.batch: list[Change] = []
+        self.batch_bytes = 0
+        self.backlog = Backlog()
         self.due: dict[bytes, None] = {}
         self.outstanding: dict[int, Delivery] = {}
         self.outstanding_paths: dict[bytes, int] = {}

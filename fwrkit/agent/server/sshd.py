@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fwrkit.agent.children import Child
+from fwrkit.agent.gate import FILE_LIMIT
 from fwrkit.agent.server.enrolment import GATE
 from fwrkit.core.commands import Command
 from fwrkit.core.names import ACCOUNT_PREFIX, ENROL_ACCOUNT, REQUEST_ACCOUNT
@@ -13,8 +14,8 @@ PORT = 2222
 ANY_KEY = "/usr/lib/fwrkit/any-key"
 
 
-def configuration(keys: Path, state: Path) -> str:
-    """Return the text of sshd_config for a server whose keys and state are at these places."""
+def configuration(keys: Path, state: Path, file_limit: int) -> str:
+    """Return the text of sshd_config for a server whose keys and state are at these places. ``file_limit`` is in bytes, for the gate."""
     return f"""\
 Port {PORT}
 AddressFamily any
@@ -52,6 +53,7 @@ PermitTTY no
 PermitUserRC no
 PermitUserEnvironment no
 AcceptEnv NOTHING
+SetEnv {FILE_LIMIT}={file_limit}
 X11Forwarding no
 PrintMotd no
 TCPKeepAlive no

@@ -10,6 +10,7 @@ import msgpack
 
 FRAME_LIMIT = 4 * 1024 * 1024  # bytes of one frame: the largest streamed content (settings) and its surroundings
 ITEM_LIMIT = 20_000  # elements of any one array or map in a frame
+FRAME_ITEM_LIMIT = 500_000  # of all of them together: each element takes many times the bytes that it has in the frame
 
 _LENGTH = struct.Struct(">I")
 
@@ -47,9 +48,19 @@ def read(receive: Callable[[int], bytes]) -> Any:
 
 def unpack(body: bytes) -> Any:
     """Given a frame's body, return its value. Raise FrameError if it is no msgpack of the allowed kinds and sizes."""
+    total = 0
+
+    def count(items: list[Any]) -> list[Any]:
+        nonlocal total
+        total += len(items) + 1
+        if total > FRAME_ITEM_LIMIT:
+            raise ValueError("too many elements")
+        return items
+
     try:
         return msgpack.unpackb(
             body,
+            list_hook=count,
             raw=False,
             strict_map_key=True,
             use_list=True,

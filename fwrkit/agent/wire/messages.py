@@ -200,6 +200,16 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Forbidden:
+    """Server, while a run is folded: the policy refuses these (indexes into its manifest), and why; what undoes them follows."""
+
+    tag = "forbidden"
+    run: int
+    indexes: list[int]
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
 class Offer:
     """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
 
@@ -253,7 +263,7 @@ class Pong:
 FROM_CLIENT: tuple[type[Any], ...] = (
     Hello, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
 )  # fmt: skip
-FROM_SERVER: tuple[type[Any], ...] = (Welcome, Position, Refusal, Outcome, Delivery, Need, Folded, Offer, Passed, Ping, Pong)
+FROM_SERVER: tuple[type[Any], ...] = (Welcome, Position, Refusal, Outcome, Delivery, Need, Forbidden, Folded, Offer, Passed, Ping, Pong)
 
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 

@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -46,6 +47,7 @@ def ask(request: str | None, account: str = "c-alice", argv: tuple[str, ...] = (
         patch.setattr(os, "execve", become)
         patch.setattr(os, "chdir", lambda _: None)
         patch.setattr(gate, "is_banned", lambda citizen, _: citizen == "mallory")
+        patch.setattr(gate, "limit", lambda *_: None)  # it would be this process's
         patch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name=account))
         patch.setattr(sys, "argv", ["/usr/lib/fwrkit/gate", *argv])
         patch.setattr(sys, "stderr", io.StringIO())
@@ -156,6 +158,28 @@ def test_everything_else_is_refused(request_: str | None) -> None:
 def test_no_other_text_opens_anything(request: str) -> None:
     outcome = ask(request)
     assert (outcome == REFUSED) is (request not in ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("is_stream", "said", "size"), [(True, "5", 0), (False, "5000", 5000), (False, "", 64 << 30), (False, "-1", 64 << 30)]
+)
+def test_a_program_gets_its_limits_before_it_is_started(is_stream: bool, said: str, size: int) -> None:
+    """In a process of its own: what is given up cannot be taken back."""
+    code = (
+        "import json, os, resource, sys; from fwrkit.agent import gate; before = os.nice(0); gate.limit(sys.argv[1], sys.argv[2] == 'True'); "
+        "kinds = ('FSIZE', 'CORE', 'NPROC', 'NOFILE', 'AS'); "
+        "limits = {kind: resource.getrlimit(getattr(resource, 'RLIMIT_' + kind)) for kind in kinds}; "
+        "print(json.dumps([limits, os.nice(0) - before, int(open('/proc/self/oom_score_adj').read())]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, said, str(is_stream)], capture_output=True, check=True, cwd=Path(gate.__file__).parents[2]
+    )
+    limits, niceness, badness = json.loads(done.stdout)
+    assert limits["FSIZE"] == [size, size]
+    assert limits["CORE"] == [0, 0]
+    assert all(0 < hard < 1 << 32 and soft == hard for soft, hard in (limits["NPROC"], limits["NOFILE"], limits["AS"]))
+    assert niceness == (0 if is_stream else 5)
+    assert badness == 800
 
 
 @pytest.mark.parametrize("account", ["root", "enrol", "authority", "alice", "c", "", "www-data", "xc-alice"])

@@ -275,7 +275,7 @@ def test_what_has_no_room_waits_and_nobody_waits_for_what_is_gone(house: House, 
     house.settled()
     free = [0]
     usage = shutil.disk_usage(bob.world)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free[0]))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage if place == house.state else usage._replace(free=free[0]))
     monkeypatch.setattr(downloads, "_PAUSE_AFTER_FAILURE", 0.05)
     alice.write("large", b"x" * 2_000_000)
     wait_until(lambda: bob.engine.view.refused == {b"large": downloads.NO_ROOM}, "bob says that there is no room")

@@ -16,6 +16,7 @@ import pytest
 
 from fwrkit import __version__
 from fwrkit.agent.files.flat import place_name
+from fwrkit.agent.server import runs
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen
@@ -325,20 +326,89 @@ def test_who_lies_about_a_size_harms_nobody(house: House) -> None:
         house.settled()
 
 
-def test_who_lies_about_the_size_of_a_run_harms_nobody(house: House) -> None:
-    alice = house.member("alice")
-    house.settled()
+@pytest.mark.parametrize("size", [0, -5, 4_999_999])
+def test_what_is_larger_than_a_run_announced_is_not_taken(house: House, size: int) -> None:
+    """What was announced is what there has to be room for, and what a policy is asked about."""
     mallory = Stranger(house, "mallory")
     mallory.join()
     content = os.urandom(5_000_000)
-    entry = say.ManifestEntry(b"copy", file_state(content), None, None, False, False, 0, 0)
+    entry = say.ManifestEntry(b"copy", file_state(content), None, None, False, False, 0, size)
     mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
     assert isinstance(mallory.next(), say.Need)
     (mallory.replica / place_name(b"copy")).write_bytes(content)
     mallory.tell(say.Landed(2, []))
-    with stopped(house):
-        wait_until(lambda: alice.tree().get("copy") == content.decode("latin-1"), "alice has it, as large as it is", 5)
-        house.settled()
+    folded = mallory.next()
+    assert (folded.run, folded.missing) == (2, [0])
+    assert house.hub.call(lambda: house.store.head(b"copy")) is None
+    assert list((house.state / "incoming").iterdir()) == []
+
+
+def test_a_replica_may_grow_by_what_is_announced_and_only_then(house: House) -> None:
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    uid = mallory.citizen.uid
+    assert house.hub.allowance(uid) == (0, 0)
+    entry = say.ManifestEntry(b"a", file_state(b"one"), None, None, False, False, 0, 3)
+    mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert isinstance(mallory.next(), say.Need)
+    assert house.hub.allowance(uid) == (3, 1)
+    (mallory.replica / place_name(b"a")).write_bytes(b"one")
+    mallory.tell(say.Landed(2, []))
+    assert isinstance(mallory.next(), say.Folded)
+    assert house.hub.allowance(uid) == (0, 0)
+
+
+def test_what_was_announced_goes_with_the_connection(house: House) -> None:
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    entry = say.ManifestEntry(b"a", file_state(b"one"), None, None, False, False, 0, 10**9)
+    mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert isinstance(mallory.next(), say.Need)
+    mallory.channel.close()
+    wait_until(lambda: house.hub.allowance(mallory.citizen.uid) == (0, 0), "nothing is expected any more")
+
+
+def test_what_there_is_no_room_for_is_not_asked_for_and_the_stream_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_NO_ROOM_PAUSE", 0.2)
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    entry = say.ManifestEntry(b"a", file_state(b"one"), None, None, False, False, 0, 1 << 50)
+    mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+    assert mallory.next() == say.Need(2, [], True)
+    mallory.tell(say.Ping(1))
+    assert mallory.next() == say.Pong(1)
+    assert mallory.next() == say.Folded(2, [0], [], [])
+
+
+def test_manifests_take_a_bounded_amount_of_memory(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "_MANIFESTS_LIMIT", 100_000)
+    first, second = Stranger(house, "first"), Stranger(house, "second")
+    entries = [say.ManifestEntry(b"%d" % number, file_state(b"one"), None, None, False, False, 0, 3).to_value() for number in range(150)]
+    for stranger in (first, second):
+        stranger.join()
+        stranger.tell(say.Manifest(2, False, entries, False), say.Ping(1))
+    assert first.next() == say.Pong(1)
+    assert second.is_closed(), "both together are too much"
+    first.tell(say.Manifest(2, False, [], True))
+    assert isinstance(first.next(), say.Need)
+
+
+def test_a_batch_takes_a_bounded_amount_of_memory(house: House) -> None:
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    for number in range(40):  # of a megabyte each
+        mallory.change(b"%d" % number, b"x" * 1_000_000, more=True)
+    assert mallory.is_closed()
+
+
+def test_whoever_s_account_takes_too_much_loses_the_connection_and_nobody_else(house: House) -> None:
+    mallory, bob = Stranger(house, "mallory"), Stranger(house, "bob")
+    mallory.join()
+    bob.join()
+    house.hub.end_account(mallory.citizen.uid, "too much")
+    assert mallory.is_closed()
+    bob.tell(say.Ping(1))
+    assert bob.next() == say.Pong(1)
 
 
 _ORPHAN = {"is_unknown": True, "is_orphan": True}
@@ -446,9 +516,11 @@ def test_what_a_run_brought_in_vain_is_removed(house: House) -> None:
     bob.next()
     (bob.replica / place_name(b".fwr/x")).write_bytes(b"not allowed")
     bob.tell(say.Landed(2, []))
+    heard: list[say.Forbidden] = []
     while not isinstance(said := bob.next(), say.Folded):
-        assert isinstance(said, say.Delivery)
-    assert said.notable[0][1] == "REFUSED"
+        assert isinstance(said, say.Delivery | say.Forbidden)
+        heard += [said] if isinstance(said, say.Forbidden) else []
+    assert [each.indexes for each in heard] == [[0]] and "fficial" in heard[0].reasons[0]
     wait_until(lambda: not list(house.canon.incoming.iterdir()), "nothing is left of it")
 
 

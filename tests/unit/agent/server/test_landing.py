@@ -37,10 +37,10 @@ def test_what_arrived_is_copied_and_what_did_not_is_missing(landing: Landing, tm
     (landing.replica / place_name(b"other")).write_bytes(b"not what was announced")
     (landing.replica / place_name(b"empty")).write_bytes(b"")
     wants = [
-        (4, b"here", file_state(b"one")),
-        (5, b"other", file_state(b"two")),
-        (6, b"gone", file_state(b"x")),
-        (7, b"empty", file_state(b"")),
+        (4, b"here", file_state(b"one"), 3),
+        (5, b"other", file_state(b"two"), 22),
+        (6, b"gone", file_state(b"x"), 1),
+        (7, b"empty", file_state(b""), 0),
     ]
     found, missing = landing.collect(wants, tmp_path / "incoming", "alice-g-1")
     assert found == {4: "alice-g-1-4", 7: "alice-g-1-7"}
@@ -48,11 +48,18 @@ def test_what_arrived_is_copied_and_what_did_not_is_missing(landing: Landing, tm
     assert {item.name: item.read_bytes() for item in (tmp_path / "incoming").iterdir()} == {"alice-g-1-4": b"one", "alice-g-1-7": b""}
 
 
+def test_what_is_larger_than_announced_is_not_even_copied(landing: Landing, tmp_path: Path) -> None:
+    with (landing.replica / place_name(b"p")).open("wb") as file:
+        file.truncate(10**12)
+    assert landing.collect([(0, b"p", file_state(b"one"), 3)], tmp_path / "incoming", "a") == ({}, [0])
+    assert list((tmp_path / "incoming").iterdir()) == []
+
+
 def test_a_copy_is_nobody_else_s_file(landing: Landing, tmp_path: Path) -> None:
     """Who writes on in the replica does not write into what was taken."""
     place = landing.replica / place_name(b"p")
     place.write_bytes(b"one")
-    landing.collect([(0, b"p", file_state(b"one"))], tmp_path / "incoming", "a")
+    landing.collect([(0, b"p", file_state(b"one"), 3)], tmp_path / "incoming", "a")
     with place.open("r+b") as writer:
         writer.write(b"two")
     assert (tmp_path / "incoming/a-0").read_bytes() == b"one"
@@ -79,7 +86,7 @@ def test_nothing_planted_is_followed(landing: Landing, tmp_path: Path, kind: str
             os.chdir(landing.replica)  # a socket's path is short
             listener.bind(place.name)
             os.chdir("/")
-    found, missing = landing.collect([(0, b"p", file_state(b"secret"))], tmp_path / "incoming", "a")
+    found, missing = landing.collect([(0, b"p", file_state(b"secret"), 6)], tmp_path / "incoming", "a")
     assert (found, missing) == ({}, [0])
     assert list((tmp_path / "incoming").iterdir()) == []
     assert not (tmp_path / "made by following").exists()
@@ -93,7 +100,7 @@ def test_a_hard_link_is_only_its_content(landing: Landing, tmp_path: Path) -> No
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
     os.link(secret, landing.replica / place_name(b"p"))
-    assert landing.collect([(0, b"p", file_state(b"guess"))], tmp_path / "incoming", "a") == ({}, [0])
+    assert landing.collect([(0, b"p", file_state(b"guess"), 6)], tmp_path / "incoming", "a") == ({}, [0])
     landing.empty_replica()
     assert secret.read_bytes() == b"secret"
     assert secret.stat().st_nlink == 1
@@ -104,7 +111,7 @@ def test_a_link_in_the_way_of_a_copy_is_not_written_through(landing: Landing, tm
     (tmp_path / "victim").write_bytes(b"victim")
     (tmp_path / "incoming/a-0").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError):
-        landing.collect([(0, b"p", file_state(b"one"))], tmp_path / "incoming", "a")
+        landing.collect([(0, b"p", file_state(b"one"), 3)], tmp_path / "incoming", "a")
     assert (tmp_path / "victim").read_bytes() == b"victim"
 
 
@@ -133,7 +140,10 @@ def test_an_outbox_holds_one_run(landing: Landing, tmp_path: Path) -> None:
 
 def test_only_files_are_wanted() -> None:
     state = file_state(b"x")
-    assert wanted([(0, b"a", state), (1, b"b", DIRECTORY), (2, b"c", None), (3, b"d", state)]) == [(0, b"a", state), (3, b"d", state)]
+    assert wanted([(0, b"a", state, 1), (1, b"b", DIRECTORY, 0), (2, b"c", None, 0), (3, b"d", state, 1)]) == [
+        (0, b"a", state, 1),
+        (3, b"d", state, 1),
+    ]
 
 
 def test_what_the_canon_has_no_more_is_passed_over(landing: Landing, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ def parsed() -> dict[str, dict[str, str]]:
     """Return the configuration as sshd reads it: by section, keyword to arguments, keywords in any case."""
     sections: dict[str, dict[str, str]] = {"": {}}
     section = ""
-    for line in configuration(Path("/keys"), Path("/state")).splitlines():
+    for line in configuration(Path("/keys"), Path("/state"), 5).splitlines():
         words = line.split("#")[0].split(None, 1)
         if not words:
             continue
@@ -37,6 +37,8 @@ def parsed() -> dict[str, dict[str, str]]:
         ("trustedusercakeys", "/keys/authorities.pub"),
         ("revokedkeys", "/state/enrol/revoked_keys"),
         ("usepam", "no"),
+        ("setenv", "FWRKIT_FILE_LIMIT=5"),
+        ("acceptenv", "NOTHING"),
         ("passwordauthentication", "no"),
         ("kbdinteractiveauthentication", "no"),
         ("hostbasedauthentication", "no"),

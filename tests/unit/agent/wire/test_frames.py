@@ -120,3 +120,10 @@ def test_a_garbled_stream_ends_in_an_error(data: bytes) -> None:
 def test_what_no_frame_may_hold(body: bytes) -> None:
     with pytest.raises(FrameError):
         unpack(body)
+
+
+def test_a_frame_of_very_many_elements_is_no_frame() -> None:
+    """A few megabytes of empty lists would take some hundred in memory."""
+    with pytest.raises(FrameError, match="too many"):
+        unpack(msgpack.packb([[[]] * 1000] * 1000))
+    assert len(unpack(msgpack.packb([[0] * 10] * 5000))) == 5000

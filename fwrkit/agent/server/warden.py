@@ -1,0 +1,152 @@
+"""What one citizen's account may take of the server's machine. Whoever takes more has their processes ended, and their connection.
+
+Most of it the gate bounds already (limits of the kernel); what these do not know is how much a replica holds, and how many connections
+an account has opened. A replica may grow by what the run that is under way announced, by nearly nothing otherwise.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.agent.children import end_processes_of
+from fwrkit.agent.files.flat import empty
+from fwrkit.agent.settings import Settings
+from fwrkit.core.names import FIRST_UID
+
+log = logging.getLogger("fwrkit.warden")
+
+_PAUSE = 0.5  # seconds between two looks
+_SHARE = 10  # of the time, one part at most is spent on looking
+_SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
+_SPARE_FILES = 2000
+_RESERVE = 128 * 1024**2  # bytes that stay free on the disk, whatever was announced
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_LANDINGS = ("replicas", "accounts")
+
+
+@dataclass
+class Usage:
+    """What the processes of an account take. ``memory`` in bytes; ``writes``: whether one of them can write into the landing places."""
+
+    processes: int = 0
+    memory: int = 0
+    writes: bool = False
+
+
+class Warden:
+    """Looks at the accounts of citizens, in a thread of its own. ``allowance`` says how many bytes and files a uid's run may bring."""
+
+    def __init__(
+        self, state: Path, settings: Settings, allowance: Callable[[int], tuple[int, int]], on_excess: Callable[[int, str], None]
+    ) -> None:
+        self._state = state
+        self._settings = settings
+        self._allowance = allowance
+        self._on_excess = on_excess
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="warden", daemon=True)
+        self._wrote: set[int] = set()
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def _loop(self) -> None:
+        took = 0.0
+        while not self._stop.wait(max(_PAUSE, _SHARE * took)):
+            began = time.monotonic()
+            try:
+                self.look(usage_by_account())
+            except Exception:
+                log.exception("looking at the accounts failed")
+            took = time.monotonic() - began
+
+    def look(self, usages: dict[int, Usage]) -> None:
+        """End what is too much. Given what the accounts take at the moment, by uid."""
+        writing = {uid for uid, usage in usages.items() if usage.writes}
+        for uid in usages.keys() | self._wrote:  # once more after the last process has ended: what it left is looked at, too
+            reason = self._excess(uid, usages.get(uid, Usage()), uid in writing | self._wrote)
+            if reason:
+                log.warning("uid %d is ended: %s", uid, reason)
+                end_processes_of(uid)
+                self._on_excess(uid, reason)
+        self._wrote = writing
+
+    def _excess(self, uid: int, usage: Usage, has_written: bool) -> str:
+        if usage.processes > self._settings.account_processes:
+            return f"{usage.processes} processes of one citizen"
+        if usage.memory > self._settings.account_memory:
+            return f"the programs of one citizen take {usage.memory >> 20} MiB of memory"
+        places = (
+            [place for kind in _LANDINGS for place in (self._state / kind).iterdir() if place.stat().st_uid == uid] if has_written else []
+        )
+        if not places:
+            return ""
+        size, count = self._allowance(uid)
+        size, count = size + size // 8 + _SPARE_BYTES, 2 * count + _SPARE_FILES
+        found_size, found_count = measure(places, uid, size, count)
+        is_full = found_size > _SPARE_BYTES and shutil.disk_usage(self._state).free < _RESERVE
+        if found_size <= size and found_count <= count and not is_full:
+            return ""
+        end_processes_of(uid)
+        for place in places:
+            empty(place)
+        return "a run brings more than it announced" if not is_full else "the disk is full"
+
+
+def usage_by_account() -> dict[int, Usage]:
+    """Return what the processes of citizens' accounts take, by uid."""
+    found: dict[int, Usage] = {}
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            uid = entry.stat().st_uid
+            if uid < FIRST_UID:
+                continue
+            resident = int(Path(entry.path, "statm").read_text().split()[1]) * _PAGE
+            program = Path(entry.path, "comm").read_text()
+        except (OSError, IndexError):
+            continue
+        usage = found.setdefault(uid, Usage())
+        usage.processes += 1
+        usage.memory += resident
+        usage.writes = usage.writes or not program.startswith(("sshd", "socat"))
+    return found
+
+
+def measure(places: list[Path], uid: int, most_bytes: int, most_files: int) -> tuple[int, int]:
+    """Return how many bytes (on the disk) and entries of a uid's own lie in directories; counting ends where it is too much already."""
+    size = count = 0
+    waiting = [os.fspath(place) for place in places]
+    while waiting:
+        try:
+            entries = os.scandir(waiting.pop())
+        except OSError:
+            continue  # it is gone by now
+        with entries:
+            for entry in entries:
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue
+                if status.st_uid != uid:
+                    continue  # a link to a file of the canon
+                count += 1
+                size += status.st_blocks * 512
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                if size > most_bytes or count > most_files:
+                    return size, count
+    return size, count

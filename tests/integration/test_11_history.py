@@ -130,4 +130,5 @@ def test_it_is_kept_small_and_stays_whole(republic: Republic, nodes: dict[str, N
     wait_for_history(republic)
     assert log(republic, "bob", "www/page")[0]["author"] == "alice"
     assert digest("goes on") in nodes["server"].history()["contents"]
+    republic.witness(nodes["server"])  # the server writes the roll and the audit log
     republic.check_invariants()

@@ -14,8 +14,7 @@ from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
-_TIDY_TIMEOUT = 3600.0
-_ASKS, _SERVER_TIMEOUT = ("ask", "change-key"), 100.0  # seconds, for what the server is asked
+_TIMEOUTS = {"ask": 100.0, "change-key": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,10 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     resolve = verbs.add_parser("resolve", help="end a conflict")
     resolve.add_argument("path")
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
-    history_verbs.add_parsers(verbs)
-    verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("roll", help="the citizens, as this copy of the world has them")
     verbs.add_parser("audit", help="the audit log, as this copy of the world has it")
+    history_verbs.add_parsers(verbs)
+    verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -70,15 +69,14 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return {"public_key": joining.node_key(places.keys, _node().node_id)}
     if verb == "enrol":
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
-    if verb in history_verbs.VERBS:
-        return history_verbs.do(arguments, places)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb in history_verbs.VERBS:
+        return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
-    patience = _TIDY_TIMEOUT if verb == "tidy" else _SERVER_TIMEOUT if verb in _ASKS else _ASK_TIMEOUT
-    return ask(places.control, verb, values, values.get("timeout", 0.0) + patience)
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
 
 
 def _node() -> Node:

@@ -75,14 +75,14 @@ class Agent:
             return over_socket_of(self._places.stream, *self._server.landing())
         return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
 
+    def _tend(self) -> None:
+        if self._credentials is not None:
+            self._credentials.tend()
+
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
         source = through_ssh(run / "ssh_config")
         return Fetcher(path, source, lambda: self._engine.view, lambda: known_authorities(keys), confinement(path, run))
-
-    def _tend(self) -> None:
-        if self._credentials is not None:
-            self._credentials.tend()
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -132,6 +132,9 @@ class Agent:
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
+        if self._credentials is not None:
+            credentials = self._credentials
+            verbs["change-key"] = lambda _: credentials.change_key()
         server = self._server
         if server is not None:
             verbs["freshen"] = server.freshen
@@ -140,9 +143,6 @@ class Agent:
             fetcher, kept = self._fetcher, self._node.settings.large_retention
             verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
             verbs["tidy"] = lambda _: fetcher.tidy(kept).to_json()
-        if self._credentials is not None:
-            credentials = self._credentials
-            verbs["change-key"] = lambda _: credentials.change_key()
         return verbs
 
     def _audit(self) -> dict[str, Any]:

@@ -84,6 +84,14 @@ class Agent:
         """Given a conflict's path or its copy's, and whose version is kept, end it; return the path of what was kept."""
         return str(self._call("resolve", f"--keep={keep}", "--", path)["kept"])
 
+    def roll(self) -> list[CitizenRecord]:
+        """Return the citizens as the node's copy of the world has them."""
+        return [CitizenRecord.from_json(item) for item in self._call("roll")["citizens"]]
+
+    def audit(self) -> dict[str, Any]:
+        """Return the audit log of the node's copy of the world: ``entries``, ``head`` (the last line's hash) and ``fault``."""
+        return self._call("audit")
+
     def log(self, wanted: LogFilter) -> list[LogEntry]:
         """Return the versions that a filter lets through, the newest first."""
         options = [f"--{name}={value}" for name, value in (("by", wanted.by), ("since", wanted.since), ("until", wanted.until)) if value]
@@ -120,14 +128,6 @@ class Agent:
     def tidy(self) -> Tidied:
         """Make the node's history as small as it gets."""
         return Tidied.from_json(self._call("tidy", patience=_TIDY_TIMEOUT))
-
-    def roll(self) -> list[CitizenRecord]:
-        """Return the citizens as the node's copy of the world has them."""
-        return [CitizenRecord.from_json(item) for item in self._call("roll")["citizens"]]
-
-    def audit(self) -> dict[str, Any]:
-        """Return the audit log of the node's copy of the world: ``entries``, ``head`` (the last line's hash) and ``fault``."""
-        return self._call("audit")
 
     def doctor(self) -> list[Finding]:
         """Return what the agent finds inside its container."""

@@ -46,7 +46,7 @@ from fwrkit.host.cli import (
     sync,
     unban,
     up,
-)  # fmt: skip
+)
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
 from fwrkit.host.cli.output import Output
@@ -97,8 +97,8 @@ for _name, _function, _epilog in (
 ):
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
-app.add_typer(history.app, name="history")
 app.add_typer(requests.app, name="requests")
+app.add_typer(history.app, name="history")
 app.add_typer(images.app, name="images")
 
 

@@ -82,6 +82,27 @@ def test_unison_is_confined_to_what_is_the_citizen_s(request_: str) -> None:
     assert became.environment["UNISON"] == became.environment["HOME"] == "/var/lib/fwrkit/accounts/bob"
 
 
+def test_what_a_citizen_asks_for_is_joined_to_a_socket_of_its_own() -> None:
+    became = ask("ask")
+    assert isinstance(became, Became)
+    assert became.argv[-1] == "UNIX-CONNECT:/run/fwrkit/asking.sock"
+
+
+@pytest.mark.parametrize("request_", ALLOWED)
+def test_a_banned_citizen_only_hears_why(request_: str) -> None:
+    outcome = ask(request_, "c-mallory")
+    assert isinstance(outcome, Became) if request_ in ("stream", "ask") else outcome == REFUSED
+
+
+def test_who_is_banned_is_read_each_time(tmp_path: Path) -> None:
+    places = Places(state=tmp_path)
+    assert gate.is_banned("alice", places)  # a list that can not be read lets nobody in
+    (tmp_path / "enrol").mkdir()
+    (tmp_path / "enrol/banned").write_text("mallory\n")
+    assert gate.is_banned("mallory", places)
+    assert not gate.is_banned("mall", places)
+
+
 def rules_of(became: Became) -> list[str]:
     return [word for before, word in zip(became.argv, became.argv[1:], strict=False) if before == "--landlock-rule"]
 
@@ -103,27 +124,6 @@ def test_one_large_object_by_its_hash() -> None:
     assert isinstance(became, Became)
     assert became.argv[-3:] == ["/usr/bin/cat", "--", f"/var/lib/fwrkit/history.git/lfs/objects/ab/ab/{'ab' * 32}"]
     assert [rule for rule in rules_of(became) if "write-file" in rule] == ["path-beneath:read-file,write-file:/dev/null"]
-
-
-def test_what_a_citizen_asks_for_is_joined_to_a_socket_of_its_own() -> None:
-    became = ask("ask")
-    assert isinstance(became, Became)
-    assert became.argv[-1] == "UNIX-CONNECT:/run/fwrkit/asking.sock"
-
-
-@pytest.mark.parametrize("request_", ALLOWED)
-def test_a_banned_citizen_only_hears_why(request_: str) -> None:
-    outcome = ask(request_, "c-mallory")
-    assert isinstance(outcome, Became) if request_ in ("stream", "ask") else outcome == REFUSED
-
-
-def test_who_is_banned_is_read_each_time(tmp_path: Path) -> None:
-    places = Places(state=tmp_path)
-    assert gate.is_banned("alice", places)  # a list that can not be read lets nobody in
-    (tmp_path / "enrol").mkdir()
-    (tmp_path / "enrol/banned").write_text("mallory\n")
-    assert gate.is_banned("mallory", places)
-    assert not gate.is_banned("mall", places)
 
 
 def test_nothing_of_a_stranger_s_environment_is_passed_on() -> None:

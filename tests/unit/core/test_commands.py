@@ -74,17 +74,16 @@ def test_started_children_are_their_own_session() -> None:
     assert out == b"True\n"
 
 
-class Pieces(list[bytes]):
-    """What a stream brought."""
-
-    def take(self, piece: bytes) -> bool:
-        self.append(piece)
-        return True
+def keep(pieces: list[bytes], piece: bytes) -> bool:
+    pieces.append(piece)
+    return True
 
 
 def test_output_comes_piece_by_piece_and_all_of_it() -> None:
-    pieces = Pieces()
-    done = commands.stream(python("import sys; sys.stdout.write('x' * 300000); sys.stderr.write('err'); sys.exit(3)"), pieces.take, 30)
+    pieces: list[bytes] = []
+    done = commands.stream(
+        python("import sys; sys.stdout.write('x' * 300000); sys.stderr.write('err'); sys.exit(3)"), lambda piece: keep(pieces, piece), 30
+    )
     assert (b"".join(pieces), done.status, done.last_words(), done.stdout) == (b"x" * 300000, 3, "err", b"")
     assert len(pieces) > 1
 
@@ -106,6 +105,6 @@ def test_what_streams_too_long_is_ended_with_its_children() -> None:
 
 
 def test_a_stream_reads_what_it_is_given() -> None:
-    pieces = Pieces()
-    commands.stream(python("import sys; print(sys.stdin.read())", stdin=b"fed"), pieces.take, 30)
+    pieces: list[bytes] = []
+    commands.stream(python("import sys; print(sys.stdin.read())", stdin=b"fed"), lambda piece: keep(pieces, piece), 30)
     assert b"".join(pieces) == b"fed\n"

@@ -117,14 +117,14 @@ class SimulatedRepublic:
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
     conflicts: dict[str, list[Conflict]] = field(default_factory=dict)
     decided: list[tuple[str, str, str]] = field(default_factory=list)
-    log: list[LogEntry] = field(default_factory=list)
-    contents: dict[str, bytes] = field(default_factory=dict)
-    snapshots: list[Snapshot] = field(default_factory=list)
-    read: list[tuple[str, object]] = field(default_factory=list)  # from which node, and what
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)  # through which node, what, with which arguments
     answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
     roll: list[CitizenRecord] = field(default_factory=list)
     audit: dict[str, Any] = field(default_factory=dict)
+    log: list[LogEntry] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    looked_up: list[tuple[str, object]] = field(default_factory=list)  # in which node's history, what
 
 
 @dataclass
@@ -241,7 +241,7 @@ class SimulatedAgent:
 
     def log(self, wanted: LogFilter) -> list[LogEntry]:
         self._record()
-        self.machine.republic.read.append((self.node, wanted))
+        self.machine.republic.looked_up.append((self.node, wanted))
         return self.machine.republic.log[: wanted.limit]
 
     def _version(self, text: str) -> LogEntry:
@@ -255,7 +255,7 @@ class SimulatedAgent:
         return Shown(self._version(version), PATCH, is_cut=True)
 
     def diff(self, before: str, after: str, path: str) -> Difference:
-        self.machine.republic.read.append((self.node, (before, after, path)))
+        self.machine.republic.looked_up.append((self.node, (before, after, path)))
         first, second = self._version(before), self._version(after)
         return Difference(first.version, second.version, second.changes, PATCH, is_cut=False)
 

@@ -35,14 +35,6 @@ VERBS = (
     "conflicts",
     "conflicts resolve",
     "images build",
-    "log",
-    "show",
-    "diff",
-    "blame",
-    "cat",
-    "snapshot",
-    "snapshots",
-    "history gc",
     "request",
     "requests",
     "requests open",
@@ -56,6 +48,14 @@ VERBS = (
     "leave",
     "rekey",
     "audit",
+    "log",
+    "show",
+    "diff",
+    "blame",
+    "cat",
+    "snapshot",
+    "snapshots",
+    "history gc",
 )
 
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
@@ -173,12 +173,12 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "error": ["status", "nobody"],
     }
     assert set(lines) == set(CONTRACT)
-    machine.republic.log, machine.republic.contents = list(VERSIONS), {"a@aaaa": b"one"}
     machine.republic.answers |= ANSWERS
     machine.republic.audit = {
         "entries": [{"number": 1, "time": 5, "actor": "ada", "event": "ban", "subject": "bob", "details": {}, "previous": "0"}], "head": "h",
         "fault": "",
     }  # fmt: skip
+    machine.republic.log, machine.republic.contents = list(VERSIONS), {"a@aaaa": b"one"}
     for kind, words in lines.items():
         machine.republic.held["bob"] = (60, 100)
         machine.republic.conflicts["alice"] = [Conflict("a", "a (conflict bob 2026-11-25 12.00.00)", "bob", "alice")]

@@ -28,7 +28,7 @@ def test_log(fwrkit: Fwrkit, machine: SimulatedMachine) -> None:
         "aaaaaaaaaa  2026-11-20 00:00:00 UTC  alice  edit a",
         "  + a\\n\\x1b[1m  4 bytes",
     ]
-    assert machine.republic.read == [("server", LogFilter("a", "bob", "3 days ago", "", 7))]
+    assert machine.republic.looked_up == [("server", LogFilter("a", "bob", "3 days ago", "", 7))]
     machine.republic.log = []
     assert fwrkit("log").out == "Nothing.\n"
 
@@ -39,7 +39,7 @@ def test_show_and_diff(fwrkit: Fwrkit, machine: SimulatedMachine) -> None:
     assert fwrkit("show", "cccc").status == ExitCode.NOT_FOUND
     said = fwrkit("diff", "aaaa", "bbbb", "www")
     assert said.out.startswith("aaaaaaaaaa → bbbbbbbbbb\n  ~ a  4 bytes\n")
-    assert machine.republic.read[-1] == ("server", ("aaaa", "bbbb", "www"))
+    assert machine.republic.looked_up[-1] == ("server", ("aaaa", "bbbb", "www"))
     machine.republic.log = [VERSIONS[1].__class__("c" * 40, 1, "x", "y", 0)]
     assert "No difference." in fwrkit("diff", "cccc", "cccc").out
 

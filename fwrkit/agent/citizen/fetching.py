@@ -168,7 +168,7 @@ class Fetcher:
         new, moves = there.get("heads/main", ""), []
         if new and new != old:
             if old and not self._repository.run("merge-base", "--is-ancestor", old, new).is_ok:
-                kept = KEPT + time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+                kept = f"{KEPT}{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{old[:10]}"
                 moves.append(f"update {kept} {old}")
                 self._alert(f"The server's history does not continue the one that this node had, whose end is kept as {kept}.")
             moves.append(f"update {BRANCH} {new} {old or '0' * 40}")

@@ -31,7 +31,7 @@ from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.policy_verbs import PolicyVerbs
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.snapshots import known_authority
+from fwrkit.agent.snapshots import known_authorities
 from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.errors import ExitCode, FwrError
@@ -85,7 +85,7 @@ class Agent:
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
         source = through_ssh(run / "ssh_config")
-        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authority(keys), confinement(path, run))
+        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authorities(keys), confinement(path, run))
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""

@@ -142,6 +142,7 @@ class Enrolment:
             "world": self._store.meta("world_id"),
             "world_name": self._store.meta("world_name"),
             "authorities": self._authority.all_public,
+            "former": self._authority.former,
         }
 
     def _is_first_use(self, name: str, used_by: str, key: str, expires: int) -> bool:

@@ -114,11 +114,6 @@ class Hub:
             raise value
         return value
 
-    def repeat_positions(self) -> None:
-        """Have everybody look at the history again. In the hub's thread (:meth:`call`)."""
-        for session in self._sessions.values():
-            session.repeat_position()
-
     def sessions(self) -> dict[int, Session]:
         """Return the live sessions by citizen id (a copy)."""
         return {number: session for number, session in list(self._sessions.items()) if not session.channel.is_closed}

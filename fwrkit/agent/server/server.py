@@ -7,14 +7,13 @@ import pwd
 import signal
 import socket
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import fingerprint, make_key
 from fwrkit.agent.server import retention, tables, world
-from fwrkit.agent.server.asking import Asking, Verb
+from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -33,7 +32,7 @@ from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
@@ -162,7 +161,8 @@ class Server:
         return {
             **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
             **of_policy(self.store, self._fold),
-            **of_history(self._reverting, self.snapshot, self._audit),
+            **of_history(self._reverting, self._audit),
+            "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
         }
 
     def _audit(self, *words: str, **details: str) -> None:
@@ -196,14 +196,16 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
-        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Give a version a name, for ever: verb ``snapshot`` of those that are asked for."""
+        name, at = str(arguments["name"]), str(arguments.get("at") or "")
         history = History(self._places.state / "history.git", self.world_id)
-        made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
-        snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
-        self.hub.call(self.hub.repeat_positions)
-        self._audit(official, "snapshot", name)
-        return snapshot
+        made = self._historian.call(
+            lambda: make_snapshot(history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+        )
+        # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
+        self._audit(official.name, "snapshot", name, version=str(made["version"]))
+        return made
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

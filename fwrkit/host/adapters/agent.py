@@ -124,10 +124,6 @@ class Agent:
         if not done.is_ok:
             raise error_in(done.stderr.decode(errors="replace").splitlines()) or _no_answer(self.node, done)
 
-    def snapshot(self, name: str, at: str) -> Snapshot:
-        """Given a name and a version (empty: the newest), have the server make the snapshot."""
-        return Snapshot.from_json(self.ask("snapshot", name=name, at=at))
-
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that the node holds, the newest first."""
         return [Snapshot.from_json(item) for item in self._call("snapshots")["snapshots"]]

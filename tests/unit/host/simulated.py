@@ -169,6 +169,8 @@ class SimulatedAgent:
             return answer
         if what == "decide":
             return self._decide(given["ruling"], given["name"])
+        if what == "snapshot":
+            return self._snapshot(**given)
         if what == "invite":
             return self._invite(**given)
         raise FwrError(ExitCode.USAGE, f"The server does not know the verb '{what}'.", "")
@@ -299,12 +301,12 @@ class SimulatedAgent:
             raise FwrError(ExitCode.NOT_FOUND, f"There is no {target!r}.", "See: fwrkit log")
         write(self.machine.republic.contents[target])
 
-    def snapshot(self, name: str, at: str) -> Snapshot:
+    def _snapshot(self, name: str, at: str) -> dict[str, Any]:
         made = Snapshot(name, self._version(at).version, 1_795_132_800, self._record().citizen, is_verified=True)
         if name in [each.name for each in self.machine.republic.snapshots]:
             raise FwrError(ExitCode.TAKEN, f"There is a snapshot '{name}' already.", "Choose another name.")
         self.machine.republic.snapshots.append(made)
-        return made
+        return made.to_json()
 
     def snapshots(self) -> list[Snapshot]:
         self._record()

@@ -27,12 +27,12 @@ from fwrkit.agent.server.powers import of_citizens, of_history, of_policy
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.reverting import Reverting
-from fwrkit.agent.server.roll import FORMER, Roll
+from fwrkit.agent.server.roll import Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
@@ -88,6 +88,7 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        self.hub.why_banned = self.roll.why_banned
         self._fold = fold
         fold.policing.tell = self.publisher.audit
         self._policing = fold.policing

@@ -19,6 +19,7 @@ from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
 
 SCHEMA_VERSION = 1
+FORMER = "former"  # the role of who has left
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -13,7 +13,7 @@ from typing import Any
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import fingerprint, make_key
 from fwrkit.agent.server import retention, tables, world
-from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
+from fwrkit.agent.server.asking import Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.enrolment import Enrolment
@@ -23,15 +23,16 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
-from fwrkit.agent.server.powers import of_citizens
+from fwrkit.agent.server.powers import of_citizens, of_history, of_policy
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
+from fwrkit.agent.server.reverting import Reverting
 from fwrkit.agent.server.roll import FORMER, Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
@@ -87,8 +88,10 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        self._fold = fold
         fold.policing.tell = self.publisher.audit
         self._policing = fold.policing
+        self._reverting = Reverting(self.hub, self.store, fold, History(state / "history.git", self.world_id))
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
@@ -155,8 +158,15 @@ class Server:
 
     def _powers(self) -> dict[str, Verb]:
         listing = self.citizens
-        verbs = of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing)
-        return {**verbs, "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True)}
+        return {
+            **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
+            **of_policy(self.store, self._fold),
+            **of_history(self._reverting, self.snapshot, self._audit),
+        }
+
+    def _audit(self, *words: str, **details: str) -> None:
+        """Write a line of the audit log, for those who are not in the hub's thread."""
+        self.hub.call(lambda: self.publisher.audit(*words, **details))
 
     def citizens(self) -> list[dict[str, Any]]:
         """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
@@ -185,15 +195,14 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Give a version a name, for ever: verb ``snapshot`` of those that are asked for."""
-        name, at = str(arguments["name"]), str(arguments.get("at") or "")
+    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
+        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
         history = History(self._places.state / "history.git", self.world_id)
         made = self._historian.call(
-            lambda: make_snapshot(history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+            lambda: make_snapshot(history, self._authority, name, at, official, int(time.time())), _SNAPSHOT_PATIENCE
         )
         # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
-        self.hub.call(lambda: self.publisher.audit(official.name, "snapshot", name, version=str(made["version"])))
+        self._audit(official, "snapshot", name, version=str(made["version"]))
         return made
 
     def connections(self) -> list[Connection]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fwrkit.agent import moments, paths
-from fwrkit.agent.repository import SNAPSHOTS, Repository, parse_pointer
+from fwrkit.agent.repository import SNAPSHOTS, Repository, parse_pointer, split_number
 from fwrkit.agent.snapshots import is_snapshot_name
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown
@@ -130,7 +130,7 @@ def _entries(repository: Repository, words: list[str], path: bytes, listed: int)
             version=oid.decode(),
             time=int(when),
             author=author.decode("utf-8", "surrogateescape"),
-            message=message.decode("utf-8", "surrogateescape").rstrip("\n"),
+            message=split_number(message.decode("utf-8", "surrogateescape"))[0].rstrip("\n"),
             count=len(changes),
             changes=[_change(change, sizes) for change in changes[:listed]],
         )

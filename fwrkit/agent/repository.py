@@ -23,6 +23,7 @@ LIMIT = 16 * 1024 * 1024  # bytes of output
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n\Z")
 _POINTER_LIMIT = 200  # bytes
+_UP_TO = re.compile(r"\n+Fwrkit-Version: ([0-9]{1,18})\n*\Z")
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -93,6 +94,12 @@ class Repository:
         """Return the newest version's id, empty if there is none."""
         return self.references(BRANCH).get("", "")
 
+    def number(self) -> int:
+        """Return the server's id of the newest version that is in the history for sure, 0 if that is not known."""
+        head = self.head()
+        message = self.read("cat-file", "commit", head)[0].decode("utf-8", "replace") if head else ""
+        return split_number(message)[1]
+
     def kinds(self, oids: Iterable[str]) -> dict[str, tuple[str, int]]:
         """Given ids (hex), return the kind and the size in bytes of those that there are."""
         stdin = "".join(f"{oid}\n" for oid in oids).encode()
@@ -130,6 +137,17 @@ class Repository:
                 found[words[0].decode()] = pointer
             position = end + size + 2
         return found
+
+
+def with_number(message: str, number: int) -> str:
+    """Return a commit's message with the id of the server's newest version that is in the history with this commit."""
+    return f"{message}\nFwrkit-Version: {number}\n"
+
+
+def split_number(message: str) -> tuple[str, int]:
+    """Given a commit's message, return it without the server's id of a version, and that; 0 if there is none."""
+    match = _UP_TO.search(message)
+    return (message[: match.start()], int(match[1])) if match else (message, 0)
 
 
 def parse_pointer(content: bytes) -> Pointer | None:

@@ -14,6 +14,12 @@ from tests.integration.republic import CHECKOUT, Node, Republic, digest, wait_un
 from tests.integration.scale import scale
 
 REFUSED, USAGE, NOT_FOUND = 6, 2, 3
+_QUICKLY = """
+import json, os, sys
+os.makedirs("/srv/fwr/world/www/many")
+for item in json.load(sys.stdin):
+    open("/srv/fwr/world/" + item["path"], "w").write(item["text"])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +102,6 @@ def test_a_move_to_where_it_may_not_be_leaves_it_where_it_was(republic: Republic
     undone(mallory, "www_tourist/movable.txt", None)
     undone(mallory, "www/movable.txt", "movable")
     assert bob.has("www/movable.txt", "movable")
-    republic.check_invariants()
 
 
 def test_a_run_that_brings_what_is_refused_brings_the_rest(republic: Republic, nodes: dict[str, Node]) -> None:
@@ -104,15 +109,12 @@ def test_a_run_that_brings_what_is_refused_brings_the_rest(republic: Republic, n
     republic.written.update({digest(f"page {n}"): f"page {n}" for n in range(count)})
     republic.refused.update({digest(f"film {n}"): f"film {n}" for n in range(count)})
     items = [{"path": f"www/many/{n}.html", "text": f"page {n}"} for n in range(count)]
-    mallory.python(
-        "import json, os, sys\nos.makedirs('/srv/fwr/world/www/many')\nfor item in json.load(sys.stdin): open('/srv/fwr/world/' + item['path'], 'w').write(item['text'])",
-        stdin=json.dumps([*items, *({"path": f"www/many/{n}.mp4", "text": f"film {n}"} for n in range(count))]).encode(),
-    )
+    items += [{"path": f"www/many/{n}.mp4", "text": f"film {n}"} for n in range(count)]
+    mallory.python(_QUICKLY, stdin=json.dumps(items).encode())
     wait_until(
         lambda: len(nodes["bob"].tree()) > count and not any(path.endswith(".mp4") for path in mallory.tree()), "the rest arrives", 60
     )
     assert len([item for item in mallory.refused() if item["path"].startswith("www/many/")]) == count
-    republic.check_invariants()
 
 
 def test_a_program_that_goes_on_is_left_alone(republic: Republic, nodes: dict[str, Node]) -> None:
@@ -164,7 +166,6 @@ def test_a_reader_reads(republic: Republic, nodes: dict[str, Node], laptop: Node
     laptop.republic.fwrkit("role", "bob", "citizen")
     bob.write("www/bobs.txt", "bob's again")
     wait_until(lambda: nodes["alice"].has("www/bobs.txt", "bob's again"), "a citizen writes")
-    republic.check_invariants()
 
 
 def test_a_vandal_is_banned_and_taken_back_from_a_laptop(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:

@@ -108,7 +108,7 @@ class Engine:
         self._emptied_since = 0.0
         self._was_cut = False
         self._behind_server = 0.0
-        self._position_at = 0.0
+        self._position, self._position_at = 0, 0.0
         self._alerts: list[str] = []
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
@@ -421,7 +421,7 @@ class Engine:
         elif isinstance(message, say.Position):
             self._record.set_meta("start", message.start)
             self._record.set_meta("position", str(message.version))
-            self._position_at = self._clock()
+            self._position, self._position_at = message.version, self._clock()
         elif isinstance(message, say.Welcome):
             self._welcome(message)
         elif isinstance(message, say.Refusal):
@@ -573,5 +573,6 @@ class Engine:
             world_name=self._record.meta("world_name"),
             behind_server=self._behind_server,
             alerts=tuple(self._alerts),
+            position=self._position,
             position_at=self._position_at,
         )

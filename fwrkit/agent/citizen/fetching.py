@@ -27,8 +27,8 @@ log = logging.getLogger("fwrkit.fetching")
 _QUIET = 4.0  # seconds without a new position before the history is fetched,
 _LIMIT = 60.0  # at most so many while there always is a new one,
 _EVERY = 15.0  # and so many between two times
-_WRITTEN = 2.5  # seconds after which what the server has accepted is in its history
-_SOON = 0.8  # seconds after which it mostly is
+_WRITTEN = 6.0  # seconds after which what the server has accepted is in its history, whatever the history itself says
+_SOON = 0.6  # seconds before which it mostly is not
 _WAITING = 1.0  # seconds for edits of this node that are on their way
 _PAUSES = (15.0, 30.0, 60.0, 120.0)  # seconds after a first, second, … failure
 _FETCH_TIMEOUT = 3600.0  # seconds
@@ -108,19 +108,17 @@ class Fetcher:
         if is_time and now >= self._next_at:
             self._try()
 
-    def _try(self) -> bool:
-        """Fetch, and return whether something came."""
+    def _try(self) -> None:
         try:
-            has_moved = self.fetch()
+            self.fetch()
         except (FwrError, OSError) as error:
             pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
             self._next_at = self._clock() + pause
             if self._failures == 0:
                 log.warning("the history can not be fetched, and is tried again: %s", error)
             self._failures += 1
-            return False
-        self._failures = 0
-        return has_moved
+        else:
+            self._failures = 0
 
     def freshen(self, patience: float) -> bool:
         """See to it that what the server has accepted by now is there, within ``patience`` seconds. Return whether it surely is."""
@@ -134,7 +132,9 @@ class Fetcher:
             if (view.waiting and self._clock() < patient_until) or (age < _SOON and view.position_at != self._covered):
                 self._stop.wait(min(left, 0.05))
                 continue
-            if view.position_at == self._covered or self._try() or view.position_at == self._covered:
+            if view.position_at != self._covered:
+                self._try()
+            if view.position_at == self._covered:
                 return True
             self._stop.wait(min(left, 0.3))
         return False
@@ -151,7 +151,7 @@ class Fetcher:
             if not done.is_ok:
                 raise FwrError(ExitCode.FAILED, f"git fetch: {done.last_words()}", "")
             has_moved = self._take()
-            if began - view.position_at >= _WRITTEN:
+            if self._repository.number() >= view.position > 0 or began - view.position_at >= _WRITTEN:
                 self._covered = view.position_at
             self._tidy()
         return has_moved

@@ -12,7 +12,7 @@ class View:
     """A moment of an engine.
 
     ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
-    ``position_at``: when the server last said that its history goes on (the engine's clock, seconds).
+    ``position``: the server's newest version, as it last said at ``position_at`` (the engine's clock, seconds).
     ``behind_server``: by how many seconds the server's clock is ahead. ``alerts``: sentences about what went wrong or was healed.
     """
 
@@ -26,4 +26,5 @@ class View:
     world_name: str = ""
     behind_server: float = 0.0
     alerts: tuple[str, ...] = ()
+    position: int = 0
     position_at: float = 0.0

@@ -196,8 +196,9 @@ class Historian:
                 oids[version.id] = self._blob(version, sizes[version.id])
             return oids[version.id]
 
-        for group in group_by_author(versions):
-            self._history.commit(group, blob_of)
+        groups = group_by_author(versions)
+        for group in groups:
+            self._history.commit(group, blob_of, versions[-1].id if group is groups[-1] else 0)
         done = [(version.id, oids.get(version.id)) for version in versions]
         states = {version.state for version in versions if isinstance(version.state, bytes) and is_file(version.state)}
         with self._store.transaction():

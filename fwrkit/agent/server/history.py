@@ -18,7 +18,7 @@ import pygit2
 
 from fwrkit.agent.files import linux
 from fwrkit.agent.paths import ancestors, join
-from fwrkit.agent.repository import BRANCH, Pointer, large_path, parse_pointer, pointer_text
+from fwrkit.agent.repository import BRANCH, Pointer, large_path, parse_pointer, pointer_text, with_number
 from fwrkit.agent.states import State, file_state, is_file
 
 _FILE_MODE = b"100644"
@@ -112,10 +112,11 @@ class History:
             os.replace(temporary, target)
         return self.write(pointer_text(Pointer(state, size)))
 
-    def commit(self, versions: list[Version], blob_of: Callable[[Version], bytes]) -> str:
+    def commit(self, versions: list[Version], blob_of: Callable[[Version], bytes], number: int = 0) -> str:
         """Commit versions of one author as one commit and return its id. The repository is on disk when this returns.
 
-        ``blob_of`` gives the raw blob id of a version that is a file.
+        ``blob_of`` gives the raw blob id of a version that is a file. ``number``: every version up to this id is in the history then;
+        by it, a client knows that it has fetched what it has heard of.
         """
         reference = self._repository.references.get(BRANCH)
         parents = [reference.target] if reference is not None else []
@@ -128,7 +129,8 @@ class History:
             raise Damaged(str(error)) from error
         tree = pygit2.Oid(raw=self._write_tree(root))
         author, seconds = versions[0].author, versions[-1].received // 10**9
-        return self._commit(tree, author, seconds, message_of(versions), parents)
+        message = message_of(versions)
+        return self._commit(tree, author, seconds, with_number(message, number) if number else message, parents)
 
     def _commit(self, tree: pygit2.Oid, author: str, seconds: int, message: str, parents: list[pygit2.Oid]) -> str:
         signature = pygit2.Signature(author, f"{author}@{self.domain}", seconds, 0)

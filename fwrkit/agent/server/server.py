@@ -32,7 +32,7 @@ from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import FORMER, Citizen, Store
+from fwrkit.agent.server.store import FORMER, Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
@@ -197,15 +197,14 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Give a version a name, for ever: verb ``snapshot`` of those that are asked for."""
-        name, at = str(arguments["name"]), str(arguments.get("at") or "")
+    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
+        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
         history = History(self._places.state / "history.git", self.world_id)
         made = self._historian.call(
-            lambda: make_snapshot(history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+            lambda: make_snapshot(history, self._authority, name, at, official, int(time.time())), _SNAPSHOT_PATIENCE
         )
         # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
-        self._audit(official.name, "snapshot", name, version=str(made["version"]))
+        self._audit(official, "snapshot", name, version=str(made["version"]))
         return made
 
     def connections(self) -> list[Connection]:

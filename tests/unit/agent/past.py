@@ -29,7 +29,7 @@ class Past:
         self.count += 1
         states = {path: file_state(content) if content is not None else None for path, content in contents.items()}
         versions = [Version(0, path, state, author, when, "") for path, state in states.items()]
-        return self.history.commit(versions, lambda version: self.history.write(contents[version.path] or b""))
+        return self.history.commit(versions, lambda version: self.history.write(contents[version.path] or b""), self.count)
 
     def put_large(self, path: bytes, content: bytes) -> str:
         source = self.path / "source"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.agent.repository import Pointer, Repository, parse_pointer, pointer_oid, pointer_text
+from fwrkit.agent.repository import Pointer, Repository, parse_pointer, pointer_oid, pointer_text, split_number, with_number
 from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.past import Past
@@ -65,6 +65,22 @@ def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
     assert past.repository.pointers(oids) == {oids[2]: Pointer(file_state(b"x" * 5000), 5000)}
     assert past.repository.sizes([]) == {}
     assert pointer_oid(Pointer(file_state(b"x" * 5000), 5000)).hex() == oids[2]
+
+
+def test_a_history_says_up_to_which_version_it_goes(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    assert past.repository.number() == 0
+    past.put(a=b"1")
+    past.put(a=b"2")
+    assert past.repository.number() == 2
+    past.put_large(b"b", b"x")
+    assert past.repository.number() == 0, "it is not known"
+
+
+@pytest.mark.parametrize("message", ["edit a\n", "", "a\n\nnote: b\n", "Fwrkit-Version: 7\n"])
+def test_a_number_in_a_message(message: str) -> None:
+    assert split_number(with_number(message, 12)) == (message.rstrip("\n"), 12)
+    assert split_number(message) == (message, 0)
 
 
 @pytest.mark.parametrize("text", [b"", b"version https://git-lfs.github.com/spec/v1\n", b"x" * 1000])

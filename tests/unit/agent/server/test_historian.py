@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent import upkeep
+from fwrkit.agent.history_reading import Filter, log
+from fwrkit.agent.repository import Repository
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
@@ -74,6 +76,18 @@ def test_versions_become_commits_and_contents_leave_the_database(archive: Archiv
         assert archive.store.pending(file_state(content)) is None
         assert archive.read(content) == content
     assert archive.historian().commit_some(1 << 40) == 0
+
+
+def test_the_last_commit_says_how_far_the_history_goes(archive: Archive) -> None:
+    """Versions of several authors are not in the order of the commits: a commit before the last may say nothing."""
+    archive.put(b"a", b"one")
+    archive.put(b"b", b"two", "bob")
+    newest = archive.put(b"c", b"three")
+    archive.historian().commit_some(1 << 40)
+    assert Repository(archive.history.path).number() == newest
+    assert [entry.message for entry in log(Repository(archive.history.path), Filter())] == ["edit b", "2 changes: a, c"]
+    before = Repository(archive.history.path).read("cat-file", "commit", "main~1")[0]
+    assert b"Fwrkit-Version" not in before
 
 
 def test_only_what_was_told_is_committed(archive: Archive) -> None:

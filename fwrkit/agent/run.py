@@ -175,7 +175,7 @@ class Agent:
     def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask the server: the one in this process, or the upstream."""
         if self._server is not None:
-            return self._server.asking.ask(os.geteuid(), verb, arguments)
+            return self._server.offices.ask(verb, arguments)
         return self._asker.ask(verb, arguments)
 
     def _doctor(self) -> list[Finding]:
@@ -235,7 +235,7 @@ class Agent:
             detail=detail,
             version=__version__,
             refused=[Refusal(paths.shown(path), reason) for path, reason in sorted(view.refused.items())[:_SHOWN]],
-            connections=self._server.connections() if self._server is not None else [],
+            connections=self._server.offices.connections() if self._server is not None else [],
             alerts=self._alerts(view),
         )
 

@@ -135,6 +135,8 @@ class Agent:
             "policy": lambda _: self._policy.show(),
             "policy-test": self._policy.test,
             "policy-change": self._policy.change,
+            "filters": lambda _: dataclasses.asdict(self._engine.filters()),
+            "filter": self._filter,
             "refused": lambda _: {"refused": self._refused()},
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
@@ -161,6 +163,17 @@ class Agent:
             audit_memory.remember(chain, seen)
         entries = [dataclasses.asdict(entry) for entry in chain.entries]
         return {"entries": entries, "head": chain.head, "fault": fault}
+
+    def _filter(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        kind, word, is_on = str(arguments["kind"]), str(arguments["word"]), arguments["on"] is True
+        if kind not in ("muted", "ignored"):
+            raise ValueError(kind)
+        if kind == "muted" and is_on:
+            if word == self.status().citizen:
+                raise FwrError(ExitCode.USAGE, "Nobody mutes themselves.", "Mute somebody else.")
+            if all(citizen.name != word for citizen in public_records.read_roll(self._places.world)):
+                raise FwrError(ExitCode.NOT_FOUND, f"There is no citizen '{word}'.", "See who there is: fwrkit citizens")
+        return dataclasses.asdict(self._engine.change_filters(kind, word, is_on))
 
     def _refused(self) -> list[dict[str, Any]]:
         """Return what the policy has refused of this node's edits, the oldest first (see ``core.records.KeptRefusal``)."""

@@ -17,6 +17,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent import filters
 from fwrkit.agent.children import end_processes_of
 from fwrkit.agent.server import greeting
 from fwrkit.agent.server.canon import Canon
@@ -277,6 +278,11 @@ class Hub:
             raise FrameError("a message before hello")
         if isinstance(message, say.Change):
             self._change(session, citizen, message)
+        elif isinstance(message, say.Filters):
+            try:
+                session.filters = filters.taken(message.muted, message.ignored)
+            except FwrError as error:
+                raise FrameError(error.message) from error
         elif isinstance(message, say.Acknowledgement):
             for number in message.numbers:
                 self._deliveries.acknowledge(session, citizen, number)

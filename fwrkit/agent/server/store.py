@@ -335,6 +335,11 @@ class Store:
         row = self._db.execute(query, (path,)).fetchone()
         return row[0] if row else None
 
+    def last_author(self, path: bytes) -> str:
+        """Return who changed a path last, empty if nobody did."""
+        row = self._db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)).fetchone()
+        return str(row[0]) if row else ""
+
     def gone_beneath(self, path: bytes, since: int) -> list[tuple[bytes, State]]:
         """Return (path, state before) of what does not exist beneath a path and was deleted since a moment (Unix nanoseconds)."""
         query = (

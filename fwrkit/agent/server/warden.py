@@ -22,7 +22,7 @@ from fwrkit.core.names import FIRST_UID
 
 log = logging.getLogger("fwrkit.warden")
 
-_PAUSE = 0.5  # seconds between two looks
+_PAUSE = 1.0  # seconds between two looks
 _SHARE, _LONGEST = 10, 3.0  # counting what lies in replicas takes one part of the time at most; but seconds that it can wait
 _SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
 _SPARE_FILES = 2000
@@ -53,6 +53,7 @@ class Warden:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="warden", daemon=True)
         self._wrote: set[int] = set()
+        self._changed: dict[Path, int] = {}  # when landing places changed last
         self._due = 0.0  # when replicas are counted again, on the monotonic clock
 
     def start(self) -> None:
@@ -73,10 +74,11 @@ class Warden:
     def look(self, usages: dict[int, Usage]) -> None:
         """End what is too much. Given what the accounts take at the moment, by uid."""
         began = time.monotonic()
-        self._wrote |= {uid for uid, usage in usages.items() if usage.writes}
+        places = self._places()
+        self._wrote |= {uid for uid, usage in usages.items() if usage.writes} | self._changed_since(places)
         counted = self._wrote if began >= self._due else set()
         for uid in usages.keys() | counted:
-            reason = self._excess(uid, usages.get(uid, Usage()), uid in counted)
+            reason = self._excess(uid, usages.get(uid, Usage()), places.get(uid, []) if uid in counted else [])
             if reason:
                 log.warning("uid %d is ended: %s", uid, reason)
                 end_processes_of(uid)
@@ -86,14 +88,24 @@ class Warden:
             now = time.monotonic()
             self._due = now + min(_LONGEST, _SHARE * (now - began))
 
-    def _excess(self, uid: int, usage: Usage, has_written: bool) -> str:
+    def _places(self) -> dict[int, list[Path]]:
+        """Return the landing places by the uid that may write there."""
+        found: dict[int, list[Path]] = {}
+        for kind in _LANDINGS:
+            for place in (self._state / kind).iterdir():
+                found.setdefault(place.stat().st_uid, []).append(place)
+        return found
+
+    def _changed_since(self, places: dict[int, list[Path]]) -> set[int]:
+        """Return in whose places something came or went since this was asked last: a program may have ended before anybody saw it."""
+        before, self._changed = self._changed, {place: place.stat().st_mtime_ns for each in places.values() for place in each}
+        return {uid for uid, each in places.items() if any(before.get(place) != self._changed[place] for place in each)}
+
+    def _excess(self, uid: int, usage: Usage, places: list[Path]) -> str:
         if usage.processes > self._settings.account_processes:
             return f"{usage.processes} processes of one citizen"
         if usage.memory > self._settings.account_memory:
             return f"the programs of one citizen take {usage.memory >> 20} MiB of memory"
-        places = (
-            [place for kind in _LANDINGS for place in (self._state / kind).iterdir() if place.stat().st_uid == uid] if has_written else []
-        )
         if not places:
             return ""
         size, count = self._allowance(uid)

@@ -81,12 +81,23 @@ def test_many_entries_of_any_kind_are_too_much(scene: Scene, make: object) -> No
     assert list(scene.replica.iterdir()) == []
 
 
-def test_what_a_program_left_is_looked_at_once_more(scene: Scene) -> None:
-    assert scene.look(UNISON) == ""
+def test_what_a_program_left_that_nobody_saw_is_looked_at_too(scene: Scene) -> None:
+    assert scene.look(None) == ""
     (scene.replica / "a").write_bytes(b"x" * 1_000_000)
     assert "announced" in scene.look(None)
-    (scene.replica / "a").write_bytes(b"x" * 1_000_000)
-    assert scene.look(None) == "", "nobody could have written since"
+    assert list(scene.replica.iterdir()) == []
+
+
+def test_where_nothing_changed_nothing_is_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scene.replica / "a").write_bytes(b"x" * 10)
+    for _ in range(2):
+        assert scene.look(None) == ""
+
+    def fail(*_: object) -> tuple[int, int]:
+        raise AssertionError("counted")
+
+    monkeypatch.setattr(warden, "measure", fail)
+    assert scene.look(Usage(3, 1, False)) == ""
 
 
 def test_where_the_disk_is_full_a_run_ends_although_it_was_announced(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,13 @@ _MEMORY = 2 * 1024**3  # bytes of addresses, of which OCaml sets aside much more
 _REFUSED = 97  # exit status of a request that is not in the table
 _OBJECT = re.compile(r"object ([0-9a-f]{64})")  # one large object by its SHA-256; always matched as a whole
 _HIDDEN = ("transfer.hideRefs=refs", "transfer.hideRefs=!refs/heads/main", "transfer.hideRefs=!refs/tags")
-_SPARING = ("pack.threads=1", "pack.windowMemory=64m", "core.bigFileThreshold=16m")  # what a stranger asks for costs little at a time
+_SPARING = (
+    "pack.threads=1",
+    "pack.windowMemory=64m",
+    "core.bigFileThreshold=16m",
+    "core.packedGitWindowSize=32m",
+    "core.packedGitLimit=256m",
+)
 _UNISON_REQUESTS = frozenset({f"{UNISON} -server __new-rpc-mode", "unison -server __new-rpc-mode"})
 
 
@@ -84,7 +90,7 @@ def history_command(places: Places) -> list[str]:
     repository = places.state / "history.git"
     settings = [word for value in (f"safe.directory={repository}", *_HIDDEN, *_SPARING) for word in ("-c", value)]
     git = ["/usr/bin/git", *settings, "upload-pack", "--strict", "--timeout=60", str(repository)]
-    return [*_confined([repository], []), "/usr/bin/nice", "-n", "10", *git]
+    return [*_confined([repository], []), *git]
 
 
 def object_command(name: str, places: Places) -> list[str]:

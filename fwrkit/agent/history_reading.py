@@ -65,16 +65,19 @@ def resolve(repository: Repository, text: str, now: float | None = None) -> str:
             peeled = repository.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{tagged}^{{commit}}").stdout.decode().strip()
             if peeled:
                 return peeled
-    if _HEX.match(text.lower()):
-        return _by_prefix(repository, text.lower())
+    found = _by_prefix(repository, text.lower()) if _HEX.match(text.lower()) else []
+    if len(found) > 1:
+        raise FwrError(ExitCode.USAGE, f"{len(found)} versions begin with {text}.", "Give more digits.")
+    if found:
+        return found[0]
     moment = moments.parse(text, time.time() if now is None else now, is_end=True)
     if moment is None:
         hint = "Use a snapshot's name (fwrkit snapshots), an id (fwrkit log), or a time: 2026-11-20, 2026-11-20T10:00, '3 days ago'."
         raise FwrError(ExitCode.NOT_FOUND, f"There is no version {text!r}.", hint)
-    found, _ = repository.read("rev-list", "-1", f"--min-age={moment}", newest)
-    if not found.strip():
+    listed, _ = repository.read("rev-list", "-1", f"--min-age={moment}", newest)
+    if not listed.strip():
         raise FwrError(ExitCode.NOT_FOUND, f"The history has nothing as old as {text}.", "See: fwrkit log")
-    return found.decode().strip()
+    return listed.decode().strip()
 
 
 def _newest(repository: Repository) -> str:
@@ -84,14 +87,9 @@ def _newest(repository: Repository) -> str:
     return head
 
 
-def _by_prefix(repository: Repository, prefix: str) -> str:
+def _by_prefix(repository: Repository, prefix: str) -> list[str]:
     listed = repository.run("rev-parse", f"--disambiguate={prefix}").stdout.decode().split()
-    commits = [oid for oid, (kind, _) in repository.kinds(listed).items() if kind == "commit"]
-    if not commits:
-        raise FwrError(ExitCode.NOT_FOUND, f"There is no version {prefix}.", "See: fwrkit log")
-    if len(commits) > 1:
-        raise FwrError(ExitCode.USAGE, f"{len(commits)} versions begin with {prefix}.", "Give more digits.")
-    return commits[0]
+    return [oid for oid, (kind, _) in repository.kinds(listed).items() if kind == "commit"]
 
 
 def checked_path(text: bytes) -> bytes:

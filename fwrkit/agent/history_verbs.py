@@ -16,7 +16,7 @@ from fwrkit.agent.control import ask
 from fwrkit.agent.history_reading import Filter
 from fwrkit.agent.repository import Repository
 from fwrkit.agent.settings import Places
-from fwrkit.agent.snapshots import known_authority, snapshots
+from fwrkit.agent.snapshots import known_authorities, snapshots
 from fwrkit.core.errors import FwrError
 
 VERBS = ("log", "show", "diff", "blame", "cat", "snapshots")
@@ -65,7 +65,7 @@ def do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     if verb == "cat":
         _cat(arguments.target, repository, places)
         return None
-    found = snapshots(repository, known_authority(places.keys)) if repository.exists else []
+    found = snapshots(repository, known_authorities(places.keys)) if repository.exists else []
     return {"snapshots": [item.to_json() for item in found]}
 
 

@@ -102,7 +102,8 @@ def take_certificate(answer: dict[str, Any], keys: Path, upstream: Upstream) -> 
             raise ValueError("certificate")
     except (KeyError, TypeError, ValueError) as error:
         raise _nonsense(str(error)) from error
-    now = replace(upstream, authorities=authorities)
+    former = tuple(key for key in map(str, answer.get("former", ())) if is_public_key(key))
+    now = replace(upstream, authorities=authorities, former=former)
     write_private(keys / "node-cert.pub", certificate)
     if now != upstream:
         write_upstream(keys, now)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import history_verbs, joining, run
+from fwrkit.agent.citizen import refusals
 from fwrkit.agent.control import ask
 from fwrkit.agent.settings import Node, Places, from_environment
-from fwrkit.core.errors import FwrError
+from fwrkit.core.errors import ExitCode, FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
-_TIMEOUTS = {"ask": 100.0, "change-key": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
+_RAW = ("cat", "refused-content")  # verbs whose standard output is a file's content
+_TIMEOUTS = {"ask": 100.0, "policy-change": 100.0, "change-key": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         if answer is not None:
             print(json.dumps(answer))  # noqa: T201
     except FwrError as error:
-        print(json.dumps(error.to_json()), file=sys.stderr if arguments.verb == "cat" else sys.stdout)
+        print(json.dumps(error.to_json()), file=sys.stderr if arguments.verb in _RAW else sys.stdout)
         return int(error.code)
     return 0
 
@@ -57,6 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("--keep", required=True, help="mine, theirs, both, or a citizen")
     verbs.add_parser("roll", help="the citizens, as this copy of the world has them")
     verbs.add_parser("audit", help="the audit log, as this copy of the world has it")
+    verbs.add_parser("policy", help="the policy, as this copy of the world has it")
+    test = verbs.add_parser("policy-test", help="which rule would decide about a change")
+    test.add_argument("path")
+    test.add_argument("--as", required=True)
+    test.add_argument("--operation", default="")
+    test.add_argument("--size", type=int)
+    verbs.add_parser("policy-change", help="officials: change the policy; how, comes as a JSON object on standard input")
+    verbs.add_parser("refused", help="what the policy has refused of this node's edits")
+    give = verbs.add_parser("refused-content", help="one of them, byte for byte; an error is JSON on standard error")
+    give.add_argument("number", type=int)
     history_verbs.add_parsers(verbs)
     verbs.add_parser("tidy", help="make the history small")
     verbs.add_parser("doctor", help="checks inside the container")
@@ -71,9 +84,14 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb == "refused-content":
+        refused_content(arguments.number, places)
+        return None
     if verb in history_verbs.VERBS:
         return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
+    if verb == "policy-change":
+        values = json.loads(sys.stdin.read() or "{}")
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
     return ask(places.control, verb, values, values.get("timeout", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
@@ -81,3 +99,13 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
 
 def _node() -> Node:
     return from_environment()
+
+
+def refused_content(number: int, places: Places) -> None:
+    """Write what was kept of a refused change to standard output. Raise FwrError (NOT_FOUND)."""
+    try:
+        with (places.private / refusals.DIRECTORY / str(number)).open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    except FileNotFoundError as error:
+        raise FwrError(ExitCode.NOT_FOUND, f"Nothing is kept under the number {number}.", "See what is: fwrkit refused") from error
+    sys.stdout.buffer.flush()

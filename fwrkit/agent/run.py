@@ -13,6 +13,7 @@ from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import audit_memory, doctor, paths, public_records
+from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
@@ -27,13 +28,14 @@ from fwrkit.agent.credentials import Credentials
 from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
+from fwrkit.agent.policy_verbs import PolicyVerbs
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.snapshots import known_authority
+from fwrkit.agent.snapshots import known_authorities
 from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, Finding, NodeStatus, Refusal
+from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
@@ -63,6 +65,7 @@ class Agent:
         self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
         self._asker = Asker(places.keys, places.run)
+        self._policy = PolicyVerbs(places.world, self._ask)
         self._credentials: Credentials | None = None
         if self._server is None:
             self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, lambda: self._engine.view.is_connected)
@@ -82,7 +85,7 @@ class Agent:
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
         source = through_ssh(run / "ssh_config")
-        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authority(keys), confinement(path, run))
+        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authorities(keys), confinement(path, run))
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -129,6 +132,10 @@ class Agent:
             "resolve": self._resolve,
             "roll": lambda _: {"citizens": [citizen.to_json() for citizen in public_records.read_roll(self._places.world)]},
             "audit": lambda _: self._audit(),
+            "policy": lambda _: self._policy.show(),
+            "policy-test": self._policy.test,
+            "policy-change": self._policy.change,
+            "refused": lambda _: {"refused": self._refused()},
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
@@ -154,6 +161,16 @@ class Agent:
             audit_memory.remember(chain, seen)
         entries = [dataclasses.asdict(entry) for entry in chain.entries]
         return {"entries": entries, "head": chain.head, "fault": fault}
+
+    def _refused(self) -> list[dict[str, Any]]:
+        """Return what the policy has refused of this node's edits, the oldest first (see ``core.records.KeptRefusal``)."""
+        held = set(self._engine.held)
+        return [
+            KeptRefusal(
+                each.number, paths.shown(each.path), each.kind, each.size, each.since, each.reason, each.has_content, each.path in held
+            ).to_json()
+            for each in refusals.read(self._places.private / refusals.DIRECTORY)
+        ]
 
     def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask the server: the one in this process, or the upstream."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fwrkit.agent.keys import is_public_key
 from fwrkit.agent.repository import SNAPSHOTS, Repository
 from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import FwrError
@@ -52,24 +54,24 @@ def parse_tag(data: bytes) -> Tag | None:
     return Tag(oid.decode(), name.decode(), by.decode("utf-8", "replace"), int(time), data[:position], data[position:])
 
 
-def is_signed(tag: Tag, authority: str) -> bool:
-    """Say whether a tag's text was signed by a public key (type and base64)."""
+def is_signed(tag: Tag, authorities: Sequence[str]) -> bool:
+    """Say whether a tag's text was signed by one of some public keys (type and base64)."""
     with tempfile.TemporaryDirectory(prefix="verify-") as work:
         signers, signature = Path(work) / "signers", Path(work) / "signature"
-        signers.write_text(f'{_SIGNER} namespaces="{NAMESPACE}" {authority}\n')
+        signers.write_text("".join(f'{_SIGNER} namespaces="{NAMESPACE}" {authority}\n' for authority in authorities))
         signature.write_bytes(tag.signature)
         argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", _SIGNER, "-n", NAMESPACE, "-s", str(signature)]
         return run(Command(argv, stdin=tag.payload), timeout=30).is_ok
 
 
-def snapshots(repository: Repository, authority: str) -> list[Snapshot]:
-    """Return the snapshots that a repository has, the newest first, each verified with the authority's public key (empty: none is known)."""
-    found = [look(repository, name, oid, authority) for name, oid in repository.references(SNAPSHOTS).items()]
+def snapshots(repository: Repository, authorities: Sequence[str]) -> list[Snapshot]:
+    """Return the snapshots that a repository has, the newest first, each verified with the authority's public keys."""
+    found = [look(repository, name, oid, authorities) for name, oid in repository.references(SNAPSHOTS).items()]
     return sorted(found, key=lambda item: (-item.time, item.name))
 
 
-def look(repository: Repository, name: str, oid: str, authority: str) -> Snapshot:
-    """Given a tag's name and the id (hex) of what it names, return it, verified with the authority's public key."""
+def look(repository: Repository, name: str, oid: str, authorities: Sequence[str]) -> Snapshot:
+    """Given a tag's name and the id (hex) of what it names, return it, verified with the authority's public keys."""
     kind, size = repository.kinds([oid]).get(oid, ("", 0))
     if kind == "commit":
         return Snapshot(name, oid, 0, "", False, "it is a tag that nobody signed")
@@ -79,23 +81,27 @@ def look(repository: Repository, name: str, oid: str, authority: str) -> Snapsho
     said = Snapshot(name, tag.version, tag.time, tag.by, False)
     if tag.name != name:
         return replace(said, note=f"it was signed as {tag.name}")
-    if not authority:
+    if not authorities:
         return replace(said, note="this node does not know the world's authority")
-    if not is_signed(tag, authority):
+    if not is_signed(tag, authorities):
         return replace(said, note="the world's authority did not sign it")
     return replace(said, is_verified=True)
 
 
-def known_authority(keys: Path) -> str:
-    """Return the authority's public key that a node knows: a server's own, or what a client's invite said; empty if none."""
+def known_authorities(keys: Path) -> list[str]:
+    """Return the public keys that a node knows as the world's authority's, earlier ones too: a server's own, or what a client's server said."""
+    found: list[str] = []
+    for name in ("authorities.pub", "authorities-former.pub"):
+        try:
+            found += (keys / name).read_text().splitlines()
+        except OSError:
+            continue
     try:
-        return " ".join((keys / "authority.pub").read_text().split()[:2])
-    except OSError:
-        pass
-    try:
-        return str(json.loads((keys / "upstream.json").read_text())["authority"])
+        upstream = json.loads((keys / "upstream.json").read_text())
+        found += [upstream["authority"], *upstream.get("authorities", ()), *upstream.get("former", ())]
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        pass
+    return list(dict.fromkeys(key for key in found if is_public_key(str(key))))
 
 
 def is_snapshot_name(text: str) -> bool:

@@ -161,3 +161,8 @@ def start(command: Command, *, stdin: int | None = None, stdout: int | None = No
         extra_groups=[] if command.user is not None and os.geteuid() == 0 else None,
         start_new_session=True,
     )
+
+
+def interact(command: Command) -> int:
+    """Given a command, run it with this process's own terminal, and return its exit status. Raise OSError if it cannot be started."""
+    return subprocess.run(list(command.argv), env=command.environment(), cwd=command.cwd, check=False).returncode

@@ -68,6 +68,32 @@ class CitizenRecord:
 
 
 @dataclass(frozen=True)
+class KeptRefusal:
+    """A change of this node that the policy refused. ``kind`` is file, directory or deletion; ``since`` in Unix seconds, ``size`` in bytes.
+
+    With ``has_content`` it is given back by its number. ``is_held``: a program writes it again and again, and is left alone for a while.
+    """
+
+    number: int
+    path: str
+    kind: str
+    size: int
+    since: float
+    reason: str
+    has_content: bool
+    is_held: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> KeptRefusal:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
 class Conflict:
     """A path that two changed at once: ``copy`` lies beside it. ``other`` wrote what is at the path, empty if that is not known."""
 

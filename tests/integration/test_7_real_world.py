@@ -130,7 +130,7 @@ def usage(node: Node) -> tuple[float, int]:
 
 def test_idle_is_idle(republic: Republic) -> None:
     republic.settle()
-    time.sleep(5)  # what the last scenario set in motion (history, the observer's last events) ends
+    time.sleep(20)  # what the last scenario set in motion (the history and its being fetched, the observer's last events) ends
     nodes = list(republic.nodes.values())
     seconds = 10.0
     before = {node.name: usage(node) for node in nodes}

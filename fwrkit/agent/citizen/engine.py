@@ -25,7 +25,7 @@ from fwrkit.agent.citizen.hints import Hints
 from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
-from fwrkit.agent.citizen.refusals import Refusals
+from fwrkit.agent.citizen.refusals import DIRECTORY, Refusals
 from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
@@ -93,7 +93,7 @@ class Engine:
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
-        self._refusals = Refusals(private / "refused", self._tree, clock)
+        self._refusals = Refusals(private / DIRECTORY, self._tree, clock)
         self._uploader.on_busy = self._hints.look_later
         self._channel: Channel | None = None
         self._frames: list[Any] = []
@@ -159,6 +159,11 @@ class Engine:
             return None
         self._queue.put(lambda: self._requests.drop(request))
         return self.view.waiting
+
+    @property
+    def held(self) -> list[bytes]:
+        """The paths that a program writes again and again although they are refused: they are left alone for now."""
+        return self._refusals.held()
 
     def conflicts(self) -> list[Conflict]:
         """Return the conflicts of this world."""

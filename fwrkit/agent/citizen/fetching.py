@@ -46,7 +46,7 @@ def through_ssh(ssh_config: Path) -> str:
 class Fetcher:
     """Fetches the history into ``path``. ``view`` tells how the engine is, ``source`` is git's address of the server's history.
 
-    ``authority`` returns the public key by which snapshots are known. ``confinement`` goes before git. Times in seconds, monotonic.
+    ``authorities`` returns the public keys by which snapshots are known. ``confinement`` goes before git. Times in seconds, monotonic.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Fetcher:
         path: Path,
         source: str,
         view: Callable[[], View],
-        authority: Callable[[], str],
+        authorities: Callable[[], Sequence[str]],
         confinement: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,7 +63,7 @@ class Fetcher:
         self._fetching = Repository(path, ("nice", "-n", "10", *confinement))
         self._source = source
         self._view = view
-        self._authority = authority
+        self._authorities = authorities
         self._clock = clock
         self._lock = threading.Lock()
         self._covered: float | None = None  # when the newest position that is surely fetched was heard of
@@ -168,7 +168,7 @@ class Fetcher:
         new, moves = there.get("heads/main", ""), []
         if new and new != old:
             if old and not self._repository.run("merge-base", "--is-ancestor", old, new).is_ok:
-                kept = KEPT + time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+                kept = f"{KEPT}{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{old[:10]}"
                 moves.append(f"update {kept} {old}")
                 self._alert(f"The server's history does not continue the one that this node had, whose end is kept as {kept}.")
             moves.append(f"update {BRANCH} {new} {old or '0' * 40}")
@@ -187,7 +187,7 @@ class Fetcher:
             return []
         if name in mine:
             self._alert(f"The server has another snapshot {name} than this node, which keeps its own.")
-        elif not snapshots.is_snapshot_name(name) or not snapshots.look(self._repository, name, oid, self._authority()).is_verified:
+        elif not snapshots.is_snapshot_name(name) or not snapshots.look(self._repository, name, oid, self._authorities()).is_verified:
             self._alert(f"The server has a snapshot {name!r} that the world's authority did not sign; this node does not take it.")
         else:
             return [f"create {SNAPSHOTS}{name} {oid}"]

@@ -21,6 +21,7 @@ from fwrkit.agent.states import State, file_state, is_file
 
 log = logging.getLogger("fwrkit.refusals")
 
+DIRECTORY = "refused"  # in the private directory
 KEPT_SECONDS = 90 * 86400.0
 KEPT_COUNT = 2000
 KEPT_BYTES = 1024**3

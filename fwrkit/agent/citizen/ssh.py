@@ -30,7 +30,7 @@ class Upstream:
     """Where a client's upstream is and who the client is there.
 
     ``authority`` is the world's authority by which the client joined: type and base64; ``authorities`` those that are valid by now, if the
-    server has told since.
+    server has told since; ``former`` those before them, which count for snapshots only.
     """
 
     host: str
@@ -40,6 +40,7 @@ class Upstream:
     citizen: str
     authority: str
     authorities: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
     @property
     def trusted(self) -> tuple[str, ...]:
@@ -51,7 +52,7 @@ def read_upstream(keys: Path) -> Upstream | None:
     """Return the upstream that this node was enrolled at, None if it was not. Raise FwrError if the file is damaged."""
     try:
         data = json.loads((keys / "upstream.json").read_text())
-        return Upstream(**{**data, "authorities": tuple(data.get("authorities", ()))})
+        return Upstream(**{**data, **{name: tuple(data.get(name, ())) for name in ("authorities", "former")}})
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:

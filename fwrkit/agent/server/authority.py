@@ -26,6 +26,7 @@ class Authority:
     def __init__(self, keys: Path, uid: int | None) -> None:
         self._key = keys / "authority"
         self._before = keys / "authority-before"
+        self._former = keys / "authorities-former.pub"
         self._trusted = keys / "authorities.pub"
         self._uid = uid
 
@@ -44,25 +45,34 @@ class Authority:
             key.chmod(0o400)
 
     def _write_trusted(self) -> None:
-        temporary = self._trusted.with_name(self._trusted.name + ".new")
-        temporary.write_text("".join(f"{key}\n" for key in self.all_public))
-        temporary.chmod(0o644)
-        os.replace(temporary, self._trusted)
+        _replace(self._trusted, "".join(f"{key}\n" for key in self.all_public))
 
     @property
     def public(self) -> str:
         """The public key by which the server's hosts are known now: type and base64."""
-        return _public_half(self._before if self._before.exists() else self._key)
+        return _public_half(self._known)
+
+    @property
+    def _known(self) -> Path:
+        """The key that everybody knows."""
+        return self._before if self._before.exists() else self._key
 
     @property
     def all_public(self) -> list[str]:
         """The public keys that are valid now, the newest first."""
         return [_public_half(key) for key in (self._key, self._before) if key.exists()]
 
+    @property
+    def former(self) -> list[str]:
+        """The public keys of earlier authorities, the oldest first: their signatures on snapshots still count, and on nothing else."""
+        return self._former.read_text().splitlines() if self._former.exists() else []
+
     def begin_rotation(self) -> str:
         """Make a new key beside the one there is, and return its public half. Raise FwrError (TAKEN) if a change goes on already."""
         if self._before.exists():
             raise FwrError(ExitCode.TAKEN, "The authority is being changed already.", "Wait until that has ended, or end it: --now")
+        former = dict.fromkeys([*self.former, _public_half(self._key)])
+        _replace(self._former, "".join(f"{key}\n" for key in former))
         shutil.copyfile(self._key.with_suffix(".pub"), self._before.with_suffix(".pub"))
         os.rename(self._key, self._before)
         make_key(self._key, "fwrkit world authority")
@@ -83,8 +93,7 @@ class Authority:
 
     def host_certificate(self, key: Path, world_id: str) -> None:
         """Have a host key signed for the servers of a world; the certificate is put beside the key."""
-        signer = self._before if self._before.exists() else self._key
-        certificate = self._sign(public_key(key), ["-h", "-I", f"host of {world_id}", "-n", world_id], signer)
+        certificate = self._sign(public_key(key), ["-h", "-I", f"host of {world_id}", "-n", world_id], self._known)
         key.with_name(key.name + "-cert.pub").write_text(certificate)
 
     def citizen_certificate(self, key: str, citizen: str, account: str, serial: int, life: int) -> str:
@@ -94,7 +103,7 @@ class Authority:
 
     def sign_text(self, text: bytes) -> bytes:
         """Return the signature of a text, as git keeps it in a signed tag."""
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self._key)]
+        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self._known)]
         return check(self._command(argv, text), timeout=30).stdout
 
     def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
@@ -117,3 +126,10 @@ class Authority:
 
 def _public_half(key: Path) -> str:
     return " ".join(key.with_suffix(".pub").read_text().split()[:2])
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text)
+    temporary.chmod(0o644)
+    os.replace(temporary, path)

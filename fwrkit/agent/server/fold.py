@@ -312,6 +312,29 @@ class Fold:
         self._secure(Edit(path, state, content=Content(content)))
         self._move(author, path, state, len(content), received, received)
 
+    def put_version(self, citizen: Citizen, path: bytes, state: State, note: str, received: int, is_rehearsal: bool = False) -> str | None:
+        """Make what was once the canon's its head again, as a new version of a citizen's. ``received`` as in :meth:`fold`.
+
+        Return None, or why it can not be; with ``is_rehearsal`` only that.
+        """
+        size = self._canon.size(state) if isinstance(state, bytes) and is_file(state) else 0
+        decision = self.judge(citizen, Edit(path, state, size=size))
+        if decision.action != "allow":
+            return decision.reason
+        if isinstance(state, bytes) and is_file(state) and not self._canon.has(state):
+            return "its content is not kept any more"
+        if (
+            state is ABSENT and not is_rehearsal and self._store.has_descendants(path)
+        ):  # a rehearsal leaves there what would be gone by then
+            return "others have put something into it"
+        if not is_directory(state) and state is not ABSENT and self._store.has_descendants(path):
+            return "there is a directory with something in it"
+        if self._blocking_ancestor(path) is not None:
+            return "a file is where its directory was"
+        if not is_rehearsal:
+            self._move(citizen.name, path, state, size, received, received, note)
+        return None
+
     def undo_deletion(self, path: bytes, state: bytes, note: str, received: int) -> list[tuple[bytes, bytes]]:
         """Put back what was deleted, as it was and as whose it was; everybody is left behind, who deleted it too.
 

@@ -178,6 +178,10 @@ class History:
             else:
                 yield join(directory, name), oid
 
+    def committed(self, oid: bytes) -> CommittedFile:
+        """Given a blob's raw id, return the file that it stands for. Raise KeyError or ValueError if it can not be read."""
+        return self._committed(oid, {})
+
     def _committed(self, oid: bytes, states: Mapping[bytes, bytes]) -> CommittedFile:
         data = self._object(oid)
         state = states.get(oid)

@@ -60,6 +60,7 @@ class Hub:
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
+        self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -113,11 +114,6 @@ class Hub:
         if not is_ok:
             raise value
         return value
-
-    def repeat_positions(self) -> None:
-        """Have everybody look at the history again. In the hub's thread (:meth:`call`)."""
-        for session in self._sessions.values():
-            session.repeat_position()
 
     def sessions(self) -> dict[int, Session]:
         """Return the live sessions by citizen id (a copy)."""
@@ -305,6 +301,9 @@ class Hub:
         live, hold = self._sessions.get(citizen.id), self._store.held(citizen.id)
         refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), live, hold)
         if refusal is not None:
+            ban = self.why_banned(citizen)
+            if ban is not None:
+                refusal = say.Refusal(ban.code.name, ban.message, ban.hint)
             log.info("refused %s: %s", citizen.name, refusal.message)
             session.channel.send(refusal)
             session.channel.finish()

@@ -23,6 +23,11 @@ log = logging.getLogger("fwrkit.mending")
 
 _TIMEOUT = 1800.0  # seconds for a whole repository
 _OBJECT = re.compile(rb"\b[0-9a-f]{40}\b")
+# what citizens write into files of these names is no damage, although git looks at it, and would repeat their words here
+_OF_CITIZENS = (
+    *(f"gitmodules{kind}" for kind in ("Missing", "Blob", "Large", "Name", "Symlink", "Url", "Path", "Parse", "Update")),
+    *(f"gitattributes{kind}" for kind in ("Missing", "Large", "LineLength", "Blob")),
+)
 _WORDS = re.compile(
     rb"corrupt|missing|mismatch|unable to (?:read|unpack|parse)|could not (?:read|unpack|parse)|bad sha1|invalid sha1", re.IGNORECASE
 )
@@ -39,7 +44,7 @@ class Mended:
 def damaged(history: History, timeout: float = _TIMEOUT) -> list[str]:
     """Return the ids (hex) of objects that are damaged or missing, by ``git fsck``. Raise FwrError (TIMED_OUT)."""
     words = ["git", f"--git-dir={history.path}", "fsck", "--full", "--no-dangling", "--no-progress"]
-    words[2:2] = ["-c", "fsck.gitmodulesParse=ignore"]  # what a citizen calls .gitmodules is no damage, whatever is in it
+    words[2:2] = [word for kind in _OF_CITIZENS for word in ("-c", f"fsck.{kind}=ignore")]
     done = run(Command(["nice", *words]), timeout)
     if done.is_ok:
         return []

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
-from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, Arguments, Verb
+from fwrkit.agent import moments, paths
+from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments, Verb
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
+from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
-from fwrkit.agent.server.roll import Roll
+from fwrkit.agent.server.policing import PATH as POLICY
+from fwrkit.agent.server.reverting import Reverted, Reverting
+from fwrkit.agent.server.roll import OFFICIAL, Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
 
@@ -66,6 +73,65 @@ def of_citizens(
         "change-key": Verb(lambda citizen, data: enrolment.change_key(citizen, str(data["public_key"])), EVERYBODY),
         "change-authority": Verb(change_authority, OFFICIALS),
     }
+
+
+def of_history(reverting: Reverting, audit: Callable[..., None]) -> dict[str, Verb]:
+    """Return the verbs that bring back what was. ``audit`` writes a line of the log."""
+
+    def told(citizen: Citizen, what: str, subject: str, arguments: Arguments, result: Reverted) -> dict[str, Any]:
+        if result.done and arguments.get("dry_run") is not True:
+            audit(citizen.name, what, subject, paths=str(len(result.done)))
+        return result.to_json()
+
+    def revert(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        path, is_rehearsal = _path(arguments), arguments.get("dry_run") is True
+        return told(
+            citizen, "revert", paths.shown(path), arguments, reverting.to_version(citizen, path, str(arguments["to"]), is_rehearsal)
+        )
+
+    def restore(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        path, is_rehearsal = _path(arguments), arguments.get("dry_run") is True
+        return told(citizen, "restore", paths.shown(path), arguments, reverting.deleted(citizen, path, is_rehearsal))
+
+    def revert_by(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        name, is_rehearsal = str(arguments["by"]), arguments.get("dry_run") is True
+        if citizen.role != OFFICIAL and name != citizen.name:
+            raise FwrError(
+                ExitCode.REFUSED, "Only officials take back all that somebody else did.", "One path: fwrkit revert PATH --to VERSION"
+            )
+        since = moments.parse(str(arguments["since"]), time.time(), is_end=False)
+        if since is None:
+            text = f"{str(arguments['since'])!r} is no time."
+            raise FwrError(ExitCode.USAGE, text, "Write 2026-11-20, 2026-11-20T10:00 (UTC), or '3 days ago'.")
+        return told(citizen, "revert by", name, arguments, reverting.by_citizen(citizen, name, since * 10**9, is_rehearsal))
+
+    return {
+        "revert": Verb(revert, WRITERS, is_slow=True),
+        "restore": Verb(restore, WRITERS, is_slow=True),
+        "revert-by": Verb(revert_by, WRITERS, is_slow=True),
+    }
+
+
+def of_policy(store: Store, fold: Fold) -> dict[str, Verb]:
+    """Return the verb by which officials change the policy."""
+
+    def put(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        content, base = str(arguments["text"]).encode(), str(arguments["base"])
+        head = store.head(POLICY)
+        if (head.hex() if head else "") != base:
+            hint = "Wait a moment until their version is here, then change that one."
+            raise FwrError(ExitCode.TAKEN, "Somebody else has changed the policy meanwhile.", hint)
+        decision = fold.judge(citizen, Edit(POLICY, file_state(content), size=len(content), content=Content(content)))
+        if decision.action != "allow":
+            raise FwrError(ExitCode.REFUSED, decision.reason, "See docs/policy.md.")
+        fold.write_record(POLICY, content, citizen.name, time.time_ns())
+        return {"rules": len(fold.policing.policy.rules)}
+
+    return {"policy-set": Verb(put, OFFICIALS)}
+
+
+def _path(arguments: Arguments) -> bytes:
+    return os.fsencode(str(arguments["path"]))
 
 
 def _place(citizen: Citizen, arguments: Arguments, address: tuple[str, int] | None) -> tuple[str, int]:

@@ -7,7 +7,6 @@ import pwd
 import signal
 import socket
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,16 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
-from fwrkit.agent.server.powers import of_citizens
+from fwrkit.agent.server.powers import of_citizens, of_history, of_policy
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
-from fwrkit.agent.server.roll import FORMER, Roll
+from fwrkit.agent.server.reverting import Reverting
+from fwrkit.agent.server.roll import Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
-from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
@@ -88,8 +88,11 @@ class Server:
         self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
         self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
         self.hub.on_turn = self.publisher.flush
+        self.hub.why_banned = self.roll.why_banned
+        self._fold = fold
         fold.policing.tell = self.publisher.audit
         self._policing = fold.policing
+        self._reverting = Reverting(self.hub, self.store, fold, History(state / "history.git", self.world_id))
         self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
         self.asking = Asking(self.hub, self.store, register, self._powers())
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
@@ -158,10 +161,14 @@ class Server:
         listing = self.citizens
         return {
             **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
-            "snapshot": Verb(
-                lambda by, data: self.snapshot(str(data["name"]), str(data.get("at") or ""), by.name), OFFICIALS, is_slow=True
-            ),
+            **of_policy(self.store, self._fold),
+            **of_history(self._reverting, self._audit),
+            "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
         }
+
+    def _audit(self, *words: str, **details: str) -> None:
+        """Write a line of the audit log, for those who are not in the hub's thread."""
+        self.hub.call(lambda: self.publisher.audit(*words, **details))
 
     def citizens(self) -> list[dict[str, Any]]:
         """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
@@ -190,14 +197,16 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
-        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Give a version a name, for ever: verb ``snapshot`` of those that are asked for."""
+        name, at = str(arguments["name"]), str(arguments.get("at") or "")
         history = History(self._places.state / "history.git", self.world_id)
-        made = partial(make_snapshot, history, self._authority, name, at, official, int(time.time()))
-        snapshot = self._historian.call(made, _SNAPSHOT_PATIENCE)
-        self.hub.call(self.hub.repeat_positions)
-        self.hub.call(lambda: self.publisher.audit(official, "snapshot", name))
-        return snapshot
+        made = self._historian.call(
+            lambda: make_snapshot(history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+        )
+        # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
+        self._audit(official.name, "snapshot", name, version=str(made["version"]))
+        return made
 
     def connections(self) -> list[Connection]:
         """Return everybody as the server sees them; the operator only if something of theirs is held."""

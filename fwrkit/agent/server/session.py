@@ -81,26 +81,20 @@ class Session:
         self._ruling = ""
         self._frames: list[Any] = []
         self._told: Position | None = None
-        self._repeats = False
         self.doubtful: list[bytes] = []  # paths that moved since what the client's record knows, although it should hold them
 
     def say(self, message: Any) -> None:
         """Queue a message until the transaction has committed."""
         self._frames.append(message)
 
-    def repeat_position(self) -> None:
-        """Say the position once more: there is something new in the history, though no path has moved."""
-        self._told, self._repeats = None, True
-
     def flush(self, position: Position) -> None:
         """Send what was queued, behind the position that it follows from."""
         queued, self._frames = self._frames, []
-        if not queued and not self._repeats:
+        if not queued:
             return
-        self._repeats = False
         if position != self._told:
             self._told = position
-            queued.insert(1 if queued and isinstance(queued[0], Welcome) else 0, position)
+            queued.insert(1 if isinstance(queued[0], Welcome) else 0, position)
         for message in queued:
             self.channel.send(message)
 

@@ -19,6 +19,7 @@ from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
 
 SCHEMA_VERSION = 1
+FORMER = "former"  # the role of who has left
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -294,6 +295,54 @@ class Store:
         """Return the size of a content that was a version, 0 if none was."""
         row = self._db.execute("SELECT size FROM versions WHERE state = ? AND length(state) = 32 LIMIT 1", (state,)).fetchone()
         return int(row[0]) if row else 0
+
+    def beneath(self, path: bytes) -> list[bytes]:
+        """Return the paths of the canon beneath a path (empty: all), in order."""
+        if not path:
+            return [row[0] for row in self._db.execute("SELECT path FROM entries ORDER BY path")]
+        return [
+            row[0] for row in self._db.execute("SELECT path FROM entries WHERE path >= ? AND path < ? ORDER BY path", range_beneath(path))
+        ]
+
+    def touched_by(self, author: str, since: int) -> list[bytes]:
+        """Return the paths that somebody has changed since a moment (Unix nanoseconds), in order."""
+        query = "SELECT DISTINCT path FROM versions WHERE author = ? AND received >= ? ORDER BY path"
+        return [row[0] for row in self._db.execute(query, (author, since))]
+
+    def before_run_of(self, path: bytes, author: str, since: int) -> tuple[State, State] | str:
+        """Return a path's head and what it was before somebody's last edits in a row since a moment; or whose edits came after theirs."""
+        head: State = None
+        query = "SELECT state, author, received FROM versions WHERE path = ? ORDER BY id DESC"
+        for position, (state, who, received) in enumerate(self._db.execute(query, (path,))):
+            if position == 0:
+                head = state
+                if who != author:
+                    return f"{who} has edited it since"
+            if who != author or received < since:
+                return head, state
+        return head, None
+
+    def deletion_of(self, path: bytes) -> int | None:
+        """Return when a path that does not exist was deleted (Unix nanoseconds), None if it never existed."""
+        row = self._db.execute(
+            "SELECT received FROM versions WHERE path = ? AND state IS NULL ORDER BY id DESC LIMIT 1", (path,)
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def last_state(self, path: bytes) -> State:
+        """Return what a path was when it existed last."""
+        query = "SELECT state FROM versions WHERE path = ? AND state IS NOT NULL ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(query, (path,)).fetchone()
+        return row[0] if row else None
+
+    def gone_beneath(self, path: bytes, since: int) -> list[tuple[bytes, State]]:
+        """Return (path, state before) of what does not exist beneath a path and was deleted since a moment (Unix nanoseconds)."""
+        query = (
+            "SELECT DISTINCT path FROM versions WHERE path >= ? AND path < ? AND state IS NULL AND received >= ?"
+            " AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.path = versions.path)"
+        )
+        names = [row[0] for row in self._db.execute(query, (*range_beneath(path), since))]
+        return [(name, self.last_state(name)) for name in names]
 
     # pending contents
 

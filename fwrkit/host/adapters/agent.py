@@ -11,7 +11,7 @@ from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, Shown, Snapshot, Tidied
-from fwrkit.core.records import CitizenRecord, Conflict, Finding, NodeStatus
+from fwrkit.core.records import CitizenRecord, Conflict, Finding, KeptRefusal, NodeStatus
 
 _TIMEOUT = 60.0  # seconds for verbs that only ask
 _PATIENCE = 120.0  # seconds for those that ask the server
@@ -113,17 +113,16 @@ class Agent:
     def cat(self, target: str, write: Callable[[bytes], object]) -> None:
         """Given ``PATH`` or ``PATH@VERSION``, write the file's content piece by piece."""
 
+        self._stream(write, "cat", "--", target)
+
+    def _stream(self, write: Callable[[bytes], object], *words: str) -> None:
         def take(piece: bytes) -> bool:
             write(piece)
             return True
 
-        done = commands.stream(Command(self._argv("cat", "--", target)), take, _CONTENT_TIMEOUT)
+        done = commands.stream(Command(self._argv(*words)), take, _CONTENT_TIMEOUT)
         if not done.is_ok:
             raise error_in(done.stderr.decode(errors="replace").splitlines()) or _no_answer(self.node, done)
-
-    def snapshot(self, name: str, at: str) -> Snapshot:
-        """Given a name and a version (empty: the newest), have the server make the snapshot."""
-        return Snapshot.from_json(self.ask("snapshot", name=name, at=at))
 
     def snapshots(self) -> list[Snapshot]:
         """Return the snapshots that the node holds, the newest first."""
@@ -132,6 +131,28 @@ class Agent:
     def tidy(self) -> Tidied:
         """Make the node's history as small as it gets."""
         return Tidied.from_json(self._call("tidy", patience=_TIDY_TIMEOUT))
+
+    def policy(self) -> dict[str, Any]:
+        """Return the policy in the node's copy of the world: ``text``, and ``fault``, empty if there is none."""
+        return self._call("policy")
+
+    def policy_test(self, path: str, citizen: str, operation: str, size: int | None) -> dict[str, Any]:
+        """Return which rule would decide about a change: ``action``, ``rule``, ``reason``, ``line``, ``explanation`` and what was asked."""
+        more = [*([f"--operation={operation}"] if operation else []), *([f"--size={size}"] if size is not None else [])]
+        return self._call("policy-test", f"--as={citizen}", *more, "--", path)
+
+    def policy_change(self, **change: Any) -> dict[str, Any]:
+        """Have the policy changed: ``add`` (a rule's fields, and ``before``: a rule's name), ``remove`` (a name) or ``set`` (a text)."""
+        given = {name: value for name, value in change.items() if value is not None}
+        return self._call("policy-change", stdin=json.dumps(given).encode(), patience=_PATIENCE)
+
+    def refused(self) -> list[KeptRefusal]:
+        """Return what the policy has refused of the node's edits, the oldest first."""
+        return [KeptRefusal.from_json(item) for item in self._call("refused")["refused"]]
+
+    def refused_content(self, number: int, write: Callable[[bytes], object]) -> None:
+        """Write the content of a refused change piece by piece."""
+        self._stream(write, "refused-content", str(number))
 
     def doctor(self) -> list[Finding]:
         """Return what the agent finds inside its container."""

@@ -32,11 +32,15 @@ from fwrkit.host.cli import (
     log,
     logs,
     ls,
+    policy,
+    refused,
     reject,
     rekey,
     render,
     request,
     requests,
+    restore,
+    revert,
     rm,
     role,
     show,
@@ -75,6 +79,8 @@ for _name, _function, _epilog in (
     ("exec", exec_.execute, exec_.EPILOG),
     ("render", render.render, render.EPILOG),
     ("invite", invite.invite, invite.EPILOG),
+    ("revert", revert.revert, revert.EPILOG),
+    ("restore", restore.restore, restore.EPILOG),
     ("request", request.request, request.EPILOG),
     ("admit", admit.admit, admit.EPILOG),
     ("citizens", citizens.citizens, citizens.EPILOG),
@@ -97,6 +103,8 @@ for _name, _function, _epilog in (
 ):
     app.command(_name, epilog=_epilog)(_function)
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(policy.app, name="policy")
+app.add_typer(refused.app, name="refused")
 app.add_typer(requests.app, name="requests")
 app.add_typer(history.app, name="history")
 app.add_typer(images.app, name="images")

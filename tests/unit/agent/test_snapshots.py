@@ -11,7 +11,7 @@ import pytest
 from fwrkit.agent.repository import SNAPSHOTS
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.snapshots import make_snapshot
-from fwrkit.agent.snapshots import known_authority, parse_tag, snapshots, tag_text
+from fwrkit.agent.snapshots import known_authorities, parse_tag, snapshots, tag_text
 from tests.unit.agent.past import Past
 
 NOW = 1_800_000_000
@@ -34,7 +34,7 @@ class Seal:
         return made
 
     def notes(self, authority: str | None = None) -> dict[str, str]:
-        found = snapshots(self.past.repository, self.authority.public if authority is None else authority)
+        found = snapshots(self.past.repository, [self.authority.public] if authority is None else [authority] if authority else [])
         assert all(item.is_verified is (not item.note) for item in found)
         return {item.name: item.note for item in found}
 
@@ -46,7 +46,7 @@ def seal(tmp_path: Path) -> Seal:
 
 def test_a_signed_one_is_verified_by_whoever_knows_the_authority(seal: Seal) -> None:
     make_snapshot(seal.past.history, seal.authority, "v1", "", "alice", NOW)
-    found = snapshots(seal.past.repository, seal.authority.public)
+    found = snapshots(seal.past.repository, [seal.stranger.public, seal.authority.public])
     assert [(item.name, item.version, item.time, item.by, item.is_verified) for item in found] == [("v1", seal.first, NOW, "alice", True)]
     assert "did not sign" in seal.notes(seal.stranger.public)["v1"]
     assert "does not know" in seal.notes("")["v1"]
@@ -81,12 +81,28 @@ def test_what_is_no_snapshot(data: bytes) -> None:
     assert parse_tag(data) is None
 
 
-def test_the_authority_that_a_node_knows(seal: Seal, tmp_path: Path) -> None:
-    assert known_authority(tmp_path / "keys") == seal.authority.public
+def test_the_authorities_that_a_node_knows(seal: Seal, tmp_path: Path) -> None:
+    before = seal.authority.public
+    seal.authority.begin_rotation()
+    assert seal.authority.public == before, "what everybody knows signs"
+    seal.authority.finish_rotation()
+    assert known_authorities(tmp_path / "keys") == [seal.authority.public, before]
     client = tmp_path / "client"
     client.mkdir()
-    assert known_authority(client) == ""
+    assert known_authorities(client) == []
     (client / "upstream.json").write_text("[]")
-    assert known_authority(client) == ""
-    (client / "upstream.json").write_text(json.dumps({"authority": "ssh-ed25519 AAAA"}))
-    assert known_authority(client) == "ssh-ed25519 AAAA"
+    assert known_authorities(client) == []
+    (client / "upstream.json").write_text(
+        json.dumps({"authority": before, "authorities": [seal.authority.public], "former": [before, "x"]})
+    )
+    assert known_authorities(client) == [before, seal.authority.public]
+
+
+def test_a_new_authority_leaves_old_snapshots_what_they_are(seal: Seal, tmp_path: Path) -> None:
+    make_snapshot(seal.past.history, seal.authority, "v1", "", "alice", NOW)
+    seal.authority.begin_rotation()
+    make_snapshot(seal.past.history, seal.authority, "v2", "", "alice", NOW)
+    seal.authority.finish_rotation()
+    make_snapshot(seal.past.history, seal.authority, "v3", "", "alice", NOW)
+    assert all(item.is_verified for item in snapshots(seal.past.repository, known_authorities(tmp_path / "keys")))
+    assert [item.is_verified for item in snapshots(seal.past.repository, [seal.authority.public])] == [False, False, True]

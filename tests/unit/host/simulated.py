@@ -13,7 +13,7 @@ from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
-from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, NodeStatus
+from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, KeptRefusal, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent, LogFilter
 from fwrkit.host.adapters.compose import Project
@@ -120,6 +120,8 @@ class SimulatedRepublic:
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)  # through which node, what, with which arguments
     answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
     roll: list[CitizenRecord] = field(default_factory=list)
+    policy: str = "# a policy\n"
+    refused: list[KeptRefusal] = field(default_factory=list)
     audit: dict[str, Any] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -167,6 +169,8 @@ class SimulatedAgent:
             return answer
         if what == "decide":
             return self._decide(given["ruling"], given["name"])
+        if what == "snapshot":
+            return self._snapshot(**given)
         if what == "invite":
             return self._invite(**given)
         raise FwrError(ExitCode.USAGE, f"The server does not know the verb '{what}'.", "")
@@ -193,6 +197,36 @@ class SimulatedAgent:
     def audit(self) -> dict[str, Any]:
         self._record()
         return dict(self.machine.republic.audit)
+
+    def policy(self) -> dict[str, Any]:
+        self._record()
+        return {"text": self.machine.republic.policy, "fault": ""}
+
+    def policy_test(self, path: str, citizen: str, operation: str, size: int | None) -> dict[str, Any]:
+        self._record()
+        return {
+            "path": path, "citizen": citizen, "role": "citizen", "operation": operation or "add", "action": "refuse", "rule": "r", "reason": "No.",
+            "line": 3, "explanation": f"refused: {size}",
+        }  # fmt: skip
+
+    def policy_change(self, **change: Any) -> dict[str, Any]:
+        self._record()
+        given = {name: value for name, value in change.items() if value is not None}
+        self.machine.republic.asked.append((self.node, "policy-change", given))
+        answer = self.machine.republic.answers.get("policy-change", {"rules": 2})
+        if isinstance(answer, FwrError):
+            raise answer
+        return answer
+
+    def refused(self) -> list[KeptRefusal]:
+        self._record()
+        return list(self.machine.republic.refused)
+
+    def refused_content(self, number: int, write: Callable[[bytes], object]) -> None:
+        self._record()
+        if number not in {each.number for each in self.machine.republic.refused}:
+            raise FwrError(ExitCode.NOT_FOUND, f"Nothing is kept under the number {number}.", "")
+        write(b"refused\x00content")
 
     def request(self, host: str, port: int, citizen: str) -> dict[str, Any]:
         self._record()
@@ -267,12 +301,12 @@ class SimulatedAgent:
             raise FwrError(ExitCode.NOT_FOUND, f"There is no {target!r}.", "See: fwrkit log")
         write(self.machine.republic.contents[target])
 
-    def snapshot(self, name: str, at: str) -> Snapshot:
+    def _snapshot(self, name: str, at: str) -> dict[str, Any]:
         made = Snapshot(name, self._version(at).version, 1_795_132_800, self._record().citizen, is_verified=True)
         if name in [each.name for each in self.machine.republic.snapshots]:
             raise FwrError(ExitCode.TAKEN, f"There is a snapshot '{name}' already.", "Choose another name.")
         self.machine.republic.snapshots.append(made)
-        return made
+        return made.to_json()
 
     def snapshots(self) -> list[Snapshot]:
         self._record()

@@ -51,7 +51,7 @@ class Client:
 
     def anew(self, source: str = "") -> Fetcher:
         source = source or f"ext::git upload-pack {self.past.repository.path}"
-        return Fetcher(self.path, source, lambda: self.view, lambda: self.authority.public, clock=self.clock)
+        return Fetcher(self.path, source, lambda: self.view, lambda: [self.authority.public], clock=self.clock)
 
     def moves(self) -> None:
         self.view = replace(self.view, position_at=self.clock())

@@ -136,6 +136,10 @@ def test_the_pointer_of_a_large_file_is_written_again(cellar: Cellar, tmp_path: 
     assert cellar.canon.read(file_state(content)) == content
 
 
-def test_what_citizens_call_gitmodules_is_no_damage(cellar: Cellar) -> None:
-    cellar.put(b".gitmodules", b"[[[ nothing that git can parse")
+@pytest.mark.parametrize(
+    "text", [b"[[[ nothing that git can parse", b'[submodule "../missing"]\n\tpath = -corrupt\n\turl = -corrupt\n\tupdate = !missing\n']
+)
+def test_what_citizens_write_for_git_to_read_is_no_damage(cellar: Cellar, text: bytes) -> None:
+    cellar.put(b".gitmodules", text)
+    cellar.put(b".gitattributes", b"x" * 5000)
     assert damaged(cellar.history) == []

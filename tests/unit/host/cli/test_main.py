@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict
+from fwrkit.core.records import Conflict, KeptRefusal
 from fwrkit.host.cli import main
 from tests.unit.host.cli.conftest import Fwrkit
 from tests.unit.host.simulated import VERSIONS, SimulatedMachine
@@ -48,6 +48,17 @@ VERBS = (
     "leave",
     "rekey",
     "audit",
+    "revert",
+    "restore",
+    "refused",
+    "refused give",
+    "policy",
+    "policy show",
+    "policy test",
+    "policy add",
+    "policy remove",
+    "policy edit",
+    "policy set",
     "log",
     "show",
     "diff",
@@ -87,6 +98,15 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "requests": {"is_open": bool, "requests": {"name": str, "since": int, "fingerprint": str}},
     "dismissed": {"name": str},
+    "reverted": {"count": int, "done": list, "left_count": int, "left": {"path": str, "reason": str}, "is_rehearsal": bool},
+    "refused": {
+        "number": int, "path": str, "kind": str, "size": int, "since": float, "reason": str, "has_content": bool, "is_held": bool,
+    },
+    "policy": {"text": str, "fault": str},
+    "policy-test": {
+        "path": str, "citizen": str, "role": str, "operation": str, "action": str, "rule": str, "reason": str, "line": int, "explanation": str,
+    },
+    "policy-changed": {"rules": int},
     "admit": {"name": str, "fingerprint": str},
     "ban": {"name": str, "reason": str, "until": int},
     "unban": {"name": str},
@@ -119,6 +139,7 @@ ANSWERS: dict[str, Any] = {
     "citizens": {"citizens": [{"name": "bob", "role": "citizen", "since": 5}]},
     "requests": {"open": True, "requests": [{"name": "eve", "since": 5, "fingerprint": "SHA256:x"}]},
     "dismiss": {"name": "eve"},
+    "revert": {"count": 1, "done": ["a"], "left_count": 1, "left": [{"path": "b", "reason": "bob has edited it since"}]},
     "admit": {"name": "eve", "fingerprint": "SHA256:x"},
     "ban": {"name": "bob", "reason": "spam", "until": 0},
     "unban": {"name": "bob"},
@@ -149,6 +170,11 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "invite": ["invite", "bob"],
         "citizens": ["citizens"],
         "requests": ["requests"],
+        "reverted": ["revert", "a", "--to", "aaaa"],
+        "refused": ["refused", "--node", "alice"],
+        "policy": ["policy"],
+        "policy-test": ["policy", "test", "a", "--as", "bob"],
+        "policy-changed": ["policy", "add", "r", "--then", "refuse", "--path", "*.x"],
         "dismissed": ["requests", "dismiss", "eve"],
         "admit": ["admit", "eve"],
         "ban": ["ban", "bob", "--reason", "spam"],
@@ -174,6 +200,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
     }
     assert set(lines) == set(CONTRACT)
     machine.republic.answers |= ANSWERS
+    machine.republic.refused = [KeptRefusal(1, "a", "file", 3, 5.0, "No.", True)]
     machine.republic.audit = {
         "entries": [{"number": 1, "time": 5, "actor": "ada", "event": "ban", "subject": "bob", "details": {}, "previous": "0"}], "head": "h",
         "fault": "",

@@ -48,7 +48,7 @@ def main() -> int:
         return refuse("nothing")
     citizen = account.removeprefix(ACCOUNT_PREFIX)
     request = os.environ.get("SSH_ORIGINAL_COMMAND", "")
-    limit(os.environ.get(FILE_LIMIT, ""), request in ("stream", "ask"))
+    limit(os.environ.get(FILE_LIMIT, ""), request)
     if request in ("stream", "ask"):  # the agent knows who is banned, and says why
         become(join_command(places.stream if request == "stream" else places.asking), {})
     if is_banned(citizen, places):
@@ -108,26 +108,30 @@ def _confined(readable: list[Path], writable: list[Path]) -> list[str]:
     return ["/usr/bin/setpriv", "--no-new-privs", *landlock]
 
 
-def limit(file_limit: str, is_stream: bool) -> None:
+def limit(file_limit: str, request: str) -> None:
     """Bound what the program, and whatever it may be talked into starting, takes of the machine: this comes before it is started.
 
-    Where memory is short, it is ended before anybody else; bulk gives way to streams.
+    Where memory is short, it is ended before anybody else; bulk gives way to streams. Only Unison writes files; git maps large ones.
     """
+    is_unison = request in _UNISON_REQUESTS
     largest = int(file_limit) if file_limit.isdigit() else _FILE_LIMIT
     limits = {
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0 if is_stream else largest,
+        resource.RLIMIT_FSIZE: largest if is_unison else 0,
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_NPROC: _PROCESSES,
-        resource.RLIMIT_AS: _MEMORY,
+        resource.RLIMIT_AS: _MEMORY if is_unison else resource.RLIM_INFINITY,
     }
     for kind, most in limits.items():
         hard = resource.getrlimit(kind)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        if resource.RLIM_INFINITY not in (most, hard):
+            most = min(most, hard)
+        elif most == resource.RLIM_INFINITY:
+            most = hard
         resource.setrlimit(kind, (most, most))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
-    if not is_stream:
+    if request not in ("stream", "ask"):
         os.nice(5)
 
 

@@ -135,6 +135,8 @@ class Agent:
             "policy": lambda _: self._policy.show(),
             "policy-test": self._policy.test,
             "policy-change": self._policy.change,
+            "filters": lambda _: dataclasses.asdict(self._engine.filters()),
+            "filter": self._filter,
             "refused": lambda _: {"refused": self._refused()},
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
@@ -162,6 +164,17 @@ class Agent:
         entries = [dataclasses.asdict(entry) for entry in chain.entries]
         return {"entries": entries, "head": chain.head, "fault": fault}
 
+    def _filter(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        kind, word, is_on = str(arguments["kind"]), str(arguments["word"]), arguments["on"] is True
+        if kind not in ("muted", "ignored"):
+            raise ValueError(kind)
+        if kind == "muted" and is_on:
+            if word == self.status().citizen:
+                raise FwrError(ExitCode.USAGE, "Nobody mutes themselves.", "Mute somebody else.")
+            if all(citizen.name != word for citizen in public_records.read_roll(self._places.world)):
+                raise FwrError(ExitCode.NOT_FOUND, f"There is no citizen '{word}'.", "See who there is: fwrkit citizens")
+        return dataclasses.asdict(self._engine.change_filters(kind, word, is_on))
+
     def _refused(self) -> list[dict[str, Any]]:
         """Return what the policy has refused of this node's edits, the oldest first (see ``core.records.KeptRefusal``)."""
         held = set(self._engine.held)
@@ -175,7 +188,7 @@ class Agent:
     def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask the server: the one in this process, or the upstream."""
         if self._server is not None:
-            return self._server.asking.ask(os.geteuid(), verb, arguments)
+            return self._server.offices.ask(verb, arguments)
         return self._asker.ask(verb, arguments)
 
     def _doctor(self) -> list[Finding]:
@@ -235,7 +248,7 @@ class Agent:
             detail=detail,
             version=__version__,
             refused=[Refusal(paths.shown(path), reason) for path, reason in sorted(view.refused.items())[:_SHOWN]],
-            connections=self._server.connections() if self._server is not None else [],
+            connections=self._server.offices.connections() if self._server is not None else [],
             alerts=self._alerts(view),
         )
 

@@ -141,6 +141,7 @@ class Republic:
         self.written: dict[str, str] = {}
         self.deleted: set[str] = set()
         self.acts: list[dict[str, Any]] = []
+        self.refused: dict[str, str] = {}  # contents that the policy refuses, to a name for each
         self.lost_races = 0
         self.are_races_counted = True
 
@@ -230,6 +231,7 @@ class Republic:
         invariants.copies_have_a_reason(self.acts, trees["canon"])
         invariants.nothing_invented(self.written, trees)
         invariants.deletions_kept(self.deleted, trees)
+        invariants.refused_undone(self.refused, trees, history["contents"])
         if self.are_races_counted:
             invariants.conflict_copies(trees["canon"], self.lost_races)
         litter = self._everywhere(Node.litter)
@@ -317,6 +319,16 @@ class Node:
     def write(self, path: str, text: str) -> None:
         """Write one file."""
         self.do({"path": path, "text": text})
+
+    def attempt(self, *items: dict[str, Any]) -> None:
+        """Do what the policy refuses: it is to end undone, its contents nowhere."""
+        self.republic.refused.update({digest(item["text"]): f"{self.name}: {item['path']!r}" for item in items if "text" in item})
+        self.python(_WRITE, stdin=json.dumps(items).encode())
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Return what ``fwrkit refused`` lists."""
+        found: list[dict[str, Any]] = self.republic.json("refused", "--node", self.name)
+        return found
 
     def delete(self, path: str) -> None:
         """Delete one file or empty directory."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from tests.integration.republic import Node, Republic, wait_until
@@ -206,23 +209,10 @@ def test_links_lead_nowhere(republic: Republic, nodes: dict[str, Node]) -> None:
 def test_invites_work_once_and_expire(republic: Republic, nodes: dict[str, Node]) -> None:
     server = nodes["server"]
 
-    def invite(name: str, *options: str) -> str:
-        import json
-
-        words = [
-            "docker",
-            "exec",
-            f"{server.project}-sync",
-            "fwrkit-agent",
-            "invite",
-            name,
-            "--host",
-            "server.fwr",
-            "--port",
-            "2222",
-            *options,
-        ]
-        return str(json.loads(server.docker(*words[1:]).stdout)["invite"])
+    def invite(name: str, **options: int) -> str:
+        words = ["exec", "-i", f"{server.project}-sync", "fwrkit-agent", "ask", "invite"]
+        asked = {"name": name, "host": "server.fwr", "port": 2222, **options}
+        return str(json.loads(server.docker(*words, stdin=json.dumps(asked).encode()).stdout)["invite"])
 
     def enrol(node: Node, line: str) -> bytes:
         return node.docker("exec", "-i", f"{node.project}-sync", "fwrkit-agent", "enrol", check=False, stdin=line.encode() + b"\n").stdout
@@ -232,7 +222,10 @@ def test_invites_work_once_and_expire(republic: Republic, nodes: dict[str, Node]
     assert b'"citizen": "eve"' in enrol(nodes["bob"], line)
     assert b"TAKEN" in enrol(nodes["alice"], line)
     assert b'"citizen": "eve"' in enrol(nodes["bob"], line), "repeating it is harmless"
-    assert b"expired" in enrol(nodes["alice"], invite("mallory", "--expires", "0"))
+    late = invite("mallory", expires=1)
+    expired = time.time() + 2
+    wait_until(lambda: time.time() > expired, "it expires")
+    assert b"expired" in enrol(nodes["alice"], late)
     assert b"malformed" in enrol(nodes["alice"], line[:-7])
     assert b'"citizen": "bob"' in enrol(nodes["bob"], invite("bob")), "bob is himself again"
 

@@ -86,22 +86,39 @@ def test_joining_from_another_machine(republic: Republic, elsewhere: Republic, s
     republic.check_invariants()
 
 
-def test_joining_by_a_hosts_name_waits_for_an_invite(republic: Republic, elsewhere: Republic, server: Node, host: str) -> None:
+def test_who_asks_at_a_host_is_admitted_by_hand(republic: Republic, elsewhere: Republic, server: Node, host: str) -> None:
     port = republic.json("up", "server")["ssh_port"]
     done = elsewhere.fwrkit("join", f"{host}:{port}", "--name", "newcomer", check=False)
     assert done.returncode == HELD
-    assert b"ssh-ed25519 " in done.stdout
-    assert b"fwrkit invite" in done.stdout + done.stderr
-    line = republic.json("invite", "nina")["invite"]
-    assert elsewhere.json("join", line, "--name", "newcomer")["is_joined"] is True
+    assert b"SHA256:" in done.stdout
+    assert b"fwrkit admit newcomer" in done.stdout + done.stderr
+    [asked] = republic.json("requests")["requests"]
+    assert asked["name"] == "newcomer" and asked["fingerprint"].encode() in done.stdout
+    assert republic.json("admit", "newcomer")["fingerprint"] == asked["fingerprint"]
+    assert elsewhere.json("join", f"{host}:{port}", "--name", "newcomer")["is_joined"] is True
     Node(elsewhere, "newcomer").wait_in_sync()
     elsewhere.fwrkit("rm", "newcomer", "--volumes", "--yes")
+
+
+def test_where_nobody_may_ask_an_invite_is_left(republic: Republic, elsewhere: Republic, server: Node, host: str) -> None:
+    port = republic.json("up", "server")["ssh_port"]
+    republic.fwrkit("requests", "close")
+    done = elsewhere.fwrkit("request", f"{host}:{port}", "--name", "nina", check=False)
+    assert done.returncode == HELD
+    assert b"ssh-ed25519 " in done.stdout
+    assert b"fwrkit invite" in done.stdout + done.stderr
+    line = republic.json("invite", "nina", "--uses", "2")["invite"]
+    assert elsewhere.json("join", line, "--name", "nina")["citizen"] == "nina"
+    Node(elsewhere, "nina").wait_in_sync()
+    elsewhere.fwrkit("rm", "nina", "--volumes", "--yes")
+    republic.fwrkit("requests", "open")
 
 
 def test_invites_that_do_not_work(republic: Republic, elsewhere: Republic, server: Node) -> None:
     line = republic.json("invite", "carol")["invite"]
     assert "malformed" in refused(elsewhere, USAGE, "join", line[:-9], "--name", "x")[0]
-    expired = republic.json("invite", "dave", "--expires", "0")["invite"]
+    refused(republic, USAGE, "invite", "dave", "--expires", "0")
+    expired = republic.json("invite", "dave", "--expires", "0.00002")["invite"]
     wait_until(lambda: elsewhere.fwrkit("join", expired, "--name", "x", check=False).returncode == REFUSED, "the invite expires", 10)
     assert "expired" in refused(elsewhere, REFUSED, "join", expired, "--name", "x")[0]
 

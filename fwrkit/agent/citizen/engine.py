@@ -34,6 +34,7 @@ from fwrkit.agent.citizen.uploads import Uploader, needs_run
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.filters import Filters, Ignored
 from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, State
@@ -50,6 +51,7 @@ _PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
 _EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
 _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
 _HELD = "something writes it again and again; it is left alone for a while."
+_FILTERS = "filters"  # of the record's meta table
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
 _CALL_TIMEOUT = 25.0  # seconds
@@ -175,6 +177,26 @@ class Engine:
         def work() -> bytes:
             conflict = conflicts.pick(conflicts.find(self._record), path)
             return conflicts.resolve(conflict, keep, self._citizen, self._tree, self._record, self._placer)
+
+        return self._call(work)
+
+    def filters(self) -> Filters:
+        """Return the node's own filters."""
+        return self._call(lambda: Filters.from_text(self._record.meta(_FILTERS)))
+
+    def change_filters(self, kind: str, word: str, is_on: bool) -> Filters:
+        """Put a filter in or take one out (see :meth:`Filters.changed`); it takes effect by a new connection. Raise FwrError."""
+
+        def work() -> Filters:
+            before = Filters.from_text(self._record.meta(_FILTERS))
+            after = before.changed(kind, word, is_on)
+            self._record.set_meta(_FILTERS, after.to_text())
+            if set(before.ignored) - set(after.ignored):
+                # what went away here unseen while it was ignored was not deleted: everything is compared, as at first contact
+                self._record.set_meta("generation", "")
+            self._record.commit()
+            self._drop("the filters have changed")
+            return after
 
         return self._call(work)
 
@@ -451,7 +473,9 @@ class Engine:
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
         ignored = IgnoreList((*ALWAYS, *welcome.ignore))
-        self._scanner = Scanner(self._tree, self._record, ignored, welcome.inline_limit, welcome.batch_bytes)
+        own = Filters.from_text(self._record.meta(_FILTERS))
+        self._say(say.Filters(list(own.muted), list(own.ignored)))
+        self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
         self._placer.ignored = self._receiver.ignored = ignored
         self._limits = (welcome.batch_count, welcome.batch_bytes)
         self._generation = welcome.generation

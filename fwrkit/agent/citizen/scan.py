@@ -10,7 +10,7 @@ from os import stat_result
 
 from fwrkit.agent import paths
 from fwrkit.agent.citizen.record import Entry, Record
-from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.files.ignore import PathFilter
 from fwrkit.agent.files.tree import NO_STAMP, Busy, NotRegular, Stamp, Tree
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, is_directory
 
@@ -44,7 +44,7 @@ class Scanner:
     not kept. Both in bytes.
     """
 
-    def __init__(self, tree: Tree, record: Record, ignored: IgnoreList, inline_limit: int, keep_limit: int) -> None:
+    def __init__(self, tree: Tree, record: Record, ignored: PathFilter, inline_limit: int, keep_limit: int) -> None:
         self._tree = tree
         self._record = record
         self.ignored = ignored

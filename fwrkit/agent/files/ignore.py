@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
 
 ALWAYS = (".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*", "**/.htaccess")
+
+
+class PathFilter(Protocol):
+    """Something that leaves paths out."""
+
+    def matches(self, path: bytes) -> bool:
+        """Say whether a path, or a directory above it, is left out."""
 
 
 class IgnoreList:

@@ -62,6 +62,10 @@ class Patterns:
             return True
         return is_directory and _directories(self.texts, who).match(path) is not None
 
+    def match_beneath(self, path: str) -> bool:
+        """Say whether a path, or a directory above it, is one of them as it is written. ``dir/**`` stands for ``dir`` too."""
+        return _wide(self.texts, "").match(path) is not None
+
     def match_widely(self, path: str, citizen: str) -> bool:
         """Say whether a path, or a directory above it, is one of them or passes for one. ``dir/**`` stands for ``dir`` too."""
         who = citizen if self._has_citizen else ""

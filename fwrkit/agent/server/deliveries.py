@@ -30,12 +30,26 @@ class Deliveries:
     def begin(self, session: Session, citizen: Citizen) -> None:
         """A session has said all that it had to say: everything at which its citizen lags is due."""
         session.is_ready = True
-        session.due.update(dict.fromkeys(in_safe_order(self._store.lagging(citizen.id))))
+        behind = (item for item in self._store.lagging(citizen.id) if not self._is_unwanted(session, item[0]))
+        session.due.update(dict.fromkeys(in_safe_order(behind)))
         for path in session.doubtful:  # a power cut may have taken from the client what it had; a delivery of the head brings it out
             if self._store.lag(citizen.id, path) is None:
                 session.lacking.add(path)
                 session.due[path] = None
         session.doubtful = []
+
+    def _is_unwanted(self, session: Session, path: bytes) -> bool:
+        """Say whether the citizen's own filters leave a path out: then they go on lagging there. Directories come, whoever made them."""
+        if not session.filters:
+            return False
+        if session.filters.ignores(path):
+            return True
+        if not session.filters.muted:
+            return False
+        entry = self._store.entry(path)
+        if entry is not None:
+            return is_file(entry.state) and entry.author in session.filters.muted
+        return self._store.last_author(path) in session.filters.muted
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
@@ -48,7 +62,8 @@ class Deliveries:
                 session.due[path] = None
             elif session.outstanding_paths.get(path) in session.waiting:
                 session.void(path)  # it may never be possible to apply; what comes now takes its place there
-        behind = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
+        lagging = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
+        behind = (path for path in lagging if not self._is_unwanted(session, path))
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)
             session.due[path] = None
@@ -94,6 +109,10 @@ class Deliveries:
             self._store.drop_lag(citizen.id, path)
             if path in session.staged or path in session.lacking:  # nothing to do but to stop waiting: a delivery of what is there says so
                 session.sent(Delivery(session.next_number(), path, head, head, 0, "", None, 0))
+            return True
+        if self._is_unwanted(session, path):
+            if path in session.staged or path in session.lacking:  # they wait for it: a delivery of what they have says that it does not come
+                session.sent(Delivery(session.next_number(), path, lag.base, lag.base, 0, "", None, 0))
             return True
         staged_state, run = session.staged.get(path, (None, 0))
         content = None

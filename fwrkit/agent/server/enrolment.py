@@ -16,7 +16,7 @@ from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Petition, Register
-from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
@@ -272,7 +272,7 @@ class Enrolment:
         if citizen is None:
             uid = max(FIRST_UID - 1, self._store.highest_uid()) + 1
             citizen = self._store.add_citizen(name, uid, "citizen", int(time.time()))
-        elif citizen.role == "former":
+        elif citizen.role == FORMER:
             self._store.update_citizen(citizen.id, role="citizen")
         elif not is_new and citizen.public_key == key:
             return citizen

@@ -6,7 +6,7 @@ import secrets
 
 from fwrkit import __version__
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Citizen, Hold
+from fwrkit.agent.server.store import FORMER, Citizen, Hold
 from fwrkit.agent.wire.messages import PROTOCOL, Hello, Refusal
 
 
@@ -14,6 +14,8 @@ def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | N
     """Given what a client says, the world's id, the citizen's live session and hold, return why it is not let in, None if it is."""
     if citizen.is_banned:
         return Refusal("REFUSED", "You are banned from this world.", "Ask an official.")
+    if citizen.role == FORMER:
+        return Refusal("REFUSED", "You have left this world.", "To come back, ask an official for an invite.")
     if hello.protocol != PROTOCOL or hello.version.split(".")[:2] != __version__.split(".")[:2]:
         text = f"The server runs fwrkit {__version__}, this node {hello.version}."
         return Refusal("REFUSED", text, "Update the older of the two, then start it again.")

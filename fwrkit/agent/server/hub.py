@@ -17,6 +17,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent import filters
 from fwrkit.agent.children import end_processes_of
 from fwrkit.agent.server import greeting
 from fwrkit.agent.server.canon import Canon
@@ -60,6 +61,7 @@ class Hub:
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
+        self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -276,6 +278,11 @@ class Hub:
             raise FrameError("a message before hello")
         if isinstance(message, say.Change):
             self._change(session, citizen, message)
+        elif isinstance(message, say.Filters):
+            try:
+                session.filters = filters.taken(message.muted, message.ignored)
+            except FwrError as error:
+                raise FrameError(error.message) from error
         elif isinstance(message, say.Acknowledgement):
             for number in message.numbers:
                 self._deliveries.acknowledge(session, citizen, number)
@@ -300,6 +307,9 @@ class Hub:
         live, hold = self._sessions.get(citizen.id), self._store.held(citizen.id)
         refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), live, hold)
         if refusal is not None:
+            ban = self.why_banned(citizen)
+            if ban is not None:
+                refusal = say.Refusal(ban.code.name, ban.message, ban.hint)
             log.info("refused %s: %s", citizen.name, refusal.message)
             session.channel.send(refusal)
             session.channel.finish()

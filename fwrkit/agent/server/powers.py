@@ -75,8 +75,8 @@ def of_citizens(
     }
 
 
-def of_history(reverting: Reverting, snapshot: Callable[[str, str, str], dict[str, Any]], audit: Callable[..., None]) -> dict[str, Verb]:
-    """Return the verbs that bring back what was. ``snapshot`` makes one, given its name, a version and an official; ``audit`` writes a line."""
+def of_history(reverting: Reverting, audit: Callable[..., None]) -> dict[str, Verb]:
+    """Return the verbs that bring back what was. ``audit`` writes a line of the log."""
 
     def told(citizen: Citizen, what: str, subject: str, arguments: Arguments, result: Reverted) -> dict[str, Any]:
         if result.done and arguments.get("dry_run") is not True:
@@ -109,7 +109,6 @@ def of_history(reverting: Reverting, snapshot: Callable[[str, str, str], dict[st
         "revert": Verb(revert, WRITERS, is_slow=True),
         "restore": Verb(restore, WRITERS, is_slow=True),
         "revert-by": Verb(revert_by, WRITERS, is_slow=True),
-        "snapshot": Verb(lambda by, data: snapshot(str(data["name"]), str(data.get("at") or ""), by.name), OFFICIALS, is_slow=True),
     }
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from fwrkit.agent.server.enrolment import Enrolment
 from fwrkit.agent.server.publishing import SERVER, Publisher
 from fwrkit.agent.server.register import Ban, Register
-from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
 
-OFFICIAL, CITIZEN, READER, FORMER = "official", "citizen", "reader", "former"
+OFFICIAL, CITIZEN, READER = "official", "citizen", "reader"
 ROLES = (OFFICIAL, CITIZEN, READER)
 _REASON_LIMIT = 500  # characters
 
@@ -64,6 +64,11 @@ class Roll:
         self._publisher.audit(by.name, "ban", name, reason=reason, until=shown_time(until) if until else "for good")
         self._expel(citizen, why_banned(ban))
         return {"name": name, "reason": reason, "since": now, "until": until, "by": by.name}
+
+    def why_banned(self, citizen: Citizen) -> FwrError | None:
+        """Return what a banned citizen hears, None if they are not."""
+        ban = self._register.ban_of(citizen.id)
+        return why_banned(ban) if ban is not None else None
 
     def unban(self, by: Citizen, name: str) -> dict[str, Any]:
         """End a ban. Raise FwrError (NOT_FOUND) if there is none."""

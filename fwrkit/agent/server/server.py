@@ -11,41 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit.agent.children import Child
-from fwrkit.agent.keys import fingerprint, make_key
+from fwrkit.agent.keys import make_key
 from fwrkit.agent.server import retention, tables, world
-from fwrkit.agent.server.asking import Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
-from fwrkit.agent.server.enrolment import Enrolment
 from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
-from fwrkit.agent.server.powers import of_citizens, of_history, of_policy
-from fwrkit.agent.server.publishing import Publisher
-from fwrkit.agent.server.register import Register
-from fwrkit.agent.server.reverting import Reverting
-from fwrkit.agent.server.roll import FORMER, Roll
-from fwrkit.agent.server.rotation import Rotation
+from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
-from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
-from fwrkit.core.records import CitizenRecord, Connection
 
 log = logging.getLogger("fwrkit.server")
 
 _AUTHORITY_ACCOUNT = "authority"
 _DOCTOR_PATIENCE = 20.0  # seconds
 _TIDY_PATIENCE = 3600.0
-_SNAPSHOT_PATIENCE = 25.0
-_EXTRAUSERS = "extrausers"
 
 
 class Server:
@@ -82,19 +71,10 @@ class Server:
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
         self._authority.create()
-        register = Register(self.store.db)
-        self._reading_register = Register(self._reading.db)
-        self.publisher = Publisher(self.store, register, fold)
-        self.enrolment = Enrolment(self.store, register, self._authority, state, state / _EXTRAUSERS, self.publisher, node.settings)
-        self.roll = Roll(self.store, register, self.enrolment, self.publisher, self.hub.expel, self.hub.refresh)
-        self.hub.on_turn = self.publisher.flush
-        self._fold = fold
-        fold.policing.tell = self.publisher.audit
-        self._policing = fold.policing
-        self._reverting = Reverting(self.hub, self.store, fold, History(state / "history.git", self.world_id))
-        self._rotation = Rotation(self.store, self._authority, self.publisher, node.settings, self._sign_host)
-        self.asking = Asking(self.hub, self.store, register, self._powers())
-        self._ticker = Ticker(lambda: self.hub.later(self._tick))
+        self.offices = Offices(
+            node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
+        )
+        self._ticker = Ticker(lambda: self.hub.later(self.offices.tick))
         self._sshd: Child | None = None
         if with_network:
             self._sshd = self._prepare_sshd()
@@ -123,21 +103,16 @@ class Server:
         if self._sshd is not None:
             self._sshd.signal(signal.SIGHUP)
 
-    def _tick(self) -> None:
-        self.roll.lift_ended_bans()
-        self._policing.end_bursts()
-        self._rotation.end_if_due()
-
     def start(self) -> None:
         """Begin to serve."""
-        self.enrolment.write_files()
+        self.offices.enrolment.write_files()
         self._historian.start()
         self._keeper.start()
         self.hub.start()
         self._warden.start()
         self._listeners.append(serve_streams(self._places.stream, self.hub, self.store))
-        self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.enrolment, self._enrol_uids))
-        self._listeners.append(self.asking.serve(self._places.asking))
+        self._listeners.append(serve_enrolments(self._places.enrol, self.hub, self.offices.enrolment, self._enrol_uids))
+        self._listeners.append(self.offices.asking.serve(self._places.asking))
         self._ticker.start()
         if self._sshd is not None:
             self._sshd.start()
@@ -156,34 +131,6 @@ class Server:
         for store in (self.store, self._historian_store, self._reading):
             store.close()
 
-    def _powers(self) -> dict[str, Verb]:
-        listing = self.citizens
-        return {
-            **of_citizens(self.store, self.enrolment, self.roll, self._rotation, self.hub.guard, self._node.address, listing),
-            **of_policy(self.store, self._fold),
-            **of_history(self._reverting, self.snapshot, self._audit),
-        }
-
-    def _audit(self, *words: str, **details: str) -> None:
-        """Write a line of the audit log, for those who are not in the hub's thread."""
-        self.hub.call(lambda: self.publisher.audit(*words, **details))
-
-    def citizens(self) -> list[dict[str, Any]]:
-        """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
-        live = self.hub.sessions()
-        found = []
-        for citizen in self._reading.citizens():
-            ban = self._reading_register.ban_of(citizen.id)
-            is_operator = citizen.id == self.operator.id
-            record = CitizenRecord(
-                citizen.name, citizen.role, citizen.admitted, citizen.last_seen, citizen.id in live,
-                0 if is_operator or citizen.role == FORMER else self._reading.count_lags(citizen.id), self._held(citizen.id),
-                ban.reason if ban else "", ban.since if ban else 0, ban.until if ban else 0, ban.by if ban else "",
-                fingerprint(citizen.public_key) if citizen.public_key else "",
-            )  # fmt: skip
-            found.append(record.to_json())
-        return found
-
     def freshen(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Wait, for a bounded time, until everything that was accepted is in the history: verb ``freshen``."""
         until = time.monotonic() + float(arguments["patience"])
@@ -195,29 +142,10 @@ class Server:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
 
-    def snapshot(self, name: str, at: str, official: str) -> dict[str, Any]:
-        """Give a version a name, for ever; ``official`` is who does. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
-        history = History(self._places.state / "history.git", self.world_id)
-        made = self._historian.call(
-            lambda: make_snapshot(history, self._authority, name, at, official, int(time.time())), _SNAPSHOT_PATIENCE
-        )
-        # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
-        self._audit(official, "snapshot", name, version=str(made["version"]))
-        return made
-
-    def connections(self) -> list[Connection]:
-        """Return everybody as the server sees them; the operator only if something of theirs is held."""
-        live = self.hub.sessions()
-        found = [
-            Connection(citizen.name, citizen.id in live, self._reading.count_lags(citizen.id), self._held(citizen.id))
-            for citizen in self._reading.citizens()
-        ]
-        return [each for each in found if each.citizen != self.operator.name or each.held]
-
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
         healed = [self._repaired] if self._repaired else []
-        return [*healed, *self._historian.alerts, *([self._policing.fault] if self._policing.fault else [])]
+        return [*healed, *self._historian.alerts, *self.offices.alerts()]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""
@@ -225,10 +153,6 @@ class Server:
         if objects:
             self._historian.check_soon()
         return objects
-
-    def _held(self, citizen: int) -> str:
-        hold = self._reading.held(citizen)
-        return f"deletes {hold.deleted} of {hold.files} files" if hold is not None and not hold.ruling else ""
 
     def _roll(self) -> object:
         return [(citizen.name, citizen.public_key, citizen.role, citizen.is_banned) for citizen in self._reading.citizens()]

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from fwrkit.agent.filters import Filters
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.backlog import Backlog
 from fwrkit.agent.server.store import Citizen
@@ -76,6 +77,7 @@ class Session:
         self.barriers: list[int] = []
         self.number = 0
         self.started = time.time()
+        self.filters = Filters()
         self.is_held = False  # by the deletion guard: what still arrives is not taken
         self.has_brought = False
         self._ruling = ""

@@ -19,6 +19,7 @@ from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
 
 SCHEMA_VERSION = 1
+FORMER = "former"  # the role of who has left
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -333,6 +334,11 @@ class Store:
         query = "SELECT state FROM versions WHERE path = ? AND state IS NOT NULL ORDER BY id DESC LIMIT 1"
         row = self._db.execute(query, (path,)).fetchone()
         return row[0] if row else None
+
+    def last_author(self, path: bytes) -> str:
+        """Return who changed a path last, empty if nobody did."""
+        row = self._db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)).fetchone()
+        return str(row[0]) if row else ""
 
     def gone_beneath(self, path: bytes, since: int) -> list[tuple[bytes, State]]:
         """Return (path, state before) of what does not exist beneath a path and was deleted since a moment (Unix nanoseconds)."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwrkit.agent.children import end_processes_of
+from fwrkit.agent.children import end_processes_of, uid_of
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.settings import Settings
 from fwrkit.core.names import FIRST_UID
@@ -112,16 +112,16 @@ def usage_by_account() -> dict[int, Usage]:
         if not entry.name.isdigit():
             continue
         try:
-            uid = entry.stat().st_uid
+            uid = uid_of(entry.path)
             if uid < FIRST_UID:
                 continue
-            resident = int(Path(entry.path, "statm").read_text().split()[1]) * _PAGE
+            resident, shared = (int(word) for word in Path(entry.path, "statm").read_text().split()[1:3])
             program = Path(entry.path, "comm").read_text()
-        except (OSError, IndexError):
+        except (OSError, ValueError):
             continue
         usage = found.setdefault(uid, Usage())
         usage.processes += 1
-        usage.memory += resident
+        usage.memory += (resident - shared) * _PAGE  # without files that are mapped
         usage.writes = usage.writes or not program.startswith(("sshd", "socat"))
     return found
 

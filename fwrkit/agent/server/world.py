@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.policy import default_text
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Node
 from fwrkit.agent.toml_text import toml_string
@@ -78,6 +79,8 @@ def _lay(node: Node, world: Path, template: Path, store: Store) -> None:
     records = world / ".fwr"
     records.mkdir(exist_ok=True)
     (records / "world.toml").write_text(_world_toml(store))
+    if not (records / "policy.toml").exists():
+        (records / "policy.toml").write_text(default_text(store.meta("template")))
     _own_all(records, node.owner)
 
 

@@ -73,6 +73,15 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Filters:
+    """Client, right after being welcome: what it does not want to have: files that these citizens wrote last, and what these patterns name."""
+
+    tag = "filters"
+    muted: list[str]
+    ignored: list[str]
+
+
+@dataclass(frozen=True)
 class Confirm:
     """Client: the new generation is durable in its world and its record."""
 
@@ -261,7 +270,7 @@ class Pong:
 
 
 FROM_CLIENT: tuple[type[Any], ...] = (
-    Hello, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
+    Hello, Filters, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
 )  # fmt: skip
 FROM_SERVER: tuple[type[Any], ...] = (Welcome, Position, Refusal, Outcome, Delivery, Need, Forbidden, Folded, Offer, Passed, Ping, Pong)
 

@@ -146,6 +146,14 @@ class Agent:
         given = {name: value for name, value in change.items() if value is not None}
         return self._call("policy-change", stdin=json.dumps(given).encode(), patience=_PATIENCE)
 
+    def filters(self) -> dict[str, list[str]]:
+        """Return the node's own filters: ``muted`` citizens and ``ignored`` patterns."""
+        return self._call("filters")
+
+    def change_filter(self, kind: str, word: str, is_on: bool) -> dict[str, list[str]]:
+        """Put a filter in or take one out: ``kind`` is muted or ignored; return them all."""
+        return self._call("filter", *(["--on"] if is_on else []), "--", kind, word)
+
     def refused(self) -> list[KeptRefusal]:
         """Return what the policy has refused of the node's edits, the oldest first."""
         return [KeptRefusal.from_json(item) for item in self._call("refused")["refused"]]

@@ -161,24 +161,31 @@ def test_no_other_text_opens_anything(request: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_stream", "said", "size"), [(True, "5", 0), (False, "5000", 5000), (False, "", 64 << 30), (False, "-1", 64 << 30)]
+    ("request_", "said", "size"),
+    [
+        ("stream", "5", 0),
+        ("ask", "5", 0),
+        ("history", "5", 0),
+        (UNISON[0], "5000", 5000),
+        (UNISON[0], "", 64 << 30),
+        (UNISON[0], "-1", 64 << 30),
+    ],
 )
-def test_a_program_gets_its_limits_before_it_is_started(is_stream: bool, said: str, size: int) -> None:
+def test_a_program_gets_its_limits_before_it_is_started(request_: str, said: str, size: int) -> None:
     """In a process of its own: what is given up cannot be taken back."""
     code = (
-        "import json, os, resource, sys; from fwrkit.agent import gate; before = os.nice(0); gate.limit(sys.argv[1], sys.argv[2] == 'True'); "
+        "import json, os, resource, sys; from fwrkit.agent import gate; before = os.nice(0); gate.limit(*sys.argv[1:]); "
         "kinds = ('FSIZE', 'CORE', 'NPROC', 'NOFILE', 'AS'); "
         "limits = {kind: resource.getrlimit(getattr(resource, 'RLIMIT_' + kind)) for kind in kinds}; "
         "print(json.dumps([limits, os.nice(0) - before, int(open('/proc/self/oom_score_adj').read())]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, said, str(is_stream)], capture_output=True, check=True, cwd=Path(gate.__file__).parents[2]
-    )
+    done = subprocess.run([sys.executable, "-c", code, said, request_], capture_output=True, check=True, cwd=Path(gate.__file__).parents[2])
     limits, niceness, badness = json.loads(done.stdout)
     assert limits["FSIZE"] == [size, size]
     assert limits["CORE"] == [0, 0]
-    assert all(0 < hard < 1 << 32 and soft == hard for soft, hard in (limits["NPROC"], limits["NOFILE"], limits["AS"]))
-    assert niceness == (0 if is_stream else 5)
+    assert all(0 < hard < 1 << 32 and soft == hard for soft, hard in (limits["NPROC"], limits["NOFILE"]))
+    assert (0 < limits["AS"][1] < 1 << 32) is (request_ in UNISON)
+    assert niceness == (0 if request_ in ("stream", "ask") else 5)
     assert badness == 800
 
 

@@ -122,6 +122,7 @@ class SimulatedRepublic:
     roll: list[CitizenRecord] = field(default_factory=list)
     policy: str = "# a policy\n"
     refused: list[KeptRefusal] = field(default_factory=list)
+    filters: dict[str, list[str]] = field(default_factory=lambda: {"muted": [], "ignored": []})
     audit: dict[str, Any] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -217,6 +218,18 @@ class SimulatedAgent:
         if isinstance(answer, FwrError):
             raise answer
         return answer
+
+    def filters(self) -> dict[str, list[str]]:
+        self._record()
+        return self.machine.republic.filters
+
+    def change_filter(self, kind: str, word: str, is_on: bool) -> dict[str, list[str]]:
+        words = self.filters()[kind]
+        if is_on:
+            words.append(word)
+        else:
+            words.remove(word)
+        return self.filters()
 
     def refused(self) -> list[KeptRefusal]:
         self._record()

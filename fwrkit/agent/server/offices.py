@@ -1,0 +1,134 @@
+"""A world's offices, put together: roll, invites, authority, audit, reverting, and the table of what citizens may ask of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fwrkit.agent.keys import fingerprint
+from fwrkit.agent.server import powers
+from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
+from fwrkit.agent.server.authority import Authority
+from fwrkit.agent.server.enrolment import Enrolment
+from fwrkit.agent.server.fold import Fold
+from fwrkit.agent.server.historian import Historian
+from fwrkit.agent.server.history import History
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.publishing import Publisher
+from fwrkit.agent.server.register import Register
+from fwrkit.agent.server.reverting import Reverting
+from fwrkit.agent.server.roll import Roll
+from fwrkit.agent.server.rotation import Rotation
+from fwrkit.agent.server.snapshots import make_snapshot
+from fwrkit.agent.server.store import FORMER, Citizen, Store
+from fwrkit.agent.settings import Node
+from fwrkit.core.records import CitizenRecord, Connection
+
+_EXTRAUSERS = "extrausers"
+_SNAPSHOT_PATIENCE = 25.0  # seconds
+
+
+class Offices:
+    """Called by other threads than the hub's, unless something else is said.
+
+    ``reading`` is a second connection to the tables, for what must not wait for the hub. ``sign_host`` has the host's key signed again.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        state: Path,
+        store: Store,
+        reading: Store,
+        hub: Hub,
+        fold: Fold,
+        historian: Historian,
+        authority: Authority,
+        operator: Citizen,
+        sign_host: Callable[[], None],
+    ) -> None:
+        self._reading = reading
+        self._hub = hub
+        self._historian = historian
+        self._authority = authority
+        self._operator = operator
+        self._history = History(state / "history.git", store.meta("world_id"))
+        self._policing = fold.policing
+        register, self._reading_register = Register(store.db), Register(reading.db)
+        self._publisher = Publisher(store, register, fold)
+        self.enrolment = Enrolment(store, register, authority, state, state / _EXTRAUSERS, self._publisher, node.settings)
+        self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
+        self._rotation = Rotation(store, authority, self._publisher, node.settings, sign_host)
+        reverting = Reverting(hub, store, fold, self._history)
+        self.asking = Asking(
+            hub, store, register,
+            {
+                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens),
+                **powers.of_policy(store, fold),
+                **powers.of_history(reverting, self._audit),
+                "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
+            },
+        )  # fmt: skip
+        fold.policing.tell = self._publisher.audit
+        hub.on_turn = self._publisher.flush
+        hub.why_banned = self._roll.why_banned
+
+    def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Answer the operator, on the server's own machine. Raise FwrError."""
+        return self.asking.ask(os.geteuid(), verb, arguments)
+
+    def tick(self) -> None:
+        """Do what is due: in the hub's thread, every few seconds."""
+        self._roll.lift_ended_bans()
+        self._policing.end_bursts()
+        self._rotation.end_if_due()
+
+    def alerts(self) -> list[str]:
+        """Return sentences about what is wrong."""
+        return [self._policing.fault] if self._policing.fault else []
+
+    def _audit(self, *words: str, **details: str) -> None:
+        self._hub.call(lambda: self._publisher.audit(*words, **details))
+
+    def _snapshot(self, official: Citizen, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Give a version a name, for ever. Raise FwrError: USAGE, TAKEN, NOT_FOUND."""
+        name, at = str(arguments["name"]), str(arguments.get("at") or "")
+        made = self._historian.call(
+            lambda: make_snapshot(self._history, self._authority, name, at, official.name, int(time.time())), _SNAPSHOT_PATIENCE
+        )
+        # a line of the audit log is delivered to everybody: so they hear that there is something to fetch
+        self._audit(official.name, "snapshot", name, version=str(made["version"]))
+        return made
+
+    def citizens(self) -> list[dict[str, Any]]:
+        """Return everybody whom the world has admitted, as the server sees them (see ``core.records.CitizenRecord``)."""
+        live = self._hub.sessions()
+        found = []
+        for citizen in self._reading.citizens():
+            ban = self._reading_register.ban_of(citizen.id)
+            is_elsewhere = citizen.id != self._operator.id and citizen.role != FORMER
+            record = CitizenRecord(
+                citizen.name, citizen.role, citizen.admitted, citizen.last_seen, citizen.id in live,
+                self._reading.count_lags(citizen.id) if is_elsewhere else 0, self._held(citizen.id), ban.reason if ban else "",
+                ban.since if ban else 0, ban.until if ban else 0, ban.by if ban else "",
+                fingerprint(citizen.public_key) if citizen.public_key else "",
+            )  # fmt: skip
+            found.append(record.to_json())
+        return found
+
+    def connections(self) -> list[Connection]:
+        """Return everybody as the server sees them; the operator only if something of theirs is held."""
+        live = self._hub.sessions()
+        found = [
+            Connection(citizen.name, citizen.id in live, self._reading.count_lags(citizen.id), self._held(citizen.id))
+            for citizen in self._reading.citizens()
+            if citizen.role != FORMER
+        ]
+        return [each for each in found if each.citizen != self._operator.name or each.held]
+
+    def _held(self, citizen: int) -> str:
+        hold = self._reading.held(citizen)
+        return f"deletes {hold.deleted} of {hold.files} files" if hold is not None and not hold.ruling else ""

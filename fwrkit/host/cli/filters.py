@@ -1,0 +1,24 @@
+"""`fwrkit filters`."""
+
+from __future__ import annotations
+
+from fwrkit.host.cli.context import Json, begin
+from fwrkit.host.cli.output import Output
+from fwrkit.host.cli.refused import OwnNode
+from fwrkit.host.verbs import filters as verb
+
+EPILOG = "Examples: fwrkit filters · fwrkit filters --node alice"
+
+
+def filters(node: OwnNode = None, json: Json = False) -> None:
+    """Show whom this node has muted and what it ignores."""
+    machine, out = begin(json)
+    result = verb.filters(machine, node)
+    out.result("filters", result, lambda: _show(out, result))
+
+
+def _show(out: Output, found: verb.Filters) -> None:
+    if not found.muted and not found.ignored:
+        out.line("Everything comes to this node.")
+        return
+    out.table(["", ""], [*(["muted", name] for name in found.muted), *(["ignored", pattern] for pattern in found.ignored)])

@@ -1,0 +1,24 @@
+"""`fwrkit ignore`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fwrkit.host.cli.context import Json, begin
+from fwrkit.host.cli.refused import OwnNode
+from fwrkit.host.verbs import filters as verb
+
+EPILOG = "Examples: fwrkit ignore '*.mp4' · fwrkit ignore 'www/films/**' --node alice"
+
+
+def ignore(
+    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Paths, as in the policy: www/films/** or *.mp4")],
+    node: OwnNode = None,
+    json: Json = False,
+) -> None:
+    """Leave paths out, on this node alone: they neither come here nor go from here."""
+    machine, out = begin(json)
+    result = verb.change(machine, "ignored", pattern, True, node)
+    out.result("filters", result, lambda: out.line(f"{pattern} does not travel to or from this node any more; what is here stays."))

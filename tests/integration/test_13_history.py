@@ -1,4 +1,4 @@
-"""Scenario 11: everybody holds the history, reads it alone, and what has a name in it stays what it is."""
+"""Scenario 13: everybody holds the history, reads it alone, and what has a name in it stays what it is."""
 
 from __future__ import annotations
 

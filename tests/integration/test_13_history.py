@@ -1,4 +1,4 @@
-"""Scenario 11: everybody holds the history, reads it alone, and what has a name in it stays what it is."""
+"""Scenario 13: everybody holds the history, reads it alone, and what has a name in it stays what it is."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_one_has_just_saved_is_in_the_history(republic: Republic, nodes: di
     nodes["alice"].do({"path": "www/page", "text": PAGE}, {"path": "www/film", "text": text_of(LARGE)})
     nodes["alice"].wait_in_sync()
     by_alice = log(republic, "alice", "--by", "alice")
-    assert {change["path"] for entry in by_alice for change in entry["changes"]} == {"www/page", "www/film"}
+    assert {change["path"] for entry in by_alice for change in entry["changes"]} >= {"www/page", "www/film"}
     republic.settle()
     assert republic.json("snapshot", NAME)["by"] == republic.json("status", "server")["status"]["citizen"]
     nodes["bob"].do(
@@ -107,8 +107,9 @@ def test_a_snapshot_outlives_vandals_even_on_the_server(republic: Republic, node
     assert failed.value.status == ExitCode.TAKEN
     vandal = "git --git-dir=/var/lib/fwrkit/history.git update-ref refs/tags/" + NAME + " refs/heads/main"
     nodes["server"].docker("exec", f"{nodes['server'].project}-sync", "sh", "-c", vandal)
-    nodes["bob"].write("www/more", "more")
-    wait_for_history(republic)
+    nodes["alice"].write("www/more", "more")
+    nodes["alice"].wait_in_sync()
+    assert log(republic, "alice", "--limit", "1")[0]["author"] == "alice", "reading has fetched"
     wait_until(lambda: any(NAME in alert for alert in nodes["alice"].status()["alerts"]), "alice is told", 30)
     found = {item["name"]: item["is_verified"] for item in republic.json("snapshots", "--node", "alice")}
     assert found == {NAME: True}
@@ -127,7 +128,6 @@ def test_it_is_kept_small_and_stays_whole(republic: Republic, nodes: dict[str, N
         assert cat(republic, f"www/page@{NAME}", "alice") == PAGE.encode()
     nodes["alice"].write("www/page", "goes on")
     republic.settle()
-    wait_for_history(republic)
     assert log(republic, "bob", "www/page")[0]["author"] == "alice"
     assert digest("goes on") in nodes["server"].history()["contents"]
     republic.witness(nodes["server"])  # the server writes the roll and the audit log

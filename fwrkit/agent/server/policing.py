@@ -84,8 +84,8 @@ class Policing:
             return Decision("refuse", "(records)", "The world's records stay where they are (built in).", None)
         is_a_directory = is_directory(head if state is ABSENT else state)
         decision = policy.decide(self.policy, Attempt(path, citizen.role, citizen.name, operation, is_a_directory, size))
-        if decision.action == "review" and citizen.role == "official":
-            return replace(decision, action="allow")  # who accepts what others do need not be asked
+        if decision.action == "review" and (citizen.role == "official" or is_a_directory):
+            return replace(decision, action="allow")  # who accepts what others do need not be asked; a directory alone shows nothing
         return decision
 
     def moved(self, path: bytes, author: str) -> None:

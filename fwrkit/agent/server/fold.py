@@ -88,8 +88,11 @@ class Fold:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
         review = None if edit.is_orphan else self.reviews.of(citizen.id, edit.path)
+        rejected = self.reviews.rejected(citizen.id, edit.path) if review is None else None
         if review is not None:
             base = review.base  # what waits was made of that, and so is what takes its place
+        elif rejected is not None and base == rejected.state:
+            base = rejected.base  # so with what was made of something refused before it was undone
         question = self._question(edit, base, head)
         merged = None if edit.is_orphan and question.was_version else self._merged(edit, base, head)
         result = decide(replace(question, is_mergeable=merged is not None))
@@ -100,8 +103,7 @@ class Fold:
                 if verdict is not None:
                     return verdict
             if decision.action == "refuse":
-                self.reviews.drop(citizen.id, edit.path)
-                return self._forbid(citizen, edit, decision)
+                return self._forbid(citizen, edit, base, decision, received)
             if not self._secure(edit):
                 return Verdict(Result.MISSING)
         if not edit.is_orphan:
@@ -205,10 +207,12 @@ class Fold:
         heads = ((path, self._store.head(path)) for path in deleted)
         return {path: refused[head] for path, head in heads if isinstance(head, bytes) and head in refused}
 
-    def _forbid(self, citizen: Citizen, edit: Edit, decision: Decision) -> Verdict:
+    def _forbid(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> Verdict:
         """Refuse an edit: the head is delivered, so that it is undone at its author's."""
         self.policing.refused(citizen, edit.path, decision)
         if not edit.is_orphan:
+            known = self._store.head(edit.path) if base is UNKNOWN else base
+            self.reviews.refuse(citizen.id, edit.path, known, edit.state, edit.size, received, decision.reason)
             self._hold(citizen, edit.path, edit.state)
         return Verdict(Result.FORBIDDEN, decision.reason)
 

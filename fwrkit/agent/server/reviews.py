@@ -1,6 +1,7 @@
 """Changes that wait until an official accepts them: on no disk but their author's, and here. Runs in the hub's thread, inside its transaction.
 
-Small contents lie in the table, large ones in files of ``reviews/``. What was rejected stays until its author has heard of it.
+Small contents lie in the table, large ones in files of ``reviews/``. What was rejected, or refused by the policy, is remembered (without its
+content) until its author has heard of it and has it undone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fwrkit.agent.states import State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
 COUNT_LIMIT, SIZE_LIMIT = 2000, 1024**3  # of one citizen's changes that wait: number, bytes
+REFUSED_LIMIT = 100_000  # of one citizen's refused changes that are not undone yet
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reviews (
     number INTEGER PRIMARY KEY AUTOINCREMENT, citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, state BLOB, size INTEGER NOT NULL,
@@ -152,6 +154,20 @@ class Reviews:
         """Turn a change down: its author hears of it, and gets what there is instead."""
         self._db.execute("UPDATE reviews SET rejected = ?, content = NULL WHERE number = ?", (reason, review.number))
         self.changed.add(review.citizen)
+
+    def refuse(self, citizen: int, path: bytes, base: State, state: State, size: int, received: int, reason: str) -> None:
+        """Remember a change that the policy refuses until its author has it undone: what they make of it meanwhile was made of its base."""
+        if self._remove(citizen, path):
+            self.changed.add(citizen)
+        if self._db.execute("SELECT count(*) FROM reviews WHERE citizen = ? AND rejected != ''", (citizen,)).fetchone()[0] >= REFUSED_LIMIT:
+            return
+        values = (citizen, path, base, state, size, 0, received, reason)
+        query = "INSERT INTO reviews (citizen, path, base, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        self._db.execute(query, values)
+
+    def forget_rejected(self, citizen: int, path: bytes) -> None:
+        """An author has heard that a change was turned down or refused, and has it undone."""
+        self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''", (citizen, path))
 
     def drop(self, citizen: int, path: bytes) -> None:
         """Nothing of a citizen waits at a path any more, whatever became of it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ _WRITTEN = 6.0  # seconds after which what the server has accepted is in its his
 _SOON = 0.6  # seconds before which it mostly is not
 _WAITING = 1.0  # seconds for edits of this node that are on their way
 _PAUSES = (15.0, 30.0, 60.0, 120.0)  # seconds after a first, second, … failure
+_DOUBTED = 3  # failures after which this copy is looked at
 _FETCH_TIMEOUT = 3600.0  # seconds
 _TIDY_EVERY = 3600.0  # seconds between two times that packs are brought together
 _ALERTS = 10  # that are remembered
@@ -78,6 +80,7 @@ class Fetcher:
 
     def start(self) -> None:
         """Begin to fetch."""
+        upkeep.remove_locks(self._path)
         self._thread.start()
 
     def stop(self) -> None:
@@ -117,6 +120,8 @@ class Fetcher:
             if self._failures == 0:
                 log.warning("the history can not be fetched, and is tried again: %s", error)
             self._failures += 1
+            if self._failures % _DOUBTED == 0 and self._is_damaged():
+                self._set_aside()
         else:
             self._failures = 0
 
@@ -155,6 +160,19 @@ class Fetcher:
                 self._covered = view.position_at
             self._tidy()
         return has_moved
+
+    def _is_damaged(self) -> bool:
+        """Say whether it is this copy that fails, and not the way to the server's."""
+        checked = self._repository.run("fsck", "--connectivity-only", "--no-dangling", timeout=_FETCH_TIMEOUT)
+        return not checked.is_ok
+
+    def _set_aside(self) -> None:
+        """Put a damaged copy aside, in place of one that was before; the next time everything is fetched."""
+        place = self._path.with_name(f"{self._path.name}.damaged")
+        with self._lock:
+            shutil.rmtree(place, ignore_errors=True)
+            os.rename(self._path, place)
+        self._alert(f"This node's copy of the history was damaged and is fetched anew; the old one is {place.name}.")
 
     def _create(self) -> None:
         if not self._repository.exists:

@@ -65,15 +65,6 @@ class Child:
             self._stop.wait(delay)
 
 
-def uid_of(process: str) -> int:
-    """Given a process's directory in ``/proc``, return whose it is. Raise OSError if it is gone.
-
-    The directory's own owner is root where a process lets nobody trace it, as sshd's for a citizen do.
-    """
-    with open(f"{process}/status", "rb") as file:
-        return next((int(line.split()[1]) for line in file if line.startswith(b"Uid:")), 0)
-
-
 def end_processes_of(uid: int, program: str = "") -> None:
     """End the processes of a citizen's account: all of them, or those whose program's name begins with ``program``.
 
@@ -84,7 +75,7 @@ def end_processes_of(uid: int, program: str = "") -> None:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                if uid_of(entry.path) == uid and Path(entry.path, "comm").read_text().startswith(program):
+                if entry.stat().st_uid == uid and Path(entry.path, "comm").read_text().startswith(program):
                     os.kill(int(entry.name), signal.SIGKILL)
             except OSError:
                 continue

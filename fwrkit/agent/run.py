@@ -250,6 +250,7 @@ class Agent:
             refused=[Refusal(paths.shown(path), reason) for path, reason in sorted(view.refused.items())[:_SHOWN]],
             connections=self._server.offices.connections() if self._server is not None else [],
             alerts=self._alerts(view),
+            reviews=view.reviews,
         )
 
     def _upstream(self) -> Upstream | None:

@@ -117,6 +117,7 @@ class NodeStatus:
     """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds.
 
     ``alerts`` are sentences about what went wrong or was healed: a damaged database, changes that can not be watched, a wrong clock.
+    ``reviews``: how many changes of this node wait for an official.
     """
 
     node: str
@@ -134,6 +135,7 @@ class NodeStatus:
     refused: list[Refusal] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
+    reviews: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""

@@ -141,8 +141,9 @@ def test_a_citizens_key_gets_no_forwarding_and_no_subsystem(nodes: dict[str, Nod
 def test_one_citizens_key_is_not_anothers(nodes: dict[str, Node]) -> None:
     for account in ("c-bob", "root", "enrol", "authority", "fwr"):
         status, out, error = ssh(nodes["alice"], "stream", options=("-l", account))
-        assert (status, out) == (255, b""), account
-        assert b"Permission denied" in error
+        # a citizen's certificate renews itself as `enrol`: there the gate refuses all else
+        assert (status, out) == (97 if account == "enrol" else 255, b""), account
+        assert account == "enrol" or b"Permission denied" in error
 
 
 def test_unison_reaches_the_own_replica_and_nothing_else(republic: Republic, nodes: dict[str, Node]) -> None:

@@ -14,6 +14,7 @@ class View:
     ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
     ``position``: the server's newest version, as it last said at ``position_at`` (the engine's clock, seconds).
     ``behind_server``: by how many seconds the server's clock is ahead. ``alerts``: sentences about what went wrong or was healed.
+    ``reviews``: how many changes wait for an official.
     """
 
     is_connected: bool = False
@@ -26,5 +27,6 @@ class View:
     world_name: str = ""
     behind_server: float = 0.0
     alerts: tuple[str, ...] = ()
+    reviews: int = 0
     position: int = 0
     position_at: float = 0.0

@@ -20,6 +20,7 @@ class Result(enum.Enum):
     KEPT = "It was deleted here and changed elsewhere; the change wins."
     REFUSED = "It does not travel."
     FORBIDDEN = "The policy refuses it; it is undone at its author's."
+    REVIEW = "It waits until an official accepts it."
     MISSING = "The server does not have this content; send it."
 
 

@@ -10,11 +10,12 @@ from itertools import islice
 
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.reviews import Reviews
 from fwrkit.agent.server.session import DownwardRun, Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import State, is_file
-from fwrkit.agent.wire.messages import Delivery, Passed, PutBack
+from fwrkit.agent.wire.messages import Delivery, Passed, PutBack, Rejected
 
 _AT_ONCE = 128  # deliveries to one citizen in a turn: others do not wait while somebody gets much
 
@@ -22,8 +23,9 @@ _AT_ONCE = 128  # deliveries to one citizen in a turn: others do not wait while 
 class Deliveries:
     """Fills and empties the windows of sessions."""
 
-    def __init__(self, store: Store, canon: Canon, settings: Settings) -> None:
+    def __init__(self, store: Store, canon: Canon, settings: Settings, reviews: Reviews) -> None:
         self._store = store
+        self._reviews = reviews
         self._canon = canon
         self._settings = settings
 
@@ -39,7 +41,12 @@ class Deliveries:
         session.doubtful = []
 
     def _is_unwanted(self, session: Session, path: bytes) -> bool:
-        """Say whether the citizen's own filters leave a path out: then they go on lagging there. Directories come, whoever made them."""
+        """Say whether a path is left out, by the citizen's own filters or since a change of theirs waits: then they go on lagging there.
+
+        Directories come, whoever made them.
+        """
+        if self._reviews.of(session.citizen.id, path) is not None:
+            return True  # on their own disk it stays while it waits for an official
         if not session.filters:
             return False
         if session.filters.ignores(path):
@@ -111,9 +118,14 @@ class Deliveries:
                 session.sent(Delivery(session.next_number(), path, head, head, 0, "", None, 0))
             return True
         if self._is_unwanted(session, path):
-            if path in session.staged or path in session.lacking:  # they wait for it: a delivery of what they have says that it does not come
+            if (
+                path in session.staged or path in session.lacking
+            ):  # they wait for it: a delivery of what they have says that it does not come
                 session.sent(Delivery(session.next_number(), path, lag.base, lag.base, 0, "", None, 0))
             return True
+        rejected = self._reviews.rejected(citizen.id, path)
+        if rejected is not None:
+            session.say(Rejected(path, rejected.state, rejected.rejected))
         staged_state, run = session.staged.get(path, (None, 0))
         content = None
         if entry is not None and is_file(head):
@@ -169,6 +181,8 @@ class Deliveries:
         if delivery is None:
             return
         session.staged.pop(delivery.path, None)
+        if self._reviews.rejected(citizen.id, delivery.path) is not None:
+            self._reviews.drop(citizen.id, delivery.path)
         self._hold(citizen, delivery.path, delivery.state)
         if self._store.lag(citizen.id, delivery.path) is not None:
             session.due[delivery.path] = None

@@ -17,8 +17,10 @@ from fwrkit.agent.server.merge import merge_texts, union_of_logs
 from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.policing import SIZE_LIMIT as POLICY_LIMIT
 from fwrkit.agent.server.policing import Policing
+from fwrkit.agent.server.reviews import Review, Reviews
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, Base, State, file_state, is_directory, is_file
+from fwrkit.core.errors import ExitCode, FwrError
 
 _MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
@@ -71,6 +73,7 @@ class Fold:
         self._union_logs = union_logs
         self._texts = texts
         self.policing = Policing(store, canon)
+        self.reviews = Reviews(store, canon, canon.incoming.parent / "reviews")
         self._moved: dict[bytes, None] = {}
 
     def take_moved(self) -> list[bytes]:
@@ -84,21 +87,75 @@ class Fold:
         if reason:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
+        review = None if edit.is_orphan else self.reviews.of(citizen.id, edit.path)
+        if review is not None:
+            base = review.base  # what waits was made of that, and so is what takes its place
         question = self._question(edit, base, head)
         merged = None if edit.is_orphan and question.was_version else self._merged(edit, base, head)
         result = decide(replace(question, is_mergeable=merged is not None))
         if result in _MOVING:
             decision = self.judge(citizen, edit)
+            if decision.action == "review":
+                decision, verdict = self._review(citizen, edit, base, decision, received)
+                if verdict is not None:
+                    return verdict
             if decision.action == "refuse":
+                self.reviews.drop(citizen.id, edit.path)
                 return self._forbid(citizen, edit, decision)
             if not self._secure(edit):
                 return Verdict(Result.MISSING)
+        if not edit.is_orphan:
+            self.reviews.drop(citizen.id, edit.path)
+        return self._apply(citizen, edit, question, result, merged, received)
+
+    def _review(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> tuple[Decision, Verdict | None]:
+        """Have an edit wait for an official. Return what came of it, or (too much waits already) another decision."""
+        if edit.is_orphan:
+            return replace(decision, action="refuse"), None  # what was displaced waits nowhere; its author keeps it
+        if isinstance(edit.state, bytes) and is_file(edit.state) and edit.content == Content() and not self._canon.has(edit.state):
+            return decision, Verdict(Result.MISSING)
+        size = self._size(edit)
+        known = base if base is not UNKNOWN else self._store.head(edit.path)
+        assert known is None or isinstance(known, bytes)
+        why_not = self.reviews.put(
+            citizen, edit.path, known, edit.state, size, edit.time, received, edit.content.data, edit.content.incoming
+        )
+        if why_not:
+            return replace(decision, action="refuse", reason=why_not), None
+        self._hold(citizen, edit.path, edit.state)
+        return decision, Verdict(Result.REVIEW, decision.reason)
+
+    def accept_review(self, review: Review, official: str, received: int) -> Verdict:
+        """Fold what waited, as its author's, on what they had made it of. ``received`` as in :meth:`fold`."""
+        author = self._store.known_citizen(review.citizen)
+        content = Content(*self.reviews.content(review))
+        edit = Edit(review.path, review.state, review.base, time=review.time, size=review.size, content=content)
+        head = self._store.head(review.path)
+        question, merged = self._question(edit, review.base, head), self._merged(edit, review.base, head)
+        result = decide(replace(question, is_mergeable=merged is not None))
+        if result in _MOVING and not self._secure(edit):
+            raise FwrError(
+                ExitCode.NOT_FOUND, "The content of this change is not there any more.", "Reject it: fwrkit review reject NUMBER"
+            )
+        self.reviews.drop(review.citizen, review.path)
+        return self._apply(author, edit, question, result, merged, received, f"accepted by {official}")
+
+    def reject_review(self, review: Review, reason: str) -> None:
+        """Turn down what waited: the head is delivered to its author."""
+        self.reviews.reject(review, reason)
+        self._moved.setdefault(review.path)
+
+    def _apply(
+        self, citizen: Citizen, edit: Edit, question: Question, result: Result, merged: bytes | None, received: int, note: str = ""
+    ) -> Verdict:
+        """Do what was decided."""
+        head = question.head
         edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
         copy = None
         if result is Result.MERGED and merged is not None:
             result = self._merge(citizen, edit, head, merged, received)
         elif result is Result.ACCEPTED:
-            self._accept(citizen, edit, received)
+            self._accept(citizen, edit, received, note)
         elif result is Result.CONFLICT:
             copy = self._keep_beside(citizen, edit, question, received)
         if not edit.is_orphan:
@@ -131,7 +188,7 @@ class Fold:
         return self._canon.read(edit.state) if self._canon.has(edit.state) else None
 
     def forbidden_moves(self, citizen: Citizen, edits: Iterable[tuple[bytes, State, int]]) -> dict[bytes, Decision]:
-        """Given what comes together, (path, new state, size), return the deletions that belong to a put that is refused, and why.
+        """Given what comes together, (path, new state, size), return the deletions that belong to a put that is refused or waits, and why.
 
         Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
         """
@@ -141,7 +198,7 @@ class Fold:
                 deleted.append(path)
             elif isinstance(state, bytes) and is_file(state) and state not in refused and self._store.head(path) != state:
                 decision = self.policing.judge(citizen, path, state, size)
-                if decision.action == "refuse":
+                if decision.action != "allow":
                     refused[state] = decision
         if not refused:
             return {}
@@ -236,8 +293,8 @@ class Fold:
             return (self._canon.incoming / edit.content.incoming).stat().st_size
         return self._canon.size(edit.state)
 
-    def _accept(self, citizen: Citizen, edit: Edit, received: int) -> None:
-        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, holder=None if edit.is_orphan else citizen)
+    def _accept(self, citizen: Citizen, edit: Edit, received: int, note: str = "") -> None:
+        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, merged: bytes, received: int) -> Result:
         """Make a merge the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
@@ -303,6 +360,13 @@ class Fold:
         if any(is_file(self._store.head(above)) for above in paths.ancestors(target) if paths.is_beneath(above, place)):
             return False
         return is_directory(state) or not self._store.has_descendants(target)
+
+    def read_head(self, path: bytes, limit: int) -> bytes | None:
+        """Return the content that the canon has at a path, None if there is no file, or a larger one than ``limit`` bytes."""
+        head = self._store.head(path)
+        if not isinstance(head, bytes) or not is_file(head) or self._canon.size(head) > limit:
+            return None
+        return self._canon.read(head)
 
     def write_record(self, path: bytes, content: bytes, author: str, received: int) -> None:
         """Make a content the head of one of the world's own records, as the server itself writes them. ``received`` as in :meth:`fold`."""

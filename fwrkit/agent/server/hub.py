@@ -38,6 +38,7 @@ log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
+_REVIEWS = 1000  # paths that wait for an official and are named
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
@@ -53,7 +54,7 @@ class Hub:
         self._fold = fold
         self._settings = settings
         self._state = state
-        self._deliveries = Deliveries(store, canon, settings)
+        self._deliveries = Deliveries(store, canon, settings, fold.reviews)
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
@@ -192,6 +193,7 @@ class Hub:
             for session, item in items:
                 self._one(session, item)
             self.on_turn()
+            self._tell_of_reviews()
             moved = self._fold.take_moved()
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:
@@ -214,6 +216,16 @@ class Hub:
             function()
         if is_settled:
             self.on_commit(self._store.last_version())
+
+    def _tell_of_reviews(self) -> None:
+        for number in self._fold.reviews.take_changed():
+            session = self._sessions.get(number)
+            if session is not None:
+                session.say(self._waiting_for_review(number))
+
+    def _waiting_for_review(self, citizen: int) -> say.Reviews:
+        waiting = self._fold.reviews.waiting(citizen)
+        return say.Reviews([review.path for review in waiting[:_REVIEWS]], len(waiting))
 
     def _settle(self, moved: list[bytes]) -> bool:
         """Make the canon's files what the tables say. Return whether they are now and were not before.
@@ -342,6 +354,7 @@ class Hub:
                 is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits, time.time_ns()
             )
         )
+        session.say(self._waiting_for_review(citizen.id))
         log.info("%s is connected, %s", citizen.name, "known" if is_known else "at first contact")
 
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:

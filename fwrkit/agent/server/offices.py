@@ -68,10 +68,12 @@ class Offices:
             {
                 **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens),
                 **powers.of_policy(store, fold),
+                **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
                 "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
             },
         )  # fmt: skip
+        fold.reviews.sweep()
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
         hub.why_banned = self._roll.why_banned

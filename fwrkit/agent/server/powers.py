@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from fwrkit.agent import moments, paths
+from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments, Verb
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
 from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.reverting import Reverted, Reverting
+from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import OFFICIAL, Roll
 from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
+
+_REVIEWS = 500  # changes that one answer lists
+_SHOWN_BYTES = 256 * 1024  # of a content that is shown
 
 
 def of_citizens(
@@ -109,6 +115,59 @@ def of_history(reverting: Reverting, audit: Callable[..., None]) -> dict[str, Ve
         "revert": Verb(revert, WRITERS, is_slow=True),
         "restore": Verb(restore, WRITERS, is_slow=True),
         "revert-by": Verb(revert_by, WRITERS, is_slow=True),
+    }
+
+
+def of_reviews(store: Store, fold: Fold, audit: Callable[..., None]) -> dict[str, Verb]:
+    """Return the verbs about what waits for an official. ``audit`` writes a line of the log, in the hub's thread."""
+
+    def about(review: Review) -> dict[str, Any]:
+        kind = "delete" if review.state is None else "edit" if review.base else "add"
+        return {
+            "number": review.number, "by": store.known_citizen(review.citizen).name, "path": paths.shown(review.path), "kind": kind,
+            "size": review.size, "since": review.received // 10**9,
+        }  # fmt: skip
+
+    def waiting(citizen: Citizen, _: Arguments) -> dict[str, Any]:
+        found = fold.reviews.waiting(None if citizen.role == OFFICIAL else citizen.id)
+        return {"reviews": [about(review) for review in found[:_REVIEWS]], "count": len(found)}
+
+    def show(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        review = fold.reviews.find(int(arguments["number"]))
+        if citizen.role != OFFICIAL and review.citizen != citizen.id:
+            raise FwrError(ExitCode.REFUSED, "This change is somebody else's.", "See yours: fwrkit review")
+        before, after = fold.read_head(review.path, _SHOWN_BYTES), fold.reviews.read(review, _SHOWN_BYTES)
+        texts = {
+            name: base64.b64encode(text).decode() if text is not None else None for name, text in (("before", before), ("after", after))
+        }
+        return {**about(review), **texts}
+
+    def accept(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        return decided(citizen, arguments, "accept", lambda review: fold.accept_review(review, citizen.name, time.time_ns()))
+
+    def reject(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        words = " ".join(str(arguments.get("reason") or "").split())[:500]
+        reason = f"{citizen.name} has not accepted it{': ' + words if words else ''}."
+        return decided(citizen, arguments, "reject", lambda review: fold.reject_review(review, reason))
+
+    def decided(citizen: Citizen, arguments: Arguments, what: str, do: Callable[[Review], object]) -> dict[str, Any]:
+        found = [fold.reviews.find(int(number)) for number in arguments.get("numbers", [])]
+        if arguments.get("by"):
+            author = store.citizen(name=str(arguments["by"]))
+            found += fold.reviews.waiting(author.id) if author is not None else []
+        ordered = dict.fromkeys(in_safe_order((review.path, review.state) for review in found))
+        by_path = {path: [review for review in found if review.path == path] for path in ordered}
+        done = [review for path in ordered for review in by_path[path]]
+        for review in done:
+            do(review)
+            audit(citizen.name, what, paths.shown(review.path), by=store.known_citizen(review.citizen).name)
+        return {"count": len(done), "paths": [paths.shown(review.path) for review in done[:_REVIEWS]]}
+
+    return {
+        "reviews": Verb(waiting, WRITERS),
+        "review": Verb(show, WRITERS),
+        "accept": Verb(accept, OFFICIALS),
+        "reject": Verb(reject, OFFICIALS),
     }
 
 

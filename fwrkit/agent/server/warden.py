@@ -15,15 +15,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwrkit.agent.children import end_processes_of, uid_of
+from fwrkit.agent.children import end_processes_of
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.settings import Settings
 from fwrkit.core.names import FIRST_UID
 
 log = logging.getLogger("fwrkit.warden")
 
-_PAUSE = 0.5  # seconds between two looks
-_SHARE = 10  # of the time, one part at most is spent on looking
+_PAUSE = 1.0  # seconds between two looks
+_SHARE, _LONGEST = 10, 3.0  # counting what lies in replicas takes one part of the time at most; but seconds that it can wait
 _SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
 _SPARE_FILES = 2000
 _RESERVE = 128 * 1024**2  # bytes that stay free on the disk, whatever was announced
@@ -53,6 +53,8 @@ class Warden:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="warden", daemon=True)
         self._wrote: set[int] = set()
+        self._changed: dict[Path, int] = {}  # when landing places changed last
+        self._due = 0.0  # when replicas are counted again, on the monotonic clock
 
     def start(self) -> None:
         """Begin to look."""
@@ -63,34 +65,47 @@ class Warden:
         self._stop.set()
 
     def _loop(self) -> None:
-        took = 0.0
-        while not self._stop.wait(max(_PAUSE, _SHARE * took)):
-            began = time.monotonic()
+        while not self._stop.wait(_PAUSE):
             try:
                 self.look(usage_by_account())
             except Exception:
                 log.exception("looking at the accounts failed")
-            took = time.monotonic() - began
 
     def look(self, usages: dict[int, Usage]) -> None:
         """End what is too much. Given what the accounts take at the moment, by uid."""
-        writing = {uid for uid, usage in usages.items() if usage.writes}
-        for uid in usages.keys() | self._wrote:  # once more after the last process has ended: what it left is looked at, too
-            reason = self._excess(uid, usages.get(uid, Usage()), uid in writing | self._wrote)
+        began = time.monotonic()
+        places = self._places()
+        self._wrote |= {uid for uid, usage in usages.items() if usage.writes} | self._changed_since(places)
+        counted = self._wrote if began >= self._due else set()
+        for uid in usages.keys() | counted:
+            reason = self._excess(uid, usages.get(uid, Usage()), places.get(uid, []) if uid in counted else [])
             if reason:
                 log.warning("uid %d is ended: %s", uid, reason)
                 end_processes_of(uid)
                 self._on_excess(uid, reason)
-        self._wrote = writing
+        if counted:  # those that have ended were looked at once more, for what they left
+            self._wrote = {uid for uid, usage in usages.items() if usage.writes}
+            now = time.monotonic()
+            self._due = now + min(_LONGEST, _SHARE * (now - began))
 
-    def _excess(self, uid: int, usage: Usage, has_written: bool) -> str:
+    def _places(self) -> dict[int, list[Path]]:
+        """Return the landing places by the uid that may write there."""
+        found: dict[int, list[Path]] = {}
+        for kind in _LANDINGS:
+            for place in (self._state / kind).iterdir():
+                found.setdefault(place.stat().st_uid, []).append(place)
+        return found
+
+    def _changed_since(self, places: dict[int, list[Path]]) -> set[int]:
+        """Return in whose places something came or went since this was asked last: a program may have ended before anybody saw it."""
+        before, self._changed = self._changed, {place: place.stat().st_mtime_ns for each in places.values() for place in each}
+        return {uid for uid, each in places.items() if any(before.get(place) != self._changed[place] for place in each)}
+
+    def _excess(self, uid: int, usage: Usage, places: list[Path]) -> str:
         if usage.processes > self._settings.account_processes:
             return f"{usage.processes} processes of one citizen"
         if usage.memory > self._settings.account_memory:
             return f"the programs of one citizen take {usage.memory >> 20} MiB of memory"
-        places = (
-            [place for kind in _LANDINGS for place in (self._state / kind).iterdir() if place.stat().st_uid == uid] if has_written else []
-        )
         if not places:
             return ""
         size, count = self._allowance(uid)
@@ -112,7 +127,7 @@ def usage_by_account() -> dict[int, Usage]:
         if not entry.name.isdigit():
             continue
         try:
-            uid = uid_of(entry.path)
+            uid = entry.stat().st_uid
             if uid < FIRST_UID:
                 continue
             resident, shared = (int(word) for word in Path(entry.path, "statm").read_text().split()[1:3])

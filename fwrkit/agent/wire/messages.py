@@ -219,6 +219,25 @@ class Forbidden:
 
 
 @dataclass(frozen=True)
+class Reviews:
+    """Server: what of the client's changes waits for an official: the first paths, and how many there are. It stays as it is until then."""
+
+    tag = "reviews"
+    paths: list[bytes]
+    count: int
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Server: a change that waited is turned down, and why; what undoes it follows."""
+
+    tag = "rejected"
+    path: bytes
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
 
@@ -272,7 +291,22 @@ class Pong:
 FROM_CLIENT: tuple[type[Any], ...] = (
     Hello, Filters, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
 )  # fmt: skip
-FROM_SERVER: tuple[type[Any], ...] = (Welcome, Position, Refusal, Outcome, Delivery, Need, Forbidden, Folded, Offer, Passed, Ping, Pong)
+FROM_SERVER: tuple[type[Any], ...] = (
+    Welcome,
+    Position,
+    Refusal,
+    Outcome,
+    Delivery,
+    Need,
+    Forbidden,
+    Reviews,
+    Rejected,
+    Folded,
+    Offer,
+    Passed,
+    Ping,
+    Pong,
+)
 
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}
 

@@ -11,6 +11,7 @@ import pytest
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.history import History
+from fwrkit.agent.server.reviews import Reviews
 from fwrkit.agent.server.session import WINDOW_COUNT, DownwardRun, Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
@@ -25,7 +26,7 @@ class Desk:
     def __init__(self, root: Path, **settings: int) -> None:
         self.store = Store(":memory:")
         self.canon = Canon(root, self.store, History(root / "history.git", "w"))
-        self.deliveries = Deliveries(self.store, self.canon, Settings(**settings))
+        self.deliveries = Deliveries(self.store, self.canon, Settings(**settings), Reviews(self.store, self.canon, root / "reviews"))
         alice = self.store.add_citizen("alice", 20000, "citizen", 0)
         self.store.update_citizen(alice.id, is_known=1)
         self.line = Line()

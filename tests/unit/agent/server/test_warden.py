@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ class Scene:
         monkeypatch.setattr(warden, "end_processes_of", self.killed.append)
         monkeypatch.setattr(warden, "_SPARE_BYTES", 200_000)
         monkeypatch.setattr(warden, "_SPARE_FILES", 20)
+        monkeypatch.setattr(warden, "_SHARE", 0)
         self.warden = Warden(state, Settings(), lambda _: self.allowed, lambda uid, reason: self.told.append((uid, reason)))
 
     def look(self, usage: Usage | None = None) -> str:
@@ -79,12 +81,23 @@ def test_many_entries_of_any_kind_are_too_much(scene: Scene, make: object) -> No
     assert list(scene.replica.iterdir()) == []
 
 
-def test_what_a_program_left_is_looked_at_once_more(scene: Scene) -> None:
-    assert scene.look(UNISON) == ""
+def test_what_a_program_left_that_nobody_saw_is_looked_at_too(scene: Scene) -> None:
+    assert scene.look(None) == ""
     (scene.replica / "a").write_bytes(b"x" * 1_000_000)
     assert "announced" in scene.look(None)
-    (scene.replica / "a").write_bytes(b"x" * 1_000_000)
-    assert scene.look(None) == "", "nobody could have written since"
+    assert list(scene.replica.iterdir()) == []
+
+
+def test_where_nothing_changed_nothing_is_counted(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scene.replica / "a").write_bytes(b"x" * 10)
+    for _ in range(2):
+        assert scene.look(None) == ""
+
+    def fail(*_: object) -> tuple[int, int]:
+        raise AssertionError("counted")
+
+    monkeypatch.setattr(warden, "measure", fail)
+    assert scene.look(Usage(3, 1, False)) == ""
 
 
 def test_where_the_disk_is_full_a_run_ends_although_it_was_announced(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +106,17 @@ def test_where_the_disk_is_full_a_run_ends_although_it_was_announced(scene: Scen
     assert scene.look(UNISON) == ""
     monkeypatch.setattr(warden, "_RESERVE", 1 << 60)
     assert "disk is full" in scene.look(UNISON)
+
+
+def test_processes_are_counted_at_each_look_and_replicas_as_often_as_it_is_cheap(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warden, "_SHARE", 10**9)
+    monkeypatch.setattr(warden, "_LONGEST", 0.3)
+    assert scene.look(UNISON) == ""
+    (scene.replica / "a").write_bytes(b"x" * 1_000_000)
+    assert scene.look(UNISON) == "", "it is not due"
+    assert "33 processes" in scene.look(Usage(33, 1, False))
+    time.sleep(0.3)
+    assert "announced" in scene.look(None), "who wrote meanwhile is not forgotten"
 
 
 def test_links_to_files_of_the_canon_are_not_the_citizen_s(tmp_path: Path) -> None:

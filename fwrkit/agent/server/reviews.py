@@ -1,0 +1,167 @@
+"""Changes that wait until an official accepts them: on no disk but their author's, and here. Runs in the hub's thread, inside its transaction.
+
+Small contents lie in the table, large ones in files of ``reviews/``. What was rejected stays until its author has heard of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.states import State, is_file
+from fwrkit.core.errors import ExitCode, FwrError
+
+COUNT_LIMIT, SIZE_LIMIT = 2000, 1024**3  # of one citizen's changes that wait: number, bytes
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS reviews (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, state BLOB, size INTEGER NOT NULL,
+    time INTEGER NOT NULL, received INTEGER NOT NULL, content BLOB, file TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT '',
+    UNIQUE (citizen, path));
+"""
+_COLUMNS = "number, citizen, path, base, state, size, time, received, file, rejected"
+
+
+@dataclass(frozen=True)
+class Review:
+    """A change that waits: what its author made (``state``, ``size`` bytes) of what (``base``), when (``time`` and ``received`` in Unix nanoseconds).
+
+    ``rejected`` is the reason if it was.
+    """
+
+    number: int
+    citizen: int
+    path: bytes
+    base: State
+    state: State
+    size: int
+    time: int
+    received: int
+    file: str
+    rejected: str
+
+
+class Reviews:
+    """What waits. ``changed`` collects the citizens (ids) whose list has changed."""
+
+    def __init__(self, store: Store, canon: Canon, directory: Path) -> None:
+        self._store = store
+        self._db = store.db
+        self._canon = canon
+        self._directory = directory
+        self._db.executescript(_SCHEMA)
+        self.changed: set[int] = set()
+
+    def sweep(self) -> None:
+        """At the start: remove files that no row knows."""
+        if self._directory.is_dir():
+            known = {str(row[0]) for row in self._db.execute("SELECT file FROM reviews WHERE file != ''")}
+            for item in self._directory.iterdir():
+                if item.name not in known:
+                    item.unlink()
+
+    def of(self, citizen: int, path: bytes) -> Review | None:
+        """Return what waits of a citizen at a path, None if nothing does."""
+        query = f"SELECT {_COLUMNS} FROM reviews WHERE citizen = ? AND path = ? AND rejected = ''"  # noqa: S608 - names of our own
+        row = self._db.execute(query, (citizen, path)).fetchone()
+        return Review(*row) if row else None
+
+    def rejected(self, citizen: int, path: bytes) -> Review | None:
+        """Return what was rejected of a citizen at a path and they have not heard of yet, None if nothing was."""
+        query = f"SELECT {_COLUMNS} FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''"  # noqa: S608 - names of our own
+        row = self._db.execute(query, (citizen, path)).fetchone()
+        return Review(*row) if row else None
+
+    def waiting(self, citizen: int | None = None) -> list[Review]:
+        """Return what waits, of one citizen or of all, the oldest first."""
+        query = f"SELECT {_COLUMNS} FROM reviews WHERE rejected = '' AND (? IS NULL OR citizen = ?) ORDER BY number"  # noqa: S608
+        return [Review(*row) for row in self._db.execute(query, (citizen, citizen))]
+
+    def find(self, number: int) -> Review:
+        """Return what waits under a number. Raise FwrError (NOT_FOUND)."""
+        query = f"SELECT {_COLUMNS} FROM reviews WHERE number = ? AND rejected = ''"  # noqa: S608 - names of our own
+        row = self._db.execute(query, (number,)).fetchone()
+        if row is None:
+            raise FwrError(ExitCode.NOT_FOUND, f"Nothing waits under the number {number}.", "See what does: fwrkit review")
+        return Review(*row)
+
+    def put(
+        self,
+        citizen: Citizen,
+        path: bytes,
+        base: State,
+        state: State,
+        size: int,
+        time: int,
+        received: int,
+        data: bytes | None,
+        incoming: str | None,
+    ) -> str:
+        """Have a change wait, in place of what waits of this citizen at this path; return why it can not, empty if it does.
+
+        The content is in ``data``, in a file of ``incoming/``, or known to the server.
+        """
+        before = self.of(citizen.id, path)
+        count, total = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM reviews WHERE citizen = ?", (citizen.id,)).fetchone()
+        if before is None and (count >= COUNT_LIMIT or total + size > SIZE_LIMIT):
+            return "So much of yours waits for an official already that nothing more is taken."
+        self._remove(citizen.id, path)
+        file = ""
+        if data is None and incoming is not None and isinstance(state, bytes) and is_file(state):
+            file = self._keep(state, incoming, citizen.id)
+        values = (citizen.id, path, before.base if before is not None else base, state, size, time, received, data, file)
+        query = "INSERT INTO reviews (citizen, path, base, state, size, time, received, content, file) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._db.execute(query, values)
+        self.changed.add(citizen.id)
+        return ""
+
+    def _keep(self, state: bytes, incoming: str, citizen: int) -> str:
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        name = f"{citizen}-{state.hex()}"
+        with contextlib.suppress(FileExistsError):
+            os.link(self._canon.incoming / incoming, self._directory / name)  # received files are never written again
+        return name
+
+    def content(self, review: Review) -> tuple[bytes | None, str | None]:
+        """Return a change's content as the fold takes it: its bytes, or the name of a file in ``incoming/``; neither if the server knows it."""
+        row = self._db.execute("SELECT content FROM reviews WHERE number = ?", (review.number,)).fetchone()
+        if row is not None and row[0] is not None:
+            return bytes(row[0]), None
+        if not review.file:
+            return None, None
+        name = f"review-{review.number}"
+        with contextlib.suppress(FileExistsError):
+            os.link(self._directory / review.file, self._canon.incoming / name)
+        return None, name
+
+    def read(self, review: Review, limit: int) -> bytes | None:
+        """Return the content of a change, to be looked at; None if it is no file, or larger than ``limit`` bytes, or not to be had."""
+        if not isinstance(review.state, bytes) or not is_file(review.state) or review.size > limit:
+            return None
+        row = self._db.execute("SELECT content FROM reviews WHERE number = ?", (review.number,)).fetchone()
+        if row is not None and row[0] is not None:
+            return bytes(row[0])
+        if review.file:
+            return (self._directory / review.file).read_bytes()
+        return self._canon.read(review.state) if self._canon.has(review.state) else None
+
+    def reject(self, review: Review, reason: str) -> None:
+        """Turn a change down: its author hears of it, and gets what there is instead."""
+        self._db.execute("UPDATE reviews SET rejected = ?, content = NULL WHERE number = ?", (reason, review.number))
+        self.changed.add(review.citizen)
+
+    def drop(self, citizen: int, path: bytes) -> None:
+        """Nothing of a citizen waits at a path any more, whatever became of it."""
+        if self._remove(citizen, path):
+            self.changed.add(citizen)
+
+    def _remove(self, citizen: int, path: bytes) -> bool:
+        return self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ?", (citizen, path)).rowcount > 0
+
+    def take_changed(self) -> set[int]:
+        """Return whose list has changed since the last call."""
+        changed, self.changed = self.changed, set()
+        return changed

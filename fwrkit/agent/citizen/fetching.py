@@ -12,6 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.agent import snapshots, upkeep
@@ -45,6 +46,15 @@ def through_ssh(ssh_config: Path) -> str:
     return f"ext::ssh -T -F {ssh_config} {BULK} history"
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """A snapshot of the server's that was not taken: what it is, by which authorities it was looked at, and what is said about it."""
+
+    oid: str
+    authorities: tuple[str, ...]
+    sentence: str
+
+
 class Fetcher:
     """Fetches the history into ``path``. ``view`` tells how the engine is, ``source`` is git's address of the server's history.
 
@@ -73,7 +83,7 @@ class Fetcher:
         self._next_at = 0.0
         self._tidied_at = -_TIDY_EVERY
         self._failures = 0
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, _Refused] = {}
         self._alerts: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="fetching", daemon=True)
@@ -90,7 +100,7 @@ class Fetcher:
     @property
     def alerts(self) -> list[str]:
         """Sentences about a server whose history or snapshots are not what they were."""
-        return list(self._alerts)
+        return [*self._alerts, *(refused.sentence for refused in list(self._refused.values())[:_ALERTS])]
 
     def _loop(self) -> None:
         while not self._stop.wait(1.0):
@@ -201,15 +211,19 @@ class Fetcher:
         return bool(new) and new != old
 
     def _take_snapshot(self, name: str, oid: str, mine: dict[str, str]) -> list[str]:
-        if mine.get(name) == oid or self._refused.get(name) == oid:
+        authorities = tuple(self._authorities())
+        known = self._refused.get(name)
+        if mine.get(name) == oid or (known is not None and (known.oid, known.authorities) == (oid, authorities)):
             return []
         if name in mine:
-            self._alert(f"The server has another snapshot {name} than this node, which keeps its own.")
-        elif not snapshots.is_snapshot_name(name) or not snapshots.look(self._repository, name, oid, self._authorities()).is_verified:
-            self._alert(f"The server has a snapshot {name!r} that the world's authority did not sign; this node does not take it.")
-        else:
+            sentence = f"The server has another snapshot {name} than this node, which keeps its own."
+        elif snapshots.is_snapshot_name(name) and snapshots.look(self._repository, name, oid, authorities).is_verified:
+            self._refused.pop(name, None)
             return [f"create {SNAPSHOTS}{name} {oid}"]
-        self._refused[name] = oid
+        else:  # or it was signed by a new authority of which this node hears with its next certificate
+            sentence = f"The server has a snapshot {name!r} that no authority signed that this node knows; it is not taken."
+        self._refused[name] = _Refused(oid, authorities, sentence)
+        log.warning("%s", sentence)
         return []
 
     def _alert(self, sentence: str) -> None:

@@ -46,12 +46,12 @@ class Client:
         self.clock = Clock()
         self.view = View(is_ready=True, position_at=self.clock())
         self.path = root / "client" / "history.git"
+        self.source = f"ext::git upload-pack {self.past.repository.path}"
         self.fetcher = self.anew()
         self.repository = Repository(self.path)
 
     def anew(self, source: str = "") -> Fetcher:
-        source = source or f"ext::git upload-pack {self.past.repository.path}"
-        return Fetcher(self.path, source, lambda: self.view, lambda: [self.authority.public], clock=self.clock)
+        return Fetcher(self.path, source or self.source, lambda: self.view, lambda: [self.authority.public], clock=self.clock)
 
     def moves(self, ahead: int = 0) -> None:
         """The server tells of its newest version; ``ahead``: of so many that are not in the history yet."""
@@ -247,6 +247,22 @@ def test_what_the_authority_did_not_sign_is_not_taken(client: Client) -> None:
     client.fetcher.fetch()
     assert list(client.repository.references(SNAPSHOTS)) == ["v1"]
     assert len(client.fetcher.alerts) == 3
+
+
+def test_a_new_authority_is_heard_of_later(client: Client) -> None:
+    client.past.put(a=b"1")
+    known = [client.authority.public]
+    client.fetcher = Fetcher(client.path, client.source, lambda: client.view, lambda: known, clock=client.clock)
+    client.authority.begin_rotation()
+    client.authority.finish_rotation()
+    client.snapshot("v1")
+    client.fetcher.fetch()
+    assert list(client.repository.references(SNAPSHOTS)) == []
+    assert len(client.fetcher.alerts) == 1
+    known.append(client.authority.public)
+    client.fetcher.fetch()
+    assert list(client.repository.references(SNAPSHOTS)) == ["v1"]
+    assert client.fetcher.alerts == []
 
 
 def test_other_references_do_not_come(client: Client) -> None:

@@ -84,8 +84,8 @@ def _show(out: Output, report: verb.NodeReport) -> None:
     for alert in said.alerts:
         out.line()
         out.line(alert, "bold yellow")
-    for sentence in _to_do(said, report.news or verb.News()):
-        out.line()
+    to_do = _to_do(said, report.news or verb.News())
+    for sentence in ["", *to_do] if to_do else []:
         out.line(sentence)
     if said.refused:
         out.line()

@@ -339,6 +339,14 @@ def test_the_readme_names_every_exit_code() -> None:
     assert {number: ExitCode(int(number)).name for number in rows if number != "0"} == {n: name for n, name in rows.items() if n != "0"}
 
 
+def test_the_readme_names_every_command() -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    table = "\n".join(line for line in readme.splitlines() if line.startswith("| `fwrkit"))
+    for verb in VERBS:
+        for word in verb.split():
+            assert re.search(rf"\b{word}\b", table), verb
+
+
 def test_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(**_: object) -> None:
         raise BrokenPipeError

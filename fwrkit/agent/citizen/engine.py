@@ -367,6 +367,7 @@ class Engine:
     def _apply(self) -> None:
         if self._deliveries:
             deliveries, self._deliveries = self._deliveries, []
+            self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
             if to_look_at:
                 self._hints.add(to_look_at)

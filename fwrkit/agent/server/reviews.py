@@ -80,6 +80,10 @@ class Reviews:
         query = f"SELECT {_COLUMNS} FROM reviews WHERE rejected = '' AND (? IS NULL OR citizen = ?) ORDER BY number"  # noqa: S608
         return [Review(*row) for row in self._db.execute(query, (citizen, citizen))]
 
+    def has_any(self, citizen: int) -> bool:
+        """Say whether anything of a citizen waits."""
+        return self._db.execute("SELECT 1 FROM reviews WHERE citizen = ? AND rejected = '' LIMIT 1", (citizen,)).fetchone() is not None
+
     def find(self, number: int) -> Review:
         """Return what waits under a number. Raise FwrError (NOT_FOUND)."""
         query = f"SELECT {_COLUMNS} FROM reviews WHERE number = ? AND rejected = ''"  # noqa: S608 - names of our own

@@ -531,6 +531,9 @@ class Engine:
             if outcome.result == "MISSING":  # large, and new to the server: it travels like any new file
                 self._hints.add([self._placer.keep_beside(flight.orphan, self._citizen, flight.stamp.time)])
             else:
+                if outcome.result == "FORBIDDEN":
+                    with self._placer.opened(flight.orphan) as file:
+                        self._refusals.add(flight.path, flight.state, outcome.detail, None, file)
                 self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":

@@ -347,6 +347,15 @@ class Placer:
         self.displaced = still
         return changed
 
+    @contextlib.contextmanager
+    def opened(self, item: Displaced) -> Iterator[int]:
+        """Open a displaced content for reading."""
+        fd = self._exchange.open_file(item.name)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
     def let_go(self, item: Displaced) -> None:
         """A displaced content is safe elsewhere."""
         self._exchange.unlink(item.name)

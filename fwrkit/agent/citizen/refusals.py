@@ -59,14 +59,14 @@ class Refusals:
         self._paths: dict[bytes, _Path] = {}
         directory.mkdir(mode=0o700, exist_ok=True)
 
-    def add(self, path: bytes, state: State, reason: str, content: bytes | None) -> None:
-        """A change was refused: keep its content, given or (if it is that still) from the world, durably. Raise OSError."""
+    def add(self, path: bytes, state: State, reason: str, content: bytes | None, file: int | None = None) -> None:
+        """A change was refused: keep its content, given, or from an open file, or (if it is that still) from the world, durably. Raise OSError."""
         self._count(path)
         kind = "file" if is_file(state) else "directory" if state is not None else "deletion"
         if kind == "file" and any(each.path == path and self._state(each.number) == state for each in read(self._directory)):
             return  # the same again
         number = max((each.number for each in read(self._directory)), default=0) + 1
-        size = self._keep(number, path, state, content) if isinstance(state, bytes) and is_file(state) else None
+        size = self._keep(number, path, state, content, file) if isinstance(state, bytes) and is_file(state) else None
         about = {
             "path": base64.b64encode(path).decode(), "kind": kind, "size": size or 0, "since": time.time(), "reason": reason,
             "state": state.hex() if state is not None else "", "has_content": size is not None,
@@ -74,14 +74,14 @@ class Refusals:
         _write(self._directory / f"{number}.json", json.dumps(about).encode())
         self.clean()
 
-    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None) -> int | None:
+    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None, file: int | None) -> int | None:
         """Keep a content; return its size, None if it is not to be had any more: then somebody has written over it."""
         place = self._directory / str(number)
         if content is not None and file_state(content) == state:
             _write(place, content)
             return len(content)
         try:
-            source = self._tree.open_file(path)
+            source = self._tree.open_file(path) if file is None else os.dup(file)
         except (NotRegular, OSError):
             return None
         try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from fwrkit.agent.order import in_safe_order
-from fwrkit.agent.paths import ancestors
+from fwrkit.agent.paths import ancestors, is_beneath
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.reviews import Reviews
 from fwrkit.agent.server.session import DownwardRun, Session
@@ -87,6 +87,7 @@ class Deliveries:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
         moved = [*moved]
         moved += self._take_withheld(session, moved)
+        self._withdraw(session, moved)
         for path in moved:
             if path in session.outstanding_paths and self._store.lag(session.citizen.id, path) is None:
                 # a directory that a change of the citizen's brought back: what was sent for it is void, and they may wait with it
@@ -100,6 +101,18 @@ class Deliveries:
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)
             session.due[path] = None
+
+    def _withdraw(self, session: Session, changed: list[bytes]) -> None:
+        """What was sent, and can not be applied since a change that waits for an official is in its way, is told to be as it is."""
+        if not session.outstanding or not self._reviews.has_any(session.citizen.id):
+            return
+        for path in changed:
+            near = [other for other in session.outstanding_paths if is_beneath(other, path) or is_beneath(path, other)]
+            for other in near:
+                if self._is_unwanted(session, other):
+                    session.void(other)
+                    session.lacking.add(other)
+                    session.due[other] = None
 
     @staticmethod
     def _take_withheld(session: Session, changed: Iterable[bytes]) -> list[bytes]:
@@ -161,7 +174,8 @@ class Deliveries:
                 session.sent(Delivery(session.next_number(), path, lag.base, lag.base, 0, "", None, 0))
             return True
         rejected = self._reviews.rejected(citizen.id, path)
-        if rejected is not None:
+        if rejected is not None and session.heard.get(path, "") != rejected.state:
+            session.heard[path] = rejected.state
             session.say(Rejected(path, rejected.state, rejected.rejected))
         staged_state, run = session.staged.get(path, (None, 0))
         content = None

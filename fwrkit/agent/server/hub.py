@@ -388,6 +388,8 @@ class Hub:
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
                 session.void(item.path)
+            if verdict.result is Result.FORBIDDEN and not item.is_orphan:
+                session.heard[item.path] = item.state
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
 
     def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:

@@ -55,6 +55,12 @@ def _repack(repository: Repository, *how: str) -> None:
                 leftover.unlink()
 
 
+def remove_locks(path: Path) -> None:
+    """Remove what a killed process left of its locks. Only before anybody works with the repository: nobody could write a reference any more."""
+    for lock in (*path.glob("*.lock"), *(path / "refs").rglob("*.lock"), *(path / "objects").glob("*/*.lock")):
+        lock.unlink(missing_ok=True)
+
+
 def large_objects(path: Path) -> Iterator[Path]:
     """Yield the files of the large contents that a repository has; each is named by its content's SHA-256."""
     for directory, _, names in os.walk(path / "lfs" / "objects"):

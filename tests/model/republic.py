@@ -31,7 +31,7 @@ from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import CITIZEN, OFFICIAL, READER
 from fwrkit.agent.server.store import Store
-from fwrkit.agent.states import ABSENT, file_state, is_directory, is_file
+from fwrkit.agent.states import ABSENT, State, file_state, is_directory, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.model.ledger import marks
 from tests.model.stage import Stage
@@ -202,7 +202,11 @@ class Republic:
             differing = [path for path in {*tree, *canon} if tree.get(path, nothing) != canon.get(path, nothing)]
             excused = {path for path in {*tree, *canon} if path in theirs or self._is_filtered(own, path)}
             for path in () if citizen.is_banned else differing:
-                around = (path in excused, any(above in excused for above in ancestors(path)), any(is_beneath(each, path) for each in excused))
+                around = (
+                    path in excused,
+                    any(above in excused for above in ancestors(path)),
+                    any(is_beneath(each, path) for each in excused),
+                )
                 is_held = member.engine._refusals.is_held(path)
                 assert any(around) or is_held, f"{name} has {tree.get(path, nothing)!r} at {path!r}, not {canon.get(path, nothing)!r}"
         self._nothing_refused_was_a_version()
@@ -233,7 +237,8 @@ class Republic:
 
     def _nothing_refused_was_a_version(self) -> None:
         """I8, by the policies and roles of each version's time."""
-        log, heads, roles, rules = self._log(), {}, {_OLGA: OFFICIAL}, Policy()
+        log, roles, rules = self._log(), {_OLGA: OFFICIAL}, Policy()
+        heads: dict[bytes, State] = {}
         free = {number for entry in log if entry[1] == "own" for number in range(entry[2] + 1, entry[0] + 1)}
         changes = [entry for entry in log if entry[1] == "role"]
         query = "SELECT id, path, state, size, author, note FROM versions ORDER BY id"
@@ -247,7 +252,7 @@ class Republic:
                 rules = policy.parse(self.stage.server.canon.read(state).decode())
             if number in free:
                 continue
-            operations = ("delete",) if state is ABSENT else ("add",) if head is ABSENT else ("edit",)
+            operations: tuple[str, ...] = ("delete",) if state is ABSENT else ("add",) if head is ABSENT else ("edit",)
             if note.startswith("conflict"):
                 operations = ("add", "edit")  # judged as what it was where it lost
             is_a_directory = is_directory(head if state is ABSENT else state)

@@ -13,6 +13,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -36,7 +38,7 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import is_file
 from fwrkit.core.names import FIRST_UID
@@ -140,7 +142,12 @@ class Server:
         self.fold = Fold(self.store, self.canon, IgnoreList(ALWAYS), IgnoreList(LOGS), IgnoreList(()))
         self.fold.reviews.sweep()
         judged = self.fold.policing.refused
-        self.fold.policing.refused = lambda citizen, path, decision: (refused.add(path), judged(citizen, path, decision))[1]  # type: ignore[method-assign]
+
+        def note(citizen: Citizen, path: bytes, decision: Decision) -> None:
+            refused.add(path)
+            judged(citizen, path, decision)
+
+        self.fold.policing.refused = note  # type: ignore[method-assign]
         self.hub = Hub(self.store, self.canon, self.fold, SETTINGS, state, self.workers)
         self.announced = self.store.last_version()
         self.historian = Historian(self._stores[1], History(state / "history.git", _WORLD_ID), self.canon, SETTINGS)
@@ -265,7 +272,9 @@ class Member:
             for name in ("record.sqlite", "record.sqlite-wal", "record.sqlite-shm"):
                 _put_back(self._copy / name, self.volume / name)
         if what != "record":
-            self.world.forget_all({path for content in self._stage.canon_tree().values() if content for path in marks(content)}, self.kept_marks())
+            self.world.forget_all(
+                {path for content in self._stage.canon_tree().values() if content for path in marks(content)}, self.kept_marks()
+            )
             for name in ("world", "private"):
                 shutil.rmtree(self.volume / name)
                 _put_back(self._copy / name, self.volume / name)
@@ -481,7 +490,7 @@ def stage(names: tuple[str, ...]) -> Iterator[Stage]:
         (runs, "_SLICE", 2), (runs, "_EXAMINED", 2), (deliveries, "_AT_ONCE", 2), (session, "WINDOW_COUNT", 3),
         (session, "WINDOW_BYTES", 300), (uploads, "_PART_COUNT", 2), (downloads, "_PAUSE_AFTER_FAILURE", 0.0),
         (refusals, "_OFTEN", 3), (refusals, "_WITHIN", 10.0), (refusals, "_FIRST_HOLD", 10.0), (refusals, "_LAST_HOLD", 20.0),
-        (hub.threading, "Timer", lambda *_: mock.Mock()),
+        (threading, "Timer", lambda *_: mock.Mock()),
         (os, "urandom", lambda size: next(numbers).to_bytes(size, "big")),
         (Stamp, "of", lambda status: Stamp(status.st_size, status.st_mtime_ns, 0, status.st_ino)),
     ]  # fmt: skip

@@ -459,7 +459,7 @@ class Engine:
         elif isinstance(message, say.Reviews):
             self._record.set_meta(_REVIEWS, json.dumps([message.count, [shown(path) for path in message.paths]]))
         elif isinstance(message, say.Rejected):
-            self._forbidden(message.path, message.state, message.reason, None)
+            self._refusals.add(message.path, message.state, message.reason, None, is_counted=False)
         elif isinstance(message, say.Folded):
             self._folded(message)
         elif isinstance(message, say.Offer):
@@ -478,6 +478,7 @@ class Engine:
             )
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
+        self._record.set_meta(_REVIEWS, "")  # the server says so next if anything waits
         ignored = IgnoreList((*ALWAYS, *welcome.ignore))
         own = Filters.from_text(self._record.meta(_FILTERS))
         self._say(say.Filters(list(own.muted), list(own.ignored)))
@@ -533,7 +534,7 @@ class Engine:
             else:
                 if outcome.result == "FORBIDDEN":
                     with self._placer.opened(flight.orphan) as file:
-                        self._refusals.add(flight.path, flight.state, outcome.detail, None, file)
+                        self._refusals.add(flight.path, flight.state, outcome.detail, None, file=file)
                 self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":

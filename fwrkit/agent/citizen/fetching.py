@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.agent import snapshots, upkeep
@@ -31,6 +33,7 @@ _WRITTEN = 6.0  # seconds after which what the server has accepted is in its his
 _SOON = 0.6  # seconds before which it mostly is not
 _WAITING = 1.0  # seconds for edits of this node that are on their way
 _PAUSES = (15.0, 30.0, 60.0, 120.0)  # seconds after a first, second, … failure
+_DOUBTED = 3  # failures after which this copy is looked at
 _FETCH_TIMEOUT = 3600.0  # seconds
 _TIDY_EVERY = 3600.0  # seconds between two times that packs are brought together
 _ALERTS = 10  # that are remembered
@@ -41,6 +44,15 @@ _SETTINGS = ("protocol.allow=never", "protocol.ext.allow=always", "core.fsync=al
 def through_ssh(ssh_config: Path) -> str:
     """Return the address of the history at the upstream, for git: a channel of the connection that there is."""
     return f"ext::ssh -T -F {ssh_config} {BULK} history"
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A snapshot of the server's that was not taken: what it is, by which authorities it was looked at, and what is said about it."""
+
+    oid: str
+    authorities: tuple[str, ...]
+    sentence: str
 
 
 class Fetcher:
@@ -71,13 +83,14 @@ class Fetcher:
         self._next_at = 0.0
         self._tidied_at = -_TIDY_EVERY
         self._failures = 0
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, _Refused] = {}
         self._alerts: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="fetching", daemon=True)
 
     def start(self) -> None:
         """Begin to fetch."""
+        upkeep.remove_locks(self._path)
         self._thread.start()
 
     def stop(self) -> None:
@@ -87,7 +100,7 @@ class Fetcher:
     @property
     def alerts(self) -> list[str]:
         """Sentences about a server whose history or snapshots are not what they were."""
-        return list(self._alerts)
+        return [*self._alerts, *(refused.sentence for refused in list(self._refused.values())[:_ALERTS])]
 
     def _loop(self) -> None:
         while not self._stop.wait(1.0):
@@ -117,6 +130,8 @@ class Fetcher:
             if self._failures == 0:
                 log.warning("the history can not be fetched, and is tried again: %s", error)
             self._failures += 1
+            if self._failures % _DOUBTED == 0 and self._is_damaged():
+                self._set_aside()
         else:
             self._failures = 0
 
@@ -156,6 +171,19 @@ class Fetcher:
             self._tidy()
         return has_moved
 
+    def _is_damaged(self) -> bool:
+        """Say whether it is this copy that fails, and not the way to the server's."""
+        checked = self._repository.run("fsck", "--connectivity-only", "--no-dangling", timeout=_FETCH_TIMEOUT)
+        return not checked.is_ok
+
+    def _set_aside(self) -> None:
+        """Put a damaged copy aside, in place of one that was before; the next time everything is fetched."""
+        place = self._path.with_name(f"{self._path.name}.damaged")
+        with self._lock:
+            shutil.rmtree(place, ignore_errors=True)
+            os.rename(self._path, place)
+        self._alert(f"This node's copy of the history was damaged and is fetched anew; the old one is {place.name}.")
+
     def _create(self) -> None:
         if not self._repository.exists:
             self._path.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -183,15 +211,19 @@ class Fetcher:
         return bool(new) and new != old
 
     def _take_snapshot(self, name: str, oid: str, mine: dict[str, str]) -> list[str]:
-        if mine.get(name) == oid or self._refused.get(name) == oid:
+        authorities = tuple(self._authorities())
+        known = self._refused.get(name)
+        if mine.get(name) == oid or (known is not None and (known.oid, known.authorities) == (oid, authorities)):
             return []
         if name in mine:
-            self._alert(f"The server has another snapshot {name} than this node, which keeps its own.")
-        elif not snapshots.is_snapshot_name(name) or not snapshots.look(self._repository, name, oid, self._authorities()).is_verified:
-            self._alert(f"The server has a snapshot {name!r} that the world's authority did not sign; this node does not take it.")
-        else:
+            sentence = f"The server has another snapshot {name} than this node, which keeps its own."
+        elif snapshots.is_snapshot_name(name) and snapshots.look(self._repository, name, oid, authorities).is_verified:
+            self._refused.pop(name, None)
             return [f"create {SNAPSHOTS}{name} {oid}"]
-        self._refused[name] = oid
+        else:  # or it was signed by a new authority of which this node hears with its next certificate
+            sentence = f"The server has a snapshot {name!r} that no authority signed that this node knows; it is not taken."
+        self._refused[name] = _Refused(oid, authorities, sentence)
+        log.warning("%s", sentence)
         return []
 
     def _alert(self, sentence: str) -> None:

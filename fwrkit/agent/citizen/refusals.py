@@ -26,6 +26,7 @@ KEPT_SECONDS = 90 * 86400.0
 KEPT_COUNT = 2000
 KEPT_BYTES = 1024**3
 _OFTEN, _WITHIN = 5, 60.0  # refusals of one path within so many seconds, and it is held
+_SAME_SECONDS = 300.0  # for which a deletion that is refused again is no news
 _FIRST_HOLD, _LAST_HOLD = 60.0, 900.0  # seconds
 
 
@@ -59,17 +60,21 @@ class Refusals:
         self._paths: dict[bytes, _Path] = {}
         directory.mkdir(mode=0o700, exist_ok=True)
 
-    def add(self, path: bytes, state: State, reason: str, content: bytes | None, file: int | None = None) -> None:
-        """A change was refused: keep its content, given, or from an open file, or (if it is that still) from the world, durably. Raise OSError."""
-        self._count(path)
+    def add(self, path: bytes, state: State, reason: str, content: bytes | None, is_counted: bool = True, file: int | None = None) -> None:
+        """A change was refused: keep its content, given, or from an open file, or (if it is that still) from the world, durably. Raise OSError.
+
+        Without ``is_counted`` this only says again what was said, perhaps in vain, when it was refused.
+        """
+        if is_counted:
+            self._count(path)
         kind = "file" if is_file(state) else "directory" if state is not None else "deletion"
-        if kind == "file" and any(each.path == path and self._state(each.number) == state for each in read(self._directory)):
+        if any(self._is_same(each, path, state) for each in read(self._directory)):
             return  # the same again
         number = max((each.number for each in read(self._directory)), default=0) + 1
         size = self._keep(number, path, state, content, file) if isinstance(state, bytes) and is_file(state) else None
         about = {
             "path": base64.b64encode(path).decode(), "kind": kind, "size": size or 0, "since": time.time(), "reason": reason,
-            "state": state.hex() if state is not None else "", "has_content": size is not None,
+            "state": state.hex() if state is not None else None, "has_content": size is not None,
         }  # fmt: skip
         _write(self._directory / f"{number}.json", json.dumps(about).encode())
         self.clean()
@@ -98,10 +103,14 @@ class Refusals:
             place.unlink()
         return size if is_it else None
 
+    def _is_same(self, kept: Refused, path: bytes, state: State) -> bool:
+        return kept.path == path and self._state(kept.number) == state and (is_file(state) or time.time() - kept.since < _SAME_SECONDS)
+
     def _state(self, number: int) -> State:
         try:
-            return bytes.fromhex(json.loads((self._directory / f"{number}.json").read_text())["state"])
-        except (OSError, ValueError, KeyError):
+            text = json.loads((self._directory / f"{number}.json").read_text())["state"]
+            return bytes.fromhex(text) if text is not None else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def clean(self) -> None:

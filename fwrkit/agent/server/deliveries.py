@@ -232,8 +232,7 @@ class Deliveries:
         if delivery is None:
             return
         session.staged.pop(delivery.path, None)
-        if self._reviews.rejected(citizen.id, delivery.path) is not None:
-            self._reviews.drop(citizen.id, delivery.path)
+        self._reviews.forget_rejected(citizen.id, delivery.path)
         self._hold(citizen, delivery.path, delivery.state)
         if self._store.lag(citizen.id, delivery.path) is not None:
             session.due[delivery.path] = None

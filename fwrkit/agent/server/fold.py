@@ -223,7 +223,7 @@ class Fold:
         """Refuse an edit: the head is delivered, so that it is undone at its author's, who hears before that why."""
         self.policing.refused(citizen, edit.path, decision)
         if not edit.is_orphan:
-            self.reviews.refuse(citizen.id, edit.path, base, edit.state, decision.reason, received)
+            self.reviews.refuse(citizen.id, edit.path, base, edit.state, received, decision.reason)
             self._hold(citizen, edit.path, edit.state)
         return Verdict(Result.FORBIDDEN, decision.reason)
 

@@ -354,7 +354,8 @@ class Hub:
                 is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits, time.time_ns()
             )
         )
-        session.say(self._waiting_for_review(citizen.id))
+        if self._fold.reviews.waiting(citizen.id):
+            session.say(self._waiting_for_review(citizen.id))
         log.info("%s is connected, %s", citizen.name, "known" if is_known else "at first contact")
 
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from fwrkit.agent import paths, policy
 from fwrkit.agent.policy import Attempt, Decision, Policy, PolicyError
+from fwrkit.agent.policy.judging import shown_size
 from fwrkit.agent.policy.rules import Operation
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.store import Citizen, Store
@@ -21,6 +22,7 @@ log = logging.getLogger("fwrkit.policing")
 
 PATH = b".fwr/policy.toml"
 SIZE_LIMIT = 256 * 1024  # bytes of a policy
+_USAGE_SECONDS, _NEAR = 60.0, 0.8  # how long a sum is believed, and up to which share of a quota
 _BURST = 600.0  # seconds of refusals of one rule to one citizen that are one line of the log
 
 
@@ -41,6 +43,7 @@ class Policing:
         self._bursts: dict[tuple[str, str], _Burst] = {}
         self.tell: Callable[..., None] = lambda *_, **__: None
         self._policy = Policy()
+        self._usage: dict[str, tuple[float, int]] = {}  # when it was looked up, and bytes, with what was judged since
         self._of: State = ABSENT  # the state of the file that it was read from
         self.fault = ""
 
@@ -83,10 +86,30 @@ class Policing:
         if path == paths.RECORDS and not is_directory(state):
             return Decision("refuse", "(records)", "The world's records stay where they are (built in).", None)
         is_a_directory = is_directory(head if state is ABSENT else state)
-        decision = policy.decide(self.policy, Attempt(path, citizen.role, citizen.name, operation, is_a_directory, size))
-        if decision.action == "review" and citizen.role == "official":
-            return replace(decision, action="allow")  # who accepts what others do need not be asked
+        rules = self.policy
+        if operation != "delete" and rules.limits.quota is not None and self._outgrows(citizen.name, path, size, rules.limits.quota):
+            reason = f"With this, what {citizen.name} has written adds up to more than {shown_size(rules.limits.quota)} (limit 'quota' of the policy)."
+            return Decision("refuse", "(limit quota)", reason, rules.limits.line)
+        decision = policy.decide(rules, Attempt(path, citizen.role, citizen.name, operation, is_a_directory, size))
+        if decision.action == "review" and (citizen.role == "official" or is_a_directory):
+            return replace(decision, action="allow")  # who accepts what others do need not be asked; a directory alone shows nothing
         return decision
+
+    def _outgrows(self, citizen: str, path: bytes, size: int, quota: int) -> bool:
+        """Say whether what a citizen has in the world would be more than a quota, in bytes, with a content at a path.
+
+        The sum is looked up now and then, and again when it comes near: one over all their files for each change would cost too much.
+        """
+        entry = self._store.entry(path)
+        more = size - (entry.size if entry is not None and entry.author == citizen else 0)
+        now = self._clock()
+        known = self._usage.get(citizen)
+        if known is None or now - known[0] > _USAGE_SECONDS or known[1] + more > _NEAR * quota:
+            known = self._usage[citizen] = (now, self._store.size_by(citizen))
+        if more > 0 and known[1] + more > quota:
+            return True
+        self._usage[citizen] = (known[0], known[1] + max(more, 0))
+        return False
 
     def moved(self, path: bytes, author: str) -> None:
         """The head of a path has moved: a new policy is in force from now on."""

@@ -1,8 +1,8 @@
 """Changes that wait until an official accepts them: on no disk but their author's, and here. Runs in the hub's thread, inside its transaction.
 
-Small contents lie in the table, large ones in files of ``reviews/``. What was rejected, or refused by the policy, stays (without its
-content) until its author has heard of it: that is to say, until what undoes it is acknowledged. Till then it is told again at each connection,
-and what its author makes of it was made of what that was made of.
+Small contents lie in the table, large ones in files of ``reviews/``. What was rejected, or refused by the policy, is remembered (without its
+content) until its author has heard of it and has it undone. Till then it is told again at each connection, and what its author makes of it was
+made of what that was made of.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fwrkit.agent.states import UNKNOWN, Base, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
 COUNT_LIMIT, SIZE_LIMIT = 2000, 1024**3  # of one citizen's changes that wait: number, bytes
+REFUSED_LIMIT = 100_000  # of one citizen's refused changes that are not undone yet
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reviews (
     number INTEGER PRIMARY KEY AUTOINCREMENT, citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, state BLOB, size INTEGER NOT NULL,
@@ -178,14 +179,19 @@ class Reviews:
         self._db.execute("UPDATE reviews SET rejected = ?, content = NULL WHERE number = ?", (reason, review.number))
         self.changed.add(review.citizen)
 
-    def refuse(self, citizen: int, path: bytes, base: Base, state: State, reason: str, received: int) -> None:
-        """The policy refuses a change: remember that until its author has heard of it. What waited there does so no more."""
+    def refuse(self, citizen: int, path: bytes, base: Base, state: State, received: int, reason: str) -> None:
+        """Remember a change that the policy refuses until its author has it undone: what they make of it meanwhile was made of its base."""
         self.drop(citizen, path)
+        if self._db.execute("SELECT count(*) FROM reviews WHERE citizen = ? AND rejected != ''", (citizen,)).fetchone()[0] >= REFUSED_LIMIT:
+            return
         known, is_known = (None, False) if base is UNKNOWN else (base, True)
-        query = (
-            "INSERT INTO reviews (citizen, path, base, is_base_known, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
-        )
-        self._db.execute(query, (citizen, path, known, is_known, state, received, reason or "refused"))
+        values = (citizen, path, known, is_known, state, received, reason or "refused")
+        query = "INSERT INTO reviews (citizen, path, base, is_base_known, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
+        self._db.execute(query, values)
+
+    def forget_rejected(self, citizen: int, path: bytes) -> None:
+        """An author has heard that a change was turned down or refused, and has it undone."""
+        self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''", (citizen, path))
 
     def drop(self, citizen: int, path: bytes) -> None:
         """Nothing of a citizen waits at a path any more, whatever became of it."""

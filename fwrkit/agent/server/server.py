@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent import upkeep
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
 from fwrkit.agent.server import retention, tables, world
@@ -52,6 +53,7 @@ class Server:
         self.store = Store(state / tables.NAME)
         world.create_world(node, places.world, places.templates, self.store)
         self.operator = world.operator(node, self.store)
+        upkeep.remove_locks(state / "history.git")
         history = History(state / "history.git", self.world_id)
         self.canon = Canon(state, self.store, history)
         self.canon.recover()

@@ -304,6 +304,10 @@ class Store:
             row[0] for row in self._db.execute("SELECT path FROM entries WHERE path >= ? AND path < ? ORDER BY path", range_beneath(path))
         ]
 
+    def size_by(self, author: str) -> int:
+        """Return what the canon's files of an author add up to, in bytes."""
+        return int(self._db.execute("SELECT coalesce(sum(size), 0) FROM entries WHERE author = ?", (author,)).fetchone()[0])
+
     def touched_by(self, author: str, since: int) -> list[bytes]:
         """Return the paths that somebody has changed since a moment (Unix nanoseconds), in order."""
         query = "SELECT DISTINCT path FROM versions WHERE author = ? AND received >= ? ORDER BY path"

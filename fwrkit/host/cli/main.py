@@ -44,6 +44,7 @@ from fwrkit.host.cli import (
     requests,
     restore,
     revert,
+    review,
     rm,
     role,
     show,
@@ -115,6 +116,7 @@ for _name, _function, _epilog in (
 app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(policy.app, name="policy")
 app.add_typer(refused.app, name="refused")
+app.add_typer(review.app, name="review")
 app.add_typer(requests.app, name="requests")
 app.add_typer(history.app, name="history")
 app.add_typer(images.app, name="images")

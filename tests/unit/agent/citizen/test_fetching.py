@@ -46,12 +46,12 @@ class Client:
         self.clock = Clock()
         self.view = View(is_ready=True, position_at=self.clock())
         self.path = root / "client" / "history.git"
+        self.source = f"ext::git upload-pack {self.past.repository.path}"
         self.fetcher = self.anew()
         self.repository = Repository(self.path)
 
     def anew(self, source: str = "") -> Fetcher:
-        source = source or f"ext::git upload-pack {self.past.repository.path}"
-        return Fetcher(self.path, source, lambda: self.view, lambda: [self.authority.public], clock=self.clock)
+        return Fetcher(self.path, source or self.source, lambda: self.view, lambda: [self.authority.public], clock=self.clock)
 
     def moves(self, ahead: int = 0) -> None:
         """The server tells of its newest version; ``ahead``: of so many that are not in the history yet."""
@@ -139,6 +139,46 @@ def test_a_failure_disturbs_nothing_and_is_tried_again(client: Client) -> None:
     assert client.let(20) == first
 
 
+def test_a_damaged_copy_is_put_aside_and_fetched_anew(client: Client) -> None:
+    client.past.put(a=b"1")
+    client.fetcher.fetch()
+    head = client.head()
+    for path in (client.path / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(b"")
+    second = client.past.put(a=b"2")
+    client.moves()
+    assert client.let(400) == second
+    assert client.repository.run("fsck").is_ok
+    assert "fetched anew" in client.fetcher.alerts[-1]
+    assert (client.path.parent / "history.git.damaged" / "refs" / "heads" / "main").read_text().strip() == head
+
+
+def test_a_server_that_can_not_be_reached_damages_nothing(client: Client) -> None:
+    client.past.put(a=b"1")
+    client.fetcher.fetch()
+    client.fetcher = client.anew(f"ext::git upload-pack {client.path.parent}/nothing")
+    client.let(1000)
+    assert client.head()
+    assert client.fetcher.alerts == []
+
+
+def test_locks_that_a_killed_process_left_are_gone_at_the_start(client: Client) -> None:
+    client.past.put(a=b"1")
+    client.fetcher.fetch()
+    for name in ("refs/heads/main.lock", "packed-refs.lock"):
+        (client.path / name).touch()
+    second = client.past.put(a=b"2")
+    with pytest.raises(FwrError):
+        client.fetcher.fetch()
+    fetcher = client.anew()
+    fetcher.start()
+    fetcher.stop()
+    fetcher.fetch()
+    assert client.head() == second
+
+
 def test_only_one_kind_of_address_is_dialled(client: Client) -> None:
     client.past.put(a=b"1")
     with pytest.raises(FwrError) as error:
@@ -207,6 +247,22 @@ def test_what_the_authority_did_not_sign_is_not_taken(client: Client) -> None:
     client.fetcher.fetch()
     assert list(client.repository.references(SNAPSHOTS)) == ["v1"]
     assert len(client.fetcher.alerts) == 3
+
+
+def test_a_new_authority_is_heard_of_later(client: Client) -> None:
+    client.past.put(a=b"1")
+    known = [client.authority.public]
+    client.fetcher = Fetcher(client.path, client.source, lambda: client.view, lambda: known, clock=client.clock)
+    client.authority.begin_rotation()
+    client.authority.finish_rotation()
+    client.snapshot("v1")
+    client.fetcher.fetch()
+    assert list(client.repository.references(SNAPSHOTS)) == []
+    assert len(client.fetcher.alerts) == 1
+    known.append(client.authority.public)
+    client.fetcher.fetch()
+    assert list(client.repository.references(SNAPSHOTS)) == ["v1"]
+    assert client.fetcher.alerts == []
 
 
 def test_other_references_do_not_come(client: Client) -> None:

@@ -30,6 +30,7 @@ plain: dict[str, st.SearchStrategy[Any]] = {
     "list[State]": st.lists(states, max_size=4),
     "list[int]": st.lists(integers, max_size=4),
     "list[str]": st.lists(st.text(max_size=8), max_size=4),
+    "list[bytes]": st.lists(st.binary(max_size=8), max_size=4),
     "list[list[Any]]": st.lists(st.lists(st.one_of(st.none(), integers, st.binary(max_size=4)), max_size=3), max_size=3),
 }
 # what msgpack can bring, whoever packed it
@@ -70,7 +71,7 @@ def is_of(kind: str, name: str, value: Any) -> bool:
     if kind == "list[State]":
         return type(value) is list and all(is_state(item) for item in value)
     if kind.startswith("list["):
-        inner = {"list[int]": int, "list[str]": str}.get(kind)
+        inner = {"list[int]": int, "list[str]": str, "list[bytes]": bytes}.get(kind)
         return type(value) is list and (inner is None or all(type(item) is inner for item in value))
     checks = {
         "int": type(value) is int, "str": type(value) is str, "bool": type(value) is bool, "bytes": type(value) is bytes,

@@ -64,6 +64,11 @@ VERBS = (
     "ignore",
     "unignore",
     "filters",
+    "review",
+    "review list",
+    "review diff",
+    "review accept",
+    "review reject",
     "log",
     "show",
     "diff",
@@ -77,7 +82,7 @@ VERBS = (
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
 STATUS = {
     "node": str, "role": str, "citizen": str, "world": str, "world_id": str, "state": str, "since": float, "written": float, "pending": int,
-    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list,
+    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list, "reviews": int,
 }  # fmt: skip
 PATH_CHANGE = {"path": str, "kind": str, "size": int}
 ENTRY = {"version": str, "time": int, "author": str, "message": str, "count": int, "changes": [PATH_CHANGE]}
@@ -113,6 +118,11 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "policy-changed": {"rules": int},
     "filters": {"muted": list, "ignored": list},
+    "reviews": {"count": int, "reviews": {"number": int, "by": str, "path": str, "kind": str, "size": int, "since": int}},
+    "review-diff": {
+        "change": {"number": int, "by": str, "path": str, "kind": str, "size": int, "since": int}, "diff": str, "is_binary": bool,
+    },
+    "reviewed": {"count": int, "paths": list},
     "admit": {"name": str, "fingerprint": str},
     "ban": {"name": str, "reason": str, "until": int},
     "unban": {"name": str},
@@ -145,6 +155,9 @@ ANSWERS: dict[str, Any] = {
     "citizens": {"citizens": [{"name": "bob", "role": "citizen", "since": 5}]},
     "requests": {"open": True, "requests": [{"name": "eve", "since": 5, "fingerprint": "SHA256:x"}]},
     "dismiss": {"name": "eve"},
+    "reviews": {"count": 1, "reviews": [{"number": 3, "by": "bob", "path": "a", "kind": "add", "size": 1, "since": 5}]},
+    "review": {"number": 3, "by": "bob", "path": "a", "kind": "add", "size": 1, "since": 5, "before": None, "after": "eA=="},
+    "accept": {"count": 1, "paths": ["a"]},
     "revert": {"count": 1, "done": ["a"], "left_count": 1, "left": [{"path": "b", "reason": "bob has edited it since"}]},
     "admit": {"name": "eve", "fingerprint": "SHA256:x"},
     "ban": {"name": "bob", "reason": "spam", "until": 0},
@@ -181,6 +194,9 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "policy": ["policy"],
         "policy-test": ["policy", "test", "a", "--as", "bob"],
         "policy-changed": ["policy", "add", "r", "--then", "refuse", "--path", "*.x"],
+        "reviews": ["review"],
+        "review-diff": ["review", "diff", "3"],
+        "reviewed": ["review", "accept", "3"],
         "filters": ["mute", "bob", "--node", "alice"],
         "dismissed": ["requests", "dismiss", "eve"],
         "admit": ["admit", "eve"],

@@ -154,6 +154,8 @@ class Oracle:
         named = server.store.incoming_names() | set(server.historian._dropped)
         left = [name for name in os.listdir(self._stage.state / "incoming") if name not in named and not self.was_interrupted]
         assert not left, f"litter in incoming: {left}"
+        left = [] if self.was_interrupted or not (self._stage.state / "reviews").exists() else os.listdir(self._stage.state / "reviews")
+        assert not left, f"litter in reviews: {left}"
 
     def _readable(self) -> None:
         """I10: every version can be brought back, and the history has all of them."""

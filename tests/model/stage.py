@@ -29,6 +29,7 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.filters import Filters
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
@@ -452,7 +453,14 @@ class Stage:
     def _unsettled(self, requests: dict[str, Request]) -> list[str]:
         """Return who still waits for an answer; who is banned is not answered."""
         banned = {citizen.name for citizen in self.server.store.citizens() if citizen.is_banned}
-        return [name for name, request in requests.items() if not (request.done.is_set() or name in banned)]
+        return [name for name, request in requests.items() if not (request.done.is_set() or name in banned or self._is_obstructed(name))]
+
+    def _is_obstructed(self, name: str) -> bool:
+        """Say whether a member waits for nothing but what it ignores itself, and what stands in the way of a file of others."""
+        engine = self.members[name].engine
+        waiting = engine._receiver.waiting.values()
+        is_ignoring = bool(Filters.from_text(self.members[name]._record.meta("filters")).ignored)
+        return is_ignoring and bool(waiting) and all(each.reason == "obstructed" for each in waiting)
 
     def _what_waits(self, name: str) -> str:
         """Say for people what a member waits for."""

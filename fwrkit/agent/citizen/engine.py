@@ -484,6 +484,7 @@ class Engine:
         self._say(say.Filters(list(own.muted), list(own.ignored)))
         self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
         self._placer.ignored = self._receiver.ignored = ignored
+        self._placer.left_alone = self._scanner.ignored
         self._limits = (welcome.batch_count, welcome.batch_bytes)
         self._generation = welcome.generation
         self._is_first = not welcome.is_known

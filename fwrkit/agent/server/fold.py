@@ -143,6 +143,7 @@ class Fold:
             )
         self.reviews.drop(review.citizen, review.path)
         verdict = self._apply(author, edit, question, result, merged, received, f"accepted by {official}", is_held=False)
+        self.reviews.let_go_of(content.incoming)
         self._moved.setdefault(review.path)
         return verdict
 

@@ -210,6 +210,7 @@ class Hub:
         version = self._store.last_version()
         for session in self._sessions.values():
             session.flush(say.Position(self._start, version))
+        self._fold.reviews.remove_useless()
         is_settled = self._settle(moved)
         after, self._after = self._after, []
         for function in after:

@@ -63,6 +63,7 @@ class Reviews:
         self._directory = directory
         self._db.executescript(_SCHEMA)
         self.changed: set[int] = set()
+        self._useless: set[str] = set()  # files that a row less needs
 
     def sweep(self) -> None:
         """At the start: remove files that no row knows."""
@@ -163,6 +164,11 @@ class Reviews:
             os.link(self._directory / review.file, self._canon.incoming / name)
         return None, name
 
+    def let_go_of(self, incoming: str | None) -> None:
+        """Remove what :meth:`content` has put into ``incoming/`` if no version needs it."""
+        if incoming is not None and incoming not in self._store.incoming_names():
+            (self._canon.incoming / incoming).unlink(missing_ok=True)
+
     def read(self, review: Review, limit: int) -> bytes | None:
         """Return the content of a change, to be looked at; None if it is no file, or larger than ``limit`` bytes, or not to be had."""
         if not isinstance(review.state, bytes) or not is_file(review.state) or review.size > limit:
@@ -191,7 +197,8 @@ class Reviews:
 
     def forget_rejected(self, citizen: int, path: bytes) -> None:
         """An author has heard that a change was turned down or refused, and has it undone."""
-        self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''", (citizen, path))
+        if self.of(citizen, path) is None:
+            self._remove(citizen, path)
 
     def drop(self, citizen: int, path: bytes) -> None:
         """Nothing of a citizen waits at a path any more, whatever became of it."""
@@ -200,7 +207,17 @@ class Reviews:
         self._remove(citizen, path)
 
     def _remove(self, citizen: int, path: bytes) -> None:
+        row = self._db.execute("SELECT file FROM reviews WHERE citizen = ? AND path = ? AND file != ''", (citizen, path)).fetchone()
+        if row is not None:
+            self._useless.add(str(row[0]))
         self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ?", (citizen, path))
+
+    def remove_useless(self) -> None:
+        """Remove the files of what waits no more. To be called when that is durable; what is missed, the next start finds."""
+        useless, self._useless = self._useless, set()
+        for name in useless:
+            if self._db.execute("SELECT 1 FROM reviews WHERE file = ? LIMIT 1", (name,)).fetchone() is None:
+                (self._directory / name).unlink(missing_ok=True)
 
     def take_changed(self) -> set[int]:
         """Return whose list has changed since the last call."""

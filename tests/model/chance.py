@@ -17,6 +17,10 @@ _EDITS = {
     "revert": 1, "move": 1,
 }  # fmt: skip
 
+_ACTS = {
+    "policy": 3, "role": 2, "ban": 0.5, "unban": 1, "accept": 3, "reject": 3, "put-back": 1, "mute": 1, "unmute": 1, "ignore": 0.7, "unignore": 0.7,
+}  # fmt: skip
+
 
 @dataclass
 class Taste:
@@ -45,6 +49,48 @@ def sequence(seed: int) -> Sequence:
     while len(made) < length:
         made.extend(way(chance, taste) if chance.random() < taste.ways else [operation(chance, taste)])
     return made
+
+
+def troubled(seed: int) -> Sequence:
+    """Return the sequence of a seed in which officials, policies and filters take part (see ``republic.py``)."""
+    chance = random.Random(seed)
+    plain = sequence(chance.randrange(1 << 30))
+    names = ("alice", "bob", "carol") if any("carol" in item for item in plain) else NAMES
+    if chance.random() < 0.7:  # without what relaxes the oracle
+        plain = [item for item in plain if item[0] != "restore"]
+    acts = {kind: weight * chance.choice((0, 1, 1, 3)) for kind, weight in _ACTS.items()}
+    acts["policy"] += 0.1
+    policies = [chance.randrange(1, 200) for _ in range(chance.choice((1, 1, 2, 3)))]
+    made: Sequence = [("put", chance.choice(names), chance.randrange(8)) for _ in range(chance.randrange(4))]
+    if chance.random() < 0.8:
+        made += [("round", 5), ("policy", policies[0]), ("round", chance.choice((1, 2, 5)))]
+    share = chance.choice((0.05, 0.15, 0.3))
+    everywhere = chance.choice((0, 0, 0.05))
+    for item in plain:
+        if chance.random() < share:
+            made.append(_act(chance, names, acts, policies))
+        if item[0] == "put" and chance.random() < everywhere:
+            item = (*item[:2], 8)
+        made.append(item)
+    return made
+
+
+def _act(chance: random.Random, names: tuple[str, ...], acts: dict[str, float], policies: list[int]) -> Operation:
+    kind = _one_of(chance, acts)
+    who, other = chance.choice(names), chance.choice(names)
+    if kind == "policy":
+        return ("policy", chance.choice([*policies, 0]))
+    if kind == "role":
+        return ("role", who, chance.randrange(3))
+    if kind in ("accept", "reject"):
+        return (kind, chance.randrange(3))
+    if kind == "put-back":
+        return (kind, chance.randrange(8), chance.choice((0, 1, 1, 2)))
+    if kind.endswith("mute"):
+        return (kind, who, other)
+    if kind.endswith("ignore"):
+        return (kind, who, chance.randrange(4))
+    return (kind, who)
 
 
 def _one_of(chance: random.Random, weights: dict[str, float]) -> str:

@@ -485,6 +485,7 @@ class Engine:
         self._say(say.Filters(list(own.muted), list(own.ignored)))
         self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
         self._placer.ignored = self._receiver.ignored = ignored
+        self._placer.left_alone = self._scanner.ignored
         self._limits = (welcome.batch_count, welcome.batch_bytes)
         self._generation = welcome.generation
         self._is_first = not welcome.is_known
@@ -533,6 +534,9 @@ class Engine:
             if outcome.result == "MISSING":  # large, and new to the server: it travels like any new file
                 self._hints.add([self._placer.keep_beside(flight.orphan, self._citizen, flight.stamp.time)])
             else:
+                if outcome.result == "FORBIDDEN":
+                    with self._placer.opened(flight.orphan) as file:
+                        self._refusals.add(flight.path, flight.state, outcome.detail, None, file=file)
                 self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":

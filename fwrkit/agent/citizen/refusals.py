@@ -71,8 +71,8 @@ class Refusals:
         self._number = max((kept.number for kept in self._order), default=0)
         self.clean()
 
-    def add(self, path: bytes, state: State, reason: str, content: bytes | None, is_counted: bool = True) -> None:
-        """A change was refused: keep its content, given or (if it is that still) from the world. Raise OSError.
+    def add(self, path: bytes, state: State, reason: str, content: bytes | None, is_counted: bool = True, file: int | None = None) -> None:
+        """A change was refused: keep its content, given, or from an open file, or (if it is that still) from the world. Raise OSError.
 
         It survives a power cut once :meth:`sync` has returned.
 
@@ -86,7 +86,7 @@ class Refusals:
         self._is_dirty = True
         self._number += 1
         number = self._number
-        size = self._keep(number, path, state, content) if isinstance(state, bytes) and is_file(state) else None
+        size = self._keep(number, path, state, content, file) if isinstance(state, bytes) and is_file(state) else None
         about = {
             "path": base64.b64encode(path).decode(), "kind": kind, "size": size or 0, "since": time.time(), "reason": reason,
             "state": state.hex() if state is not None else None, "has_content": size is not None,
@@ -100,14 +100,14 @@ class Refusals:
         self._order.append(kept)
         self._bytes += kept.size
 
-    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None) -> int | None:
+    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None, file: int | None) -> int | None:
         """Keep a content; return its size, None if it is not to be had any more: then somebody has written over it."""
         place = self._directory / str(number)
         if content is not None and file_state(content) == state:
             _write(place, content)
             return len(content)
         try:
-            source = self._tree.open_file(path)
+            source = self._tree.open_file(path) if file is None else os.dup(file)
         except (NotRegular, OSError):
             return None
         try:

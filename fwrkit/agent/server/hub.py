@@ -210,6 +210,7 @@ class Hub:
         version = self._store.last_version()
         for session in self._sessions.values():
             session.flush(say.Position(self._start, version))
+        self._fold.reviews.remove_useless()
         is_settled = self._settle(moved)
         after, self._after = self._after, []
         for function in after:
@@ -389,6 +390,8 @@ class Hub:
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
                 session.void(item.path)
+            if verdict.result is Result.FORBIDDEN and not item.is_orphan:
+                session.heard[item.path] = item.state
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
 
     def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:

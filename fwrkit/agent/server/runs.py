@@ -245,6 +245,7 @@ class Runs:
                 run.void.append(void)
             if verdict.result is Result.FORBIDDEN:
                 forbidden[index] = verdict.detail
+                session.heard[entry.path] = entry.state
             if verdict.result in _NOTABLE and len(run.notable) < _NOTABLE_LIMIT:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
         if forbidden:

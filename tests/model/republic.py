@@ -242,7 +242,8 @@ class Republic:
         free = {number for entry in log if entry[1] == "own" for number in range(entry[2] + 1, entry[0] + 1)}
         changes = [entry for entry in log if entry[1] == "role"]
         query = "SELECT id, path, state, size, author, note FROM versions ORDER BY id"
-        for number, path, state, size, author, note in self._store.db.execute(query):
+        versions = list(self._store.db.execute(query))
+        for position, (number, path, state, size, author, note) in enumerate(versions):
             while changes and changes[0][0] < number:
                 _, _, who, role = changes.pop(0)
                 roles[who] = role
@@ -252,6 +253,8 @@ class Republic:
                 rules = policy.parse(self.stage.server.canon.read(state).decode())
             if number in free:
                 continue
+            if is_directory(state) and position + 1 < len(versions) and is_beneath(versions[position + 1][1], path):
+                continue  # made for what is beneath it
             operations: tuple[str, ...] = ("delete",) if state is ABSENT else ("add",) if head is ABSENT else ("edit",)
             if note.startswith("conflict"):
                 operations = ("add", "edit")  # judged as what it was where it lost

@@ -65,6 +65,10 @@ FOUND: dict[str, Sequence] = {
     "a delivery that waits was never replaced by what is muted": [
         ("large", "alice", 5), ("round", 5), ("mute", "bob", "alice"), ("lost", "large", "alice", 2), ("begin", "bob", 2), ("round", 3),
     ],
+    "what a run brought just before its connection was ended by a filter stayed in staging": [
+        ("put", "carol", 4), ("put", "carol", 0), ("policy", 0), ("begin-append", "alice", 4), ("round", 3), ("crash", 1, "engine", "bob"),
+        ("mute", "bob", "carol"), ("job", "bob", 0),
+    ],
 }  # fmt: skip
 
 

@@ -367,6 +367,7 @@ class Engine:
     def _apply(self) -> None:
         if self._deliveries:
             deliveries, self._deliveries = self._deliveries, []
+            self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
             if to_look_at:
                 self._hints.add(to_look_at)
@@ -536,6 +537,7 @@ class Engine:
                 if outcome.result == "FORBIDDEN":
                     with self._placer.opened(flight.orphan) as file:
                         self._refusals.add(flight.path, flight.state, outcome.detail, None, file=file)
+                    self._refusals.sync()
                 self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":

@@ -18,7 +18,8 @@ from fwrkit.agent.states import UNKNOWN, Base, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
 COUNT_LIMIT, SIZE_LIMIT = 2000, 1024**3  # of one citizen's changes that wait: number, bytes
-REFUSED_LIMIT = 100_000  # of one citizen's refused changes that are not undone yet
+REFUSED_LIMIT = 100_000  # refused changes that are not undone yet and are remembered; older ones are not
+_LOOK = 1000  # refused changes between two looks whether there are too many
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reviews (
     number INTEGER PRIMARY KEY AUTOINCREMENT, citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, state BLOB, size INTEGER NOT NULL,
@@ -188,12 +189,13 @@ class Reviews:
     def refuse(self, citizen: int, path: bytes, base: Base, state: State, received: int, reason: str) -> None:
         """Remember a change that the policy refuses until its author has it undone: what they make of it meanwhile was made of its base."""
         self.drop(citizen, path)
-        if self._db.execute("SELECT count(*) FROM reviews WHERE citizen = ? AND rejected != ''", (citizen,)).fetchone()[0] >= REFUSED_LIMIT:
-            return
         known, is_known = (None, False) if base is UNKNOWN else (base, True)
         values = (citizen, path, known, is_known, state, received, reason or "refused")
         query = "INSERT INTO reviews (citizen, path, base, is_base_known, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
-        self._db.execute(query, values)
+        number = self._db.execute(query, values).lastrowid or 0
+        if number % _LOOK == 0:  # counting each time would cost more the more there are
+            last = "SELECT number FROM reviews WHERE rejected != '' ORDER BY number DESC LIMIT 1 OFFSET ?"
+            self._db.execute(f"DELETE FROM reviews WHERE rejected != '' AND number <= ({last})", (REFUSED_LIMIT,))  # noqa: S608 - words above
 
     def forget_rejected(self, citizen: int, path: bytes) -> None:
         """An author has heard that a change was turned down or refused, and has it undone."""

@@ -87,7 +87,6 @@ class Republic:
 
     def _filter(self, who: str, kind: str, word: str, is_on: bool) -> None:
         engine = self.stage.members[who].engine
-        self.is_union |= kind == "ignored" and not is_on
 
         def call(function: Callable[[], Any]) -> None:
             def work() -> None:

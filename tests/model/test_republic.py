@@ -69,6 +69,11 @@ FOUND: dict[str, Sequence] = {
         ("put", "carol", 4), ("put", "carol", 0), ("policy", 0), ("begin-append", "alice", 4), ("round", 3), ("crash", 1, "engine", "bob"),
         ("mute", "bob", "carol"), ("job", "bob", 0),
     ],
+    "a ban in a turn that failed left a connection that nobody answered": [("ban", "bob"), ("full", 2, "hub"), ("put", "bob", 6)],
+    "a deletion of something else was undone when a pattern was ignored no more": [
+        *_BEGUN, ("ignore", "alice", 1), ("round", 5), ("lost", "delete", "alice", 5), ("lost", "delete", "alice", 3),
+        ("unignore", "alice", 1), ("round", 5),
+    ],
 }  # fmt: skip
 
 

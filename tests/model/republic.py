@@ -68,6 +68,7 @@ class Republic:
         self.stage = on
         self.is_used = False
         self.is_union = False
+        self._ignored: set[str] = set()  # patterns that were ignored at some time
 
     # acts
 
@@ -87,6 +88,8 @@ class Republic:
 
     def _filter(self, who: str, kind: str, word: str, is_on: bool) -> None:
         engine = self.stage.members[who].engine
+        if kind == "ignored" and is_on:
+            self._ignored.add(word)
 
         def call(function: Callable[[], Any]) -> None:
             def work() -> None:
@@ -172,9 +175,10 @@ class Republic:
 
     # at the end
 
-    def undone(self) -> set[bytes]:
-        """Return the paths at which somebody, or the policy, has undone what a citizen did."""
-        return {details[2].encode() for details in self._log() if details[1] == "undone"} | self.stage.refused
+    def may_be_undone(self, path: bytes) -> bool:
+        """Say whether somebody, or the policy, has undone what a citizen did at a path, or it may have gone away unseen while it was ignored."""
+        undone = {details[2].encode() for details in self._log() if details[1] == "undone"} | self.stage.refused
+        return path in undone or Filters((), tuple(self._ignored)).ignores(path)
 
     def _log(self) -> list[list[Any]]:
         return list(json.loads(self._store.meta(_LOG) or "[]"))

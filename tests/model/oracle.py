@@ -122,9 +122,9 @@ class Oracle:
         """I4: what a program replaced or deleted at a path is not there again, unless it was put there again."""
         if self.is_union or self.is_unsure or self._republic.is_union:
             return
-        ledger, undone = self._stage.ledger, self._republic.undone()
+        ledger = self._stage.ledger
         for path, content in tree.items():
-            if content is None or path in undone or path.endswith(b".changes"):
+            if content is None or self._republic.may_be_undone(path) or path.endswith(b".changes"):
                 continue  # logs are merged by union: a line that one removes and another keeps stays
             is_replaced = (path, content) in ledger.replaced_whole
             assert not is_replaced or ledger.puts.get((path, content), 0) > 1, f"undone: {content!r} is at {path!r} again"

@@ -68,6 +68,7 @@ class Republic:
         self.stage = on
         self.is_used = False
         self.is_union = False
+        self._ignored: set[str] = set()  # patterns that were ignored at some time
 
     # acts
 
@@ -87,7 +88,8 @@ class Republic:
 
     def _filter(self, who: str, kind: str, word: str, is_on: bool) -> None:
         engine = self.stage.members[who].engine
-        self.is_union |= kind == "ignored" and not is_on
+        if kind == "ignored" and is_on:
+            self._ignored.add(word)
 
         def call(function: Callable[[], Any]) -> None:
             def work() -> None:
@@ -173,9 +175,10 @@ class Republic:
 
     # at the end
 
-    def undone(self) -> set[bytes]:
-        """Return the paths at which somebody, or the policy, has undone what a citizen did."""
-        return {details[2].encode() for details in self._log() if details[1] == "undone"} | self.stage.refused
+    def may_be_undone(self, path: bytes) -> bool:
+        """Say whether somebody, or the policy, has undone what a citizen did at a path, or it may have gone away unseen while it was ignored."""
+        undone = {details[2].encode() for details in self._log() if details[1] == "undone"} | self.stage.refused
+        return path in undone or Filters((), tuple(self._ignored)).ignores(path)
 
     def _log(self) -> list[list[Any]]:
         return list(json.loads(self._store.meta(_LOG) or "[]"))
@@ -242,7 +245,8 @@ class Republic:
         free = {number for entry in log if entry[1] == "own" for number in range(entry[2] + 1, entry[0] + 1)}
         changes = [entry for entry in log if entry[1] == "role"]
         query = "SELECT id, path, state, size, author, note FROM versions ORDER BY id"
-        for number, path, state, size, author, note in self._store.db.execute(query):
+        versions = list(self._store.db.execute(query))
+        for position, (number, path, state, size, author, note) in enumerate(versions):
             while changes and changes[0][0] < number:
                 _, _, who, role = changes.pop(0)
                 roles[who] = role
@@ -252,6 +256,8 @@ class Republic:
                 rules = policy.parse(self.stage.server.canon.read(state).decode())
             if number in free:
                 continue
+            if is_directory(state) and position + 1 < len(versions) and is_beneath(versions[position + 1][1], path):
+                continue  # made for what is beneath it
             operations: tuple[str, ...] = ("delete",) if state is ABSENT else ("add",) if head is ABSENT else ("edit",)
             if note.startswith("conflict"):
                 operations = ("add", "edit")  # judged as what it was where it lost

@@ -125,7 +125,7 @@ class Refusals:
 
     @staticmethod
     def _is_same(kept: Refused, state: State) -> bool:
-        return kept.state == state and (is_file(state) or time.time() - kept.since < _SAME_SECONDS)
+        return kept.state == state and (kept.has_content if is_file(state) else time.time() - kept.since < _SAME_SECONDS)
 
     def sync(self) -> None:
         """Bring what was added to the disk; to be called before any of it is undone. Raise OSError."""

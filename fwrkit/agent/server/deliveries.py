@@ -96,6 +96,9 @@ class Deliveries:
                 session.due[path] = None
             elif session.outstanding_paths.get(path) in session.waiting:
                 session.void(path)  # it may never be possible to apply; what comes now takes its place there
+                if self._is_unwanted(session, path):
+                    session.lacking.add(path)  # or nothing, if that is left out
+                    session.due[path] = None
         lagging = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
         behind = (path for path in lagging if not self._is_unwanted(session, path))
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
@@ -244,6 +247,10 @@ class Deliveries:
             kept = session.outstanding.get(message.number)
             if kept is not None and kept.path in session.due:
                 session.void(kept.path)  # something newer is due already, and takes its place
+            elif kept is not None and kept.state != self._store.head(kept.path) and self._is_unwanted(session, kept.path):
+                session.void(kept.path)  # something newer is left out
+                session.lacking.add(kept.path)
+                session.due[kept.path] = None
             else:
                 session.waits(message.number)
             return

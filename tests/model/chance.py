@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.model.play import NAMES, PATHS, Operation, Sequence
+from tests.model.republic import PATHS as EVERYWHERE
+from tests.model.republic import policy_text
 
 _KINDS = {
     "edit": 30, "lost": 4, "round": 8, "step": 34, "cut": 4, "connect": 4, "walk": 2, "time": 1,
@@ -15,6 +17,10 @@ _KINDS = {
 _EDITS = {
     "put": 3, "large": 1, "rewrite": 1, "in-place": 1, "append": 1, "begin": 1, "begin-append": 1, "open": 1, "end": 2, "delete": 2, "mkdir": 1,
     "revert": 1, "move": 1,
+}  # fmt: skip
+
+_ACTS = {
+    "policy": 3, "role": 2, "ban": 0.5, "unban": 1, "accept": 3, "reject": 3, "put-back": 1, "mute": 1, "unmute": 1, "ignore": 0.7, "unignore": 0.7,
 }  # fmt: skip
 
 
@@ -40,11 +46,61 @@ def sequence(seed: int) -> Sequence:
         taste.edits = {kind: weight * chance.choice((0, 0, 1, 2)) for kind, weight in _EDITS.items()}
         taste.edits["put"] += 0.1
         taste.paths = tuple(chance.sample(taste.paths, chance.randint(1, len(taste.paths))))
+    return _filled(chance, taste)
+
+
+def _filled(chance: random.Random, taste: Taste) -> Sequence:
     length = chance.choice((6, 12, 25, 40))
     made: Sequence = []
     while len(made) < length:
         made.extend(way(chance, taste) if chance.random() < taste.ways else [operation(chance, taste)])
     return made
+
+
+def troubled(seed: int) -> Sequence:
+    """Return the sequence of a seed in which officials, policies and filters take part (see ``republic.py``)."""
+    chance = random.Random(seed)
+    names = ("alice", "bob", "carol") if chance.random() < 0.3 else NAMES
+    taste = Taste(names, ways=chance.choice((0, 0.05, 0.2, 0.4)))
+    taste.kinds = {kind: weight * chance.choice((0, 1, 1, 1, 4)) for kind, weight in _KINDS.items()}
+    taste.kinds["edit"] = _KINDS["edit"]
+    taste.edits = {kind: weight * chance.choice((0, 0, 1, 2)) for kind, weight in _EDITS.items()}
+    taste.edits["put"] += 0.1
+    taste.paths = tuple(chance.sample(range(len(EVERYWHERE)), chance.choice((1, 2, 2, 3, 5, 9))))
+    if chance.random() < 0.7:  # without what relaxes the oracle
+        taste.kinds["restore"] = 0
+    acts = {kind: weight * chance.choice((0, 1, 1, 3)) for kind, weight in _ACTS.items()}
+    acts["policy"] += 0.1
+    words = [f'"{EVERYWHERE[path].decode()}"' for path in taste.paths]
+    policies = [chance.randrange(1, 1000) for _ in range(8)]
+    policies = [number for number in policies if any(word in policy_text(number) for word in words)][: chance.choice((1, 2, 3))] or [1]
+    made: Sequence = [("put", chance.choice(names), chance.choice(taste.paths)) for _ in range(chance.randrange(4))]
+    if chance.random() < 0.8:
+        made += [("round", 5), ("policy", policies[0]), ("round", chance.choice((1, 2, 5)))]
+    share = chance.choice((0.03, 0.1, 0.25))
+    for item in _filled(chance, taste):
+        if chance.random() < share:
+            made.append(_act(chance, taste, acts, policies))
+        made.append(item)
+    return made
+
+
+def _act(chance: random.Random, taste: Taste, acts: dict[str, float], policies: list[int]) -> Operation:
+    kind = _one_of(chance, acts)
+    who, other = chance.choice(taste.names), chance.choice(taste.names)
+    if kind == "policy":
+        return ("policy", chance.choice([*policies, 0]))
+    if kind == "role":
+        return ("role", who, chance.randrange(3))
+    if kind in ("accept", "reject"):
+        return (kind, chance.randrange(3))
+    if kind == "put-back":
+        return (kind, chance.choice(taste.paths), chance.choice((0, 1, 1, 2)))
+    if kind.endswith("mute"):
+        return (kind, who, other)
+    if kind.endswith("ignore"):
+        return (kind, who, chance.randrange(4))
+    return (kind, who)
 
 
 def _one_of(chance: random.Random, weights: dict[str, float]) -> str:

@@ -1,4 +1,4 @@
-"""Many sequences, each by its seed: ``python -m tests.model.nightly COUNT [FIRST_SEED]``. What fails is made smaller and printed, to be kept."""
+"""Many sequences, each by its seed: ``python -m tests.model.nightly COUNT [FIRST_SEED] [republic]``. What fails is made smaller and printed, to be kept."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
-from tests.model.chance import sequence, smaller
+from tests.model.chance import sequence, smaller, troubled
 from tests.model.play import Sequence, play
 
 _PROGRESS = 1000  # sequences from one line about them to the next
@@ -28,13 +29,13 @@ def kind_of(words: str) -> str:
     return words.split(":")[1].split("'s")[-1].strip()[:12] if ":" in words else words
 
 
-def main(count: int, first: int) -> int:
+def main(count: int, first: int, make: Callable[[int], Sequence]) -> int:
     """Play sequences; return how many failed."""
     logging.disable(logging.WARNING)
     began, failed = time.monotonic(), 0
     print(f"{count} sequences from seed {first}", flush=True)
     for seed in range(first, first + count):
-        candidate = sequence(seed)
+        candidate = make(seed)
         words = failure(candidate)
         if words:
             failed += 1
@@ -53,4 +54,6 @@ def main(count: int, first: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())), 1))
+    is_troubled = "republic" in sys.argv
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    sys.exit(min(main(numbers[0], numbers[1] if len(numbers) > 1 else int(time.time()), troubled if is_troubled else sequence), 1))

@@ -22,6 +22,7 @@ from pathlib import Path
 from fwrkit.agent.paths import SENTINEL, ancestors
 from fwrkit.agent.states import file_state, is_file
 from tests.model.ledger import marks
+from tests.model.republic import Republic
 from tests.model.stage import Stage
 from tests.model.world import tree_of
 
@@ -32,8 +33,9 @@ _MARKED = (b" (conflict ", b"recovered-")
 class Oracle:
     """Looks at a stage. ``is_union``, ``is_unsure``, ``was_interrupted``, ``was_cut``: what is relaxed, see above."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, republic: Republic) -> None:
         self._stage = stage
+        self._republic = republic
         self._seen: set[tuple[int, int, int]] = set()
         self.is_union = False
         self.is_unsure = False
@@ -102,7 +104,7 @@ class Oracle:
 
     def _nothing_lost(self, tree: Tree) -> None:
         ledger = self._stage.ledger
-        kept = {mark for content in tree.values() if content is not None for mark in marks(content)}
+        kept = {mark for content in tree.values() if content is not None for mark in marks(content)} | self._republic.kept()
         lost = {mark: who for mark, who in ledger.marks.items() if mark not in kept and mark not in ledger.replaced}
         assert not lost, f"lost: {lost}; live: {tree}"
 
@@ -118,18 +120,18 @@ class Oracle:
 
     def _nothing_undone(self, tree: Tree) -> None:
         """I4: what a program replaced or deleted at a path is not there again, unless it was put there again."""
-        if self.is_union or self.is_unsure:
+        if self.is_union or self.is_unsure or self._republic.is_union:
             return
         ledger = self._stage.ledger
         for path, content in tree.items():
-            if content is None or path.endswith(b".changes"):
+            if content is None or self._republic.may_be_undone(path) or path.endswith(b".changes"):
                 continue  # logs are merged by union: a line that one removes and another keeps stays
             is_replaced = (path, content) in ledger.replaced_whole
             assert not is_replaced or ledger.puts.get((path, content), 0) > 1, f"undone: {content!r} is at {path!r} again"
 
     def _one_copy(self, tree: Tree) -> None:
         """I7: what lost a race is kept once."""
-        if self.is_union or self.is_unsure:
+        if self.is_union or self.is_unsure or self._republic.is_union:
             return
         copies: dict[bytes, list[bytes]] = {}
         for path, content in tree.items():
@@ -152,6 +154,8 @@ class Oracle:
         named = server.store.incoming_names() | set(server.historian._dropped)
         left = [name for name in os.listdir(self._stage.state / "incoming") if name not in named and not self.was_interrupted]
         assert not left, f"litter in incoming: {left}"
+        left = [] if self.was_interrupted or not (self._stage.state / "reviews").exists() else os.listdir(self._stage.state / "reviews")
+        assert not left, f"litter in reviews: {left}"
 
     def _readable(self) -> None:
         """I10: every version can be brought back, and the history has all of them."""

@@ -22,12 +22,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.model.oracle import Oracle
+from tests.model.republic import ACTS, Republic
+from tests.model.republic import PATHS as EVERYWHERE
 from tests.model.stage import Stage, stage
 from tests.model.syscalls import Fault
 from tests.model.world import LARGE
 
 NAMES = ("alice", "bob")
-PATHS = (b"a", b"b", b"d", b"d/x", b"d/y", b"d/e/z", b"l.changes", b"d/m.changes")
+PATHS = EVERYWHERE[:8]
 
 Operation = tuple[Any, ...]
 Sequence = list[Operation]
@@ -38,7 +40,8 @@ class Play:
 
     def __init__(self, on: Stage) -> None:
         self.stage = on
-        self.oracle = Oracle(on)
+        self.republic = Republic(on)
+        self.oracle = Oracle(on, self.republic)
         on.after_step = self.oracle.look_at
 
     def perform(self, operation: Operation) -> None:
@@ -46,6 +49,8 @@ class Play:
         kind = operation[0]
         if kind in _EDITS or kind in ("move", "lost"):
             self.stage.edit(self._edit(operation))
+        elif kind in ACTS:
+            self.republic.perform(operation)
         elif kind == "during":
             split = operation.index("|")
             edit = self._edit(operation[split + 1 :])
@@ -63,7 +68,7 @@ class Play:
         is_hinting = operation[0] != "lost"
         kind, who, *rest = operation if is_hinting else operation[1:]
         member = self.stage.members[who]
-        world, paths = member.world, [PATHS[index % len(PATHS)] for index in rest]
+        world, paths = member.world, [EVERYWHERE[index % len(EVERYWHERE)] for index in rest]
 
         def edit() -> None:
             member.is_hinting = is_hinting
@@ -110,7 +115,7 @@ class Play:
         elif kind == "copy":
             on.copy_server() if rest[0] == "server" else on.members[rest[0]].copy()
         elif kind == "restore":
-            self.oracle.is_union = self.oracle.was_cut = True
+            self.oracle.is_union = self.oracle.was_cut = self.republic.is_union = True
             on.restore_server() if rest[0] == "server" else on.members[rest[0]].restore(rest[1])
         else:
             raise ValueError(f"no operation {operation}")
@@ -143,5 +148,9 @@ def play(sequence: Sequence) -> Oracle:
             playing.perform(operation)
         unsettled = on.settle()
         assert not unsettled, f"{unsettled} never come to rest"
+        if playing.republic.is_used:
+            playing.republic.judge_phase_one()
+            unsettled = playing.republic.end()
+            assert not unsettled, f"{unsettled} never come to rest at the end"
         playing.oracle.judge()
         return playing.oracle

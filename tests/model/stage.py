@@ -13,6 +13,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from fwrkit.agent.citizen import downloads, uploads
+from fwrkit.agent.citizen import downloads, refusals, uploads
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.requests import Request
@@ -28,6 +29,8 @@ from fwrkit.agent.files import linux
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
+from fwrkit.agent.filters import Filters
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -36,7 +39,7 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Store
+from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import is_file
 from fwrkit.core.names import FIRST_UID
@@ -129,7 +132,7 @@ class Unexpected(logging.Handler):
 class Server:
     """The hub's process: tables, canon, history, historian. :meth:`kill` and a new one on the same directory is a restart."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, refused: set[bytes]) -> None:
         self.state = state
         self.workers = Workers(SETTINGS.concurrent_runs + 1)
         self._stores = [Store(state / "hub.sqlite"), Store(state / "hub.sqlite")]
@@ -137,8 +140,16 @@ class Server:
         self.history = History(state / "history.git", _WORLD_ID)
         self.canon = Canon(state, self.store, self.history)
         self.canon.recover()
-        fold = Fold(self.store, self.canon, IgnoreList(ALWAYS), IgnoreList(LOGS), IgnoreList(()))
-        self.hub = Hub(self.store, self.canon, fold, SETTINGS, state, self.workers)
+        self.fold = Fold(self.store, self.canon, IgnoreList(ALWAYS), IgnoreList(LOGS), IgnoreList(()))
+        self.fold.reviews.sweep()
+        judged = self.fold.policing.refused
+
+        def note(citizen: Citizen, path: bytes, decision: Decision) -> None:
+            refused.add(path)
+            judged(citizen, path, decision)
+
+        self.fold.policing.refused = note  # type: ignore[method-assign]
+        self.hub = Hub(self.store, self.canon, self.fold, SETTINGS, state, self.workers)
         self.announced = self.store.last_version()
         self.historian = Historian(self._stores[1], History(state / "history.git", _WORLD_ID), self.canon, SETTINGS)
         self.hub.on_commit = self._announce
@@ -228,6 +239,12 @@ class Member:
             self.connection = None
         self.engine.ended(connection.client)
 
+    def kept_marks(self) -> set[bytes]:
+        """Return the marks of what the agent keeps since it was refused."""
+        directory = self.volume / "private" / "refused"
+        kept = refusals.read(directory) if directory.is_dir() else []
+        return {mark for each in kept if each.has_content for mark in marks((directory / str(each.number)).read_bytes())}
+
     def kill(self) -> None:
         """The agent's process is gone, its connection with it; what was not committed never happened."""
         self._record._db.close()
@@ -256,7 +273,9 @@ class Member:
             for name in ("record.sqlite", "record.sqlite-wal", "record.sqlite-shm"):
                 _put_back(self._copy / name, self.volume / name)
         if what != "record":
-            self.world.forget_all({path for content in self._stage.canon_tree().values() if content for path in marks(content)})
+            self.world.forget_all(
+                {path for content in self._stage.canon_tree().values() if content for path in marks(content)}, self.kept_marks()
+            )
             for name in ("world", "private"):
                 shutil.rmtree(self.volume / name)
                 _put_back(self._copy / name, self.volume / name)
@@ -271,6 +290,7 @@ class Stage:
     def __init__(self, root: Path, names: tuple[str, ...]) -> None:
         self.root = root
         self.ledger = Ledger()
+        self.refused: set[bytes] = set()  # paths at which the policy has refused something
         self.serial = itertools.count(1)
         self.connections: list[tuple[str, Connection]] = []
         self.ferries: list[tuple[int, Ferry]] = []
@@ -284,7 +304,7 @@ class Stage:
             citizen = store.add_citizen(name, FIRST_UID + number, "citizen", 0)
             Landing(self.state, name, citizen.uid).create()
         store.close()
-        self.server = Server(self.state)
+        self.server = Server(self.state, self.refused)
         self.members = {name: Member(self, name) for name in names}
         self.waiting: list[Callable[[], None]] = []
         self.after_step: Callable[[str], None] = lambda _: None
@@ -325,7 +345,7 @@ class Stage:
         self.server.kill()
         for _, connection in self.connections:
             connection.server.close("the server is gone")
-        self.server = Server(self.state)
+        self.server = Server(self.state, self.refused)
 
     def canon_tree(self) -> dict[bytes, bytes | None]:
         """Return what the server has accepted."""
@@ -348,7 +368,7 @@ class Stage:
             member.step()  # what it had said already is acted upon
         shutil.rmtree(self.state)
         shutil.copytree(self.root / "state.copy", self.state)
-        self.server = Server(self.state)
+        self.server = Server(self.state, self.refused)
         here = {mark for member in self.members.values() for content in member.world.tree().values() if content for mark in marks(content)}
         for mark in self.ledger.marks:
             if mark not in here:
@@ -425,10 +445,22 @@ class Stage:
                 is_quiet = self.round()
                 if number % 5 == 4:
                     self._pass_time(6.0)
-                if is_quiet and all(request.done.is_set() for request in requests.values()):
+                if is_quiet and not self._unsettled(requests):
                     break
         self.server.write_history()
-        return [self._what_waits(name) for name, request in requests.items() if not request.done.is_set()]
+        return [self._what_waits(name) for name in self._unsettled(requests)]
+
+    def _unsettled(self, requests: dict[str, Request]) -> list[str]:
+        """Return who still waits for an answer; who is banned is not answered."""
+        banned = {citizen.name for citizen in self.server.store.citizens() if citizen.is_banned}
+        return [name for name, request in requests.items() if not (request.done.is_set() or name in banned or self._is_obstructed(name))]
+
+    def _is_obstructed(self, name: str) -> bool:
+        """Say whether a member waits for nothing but what it ignores itself, and what stands in the way of a file of others."""
+        engine = self.members[name].engine
+        waiting = engine._receiver.waiting.values()
+        is_ignoring = bool(Filters.from_text(self.members[name]._record.meta("filters")).ignored)
+        return is_ignoring and bool(waiting) and all(each.reason == "obstructed" for each in waiting)
 
     def _what_waits(self, name: str) -> str:
         """Say for people what a member waits for."""
@@ -465,6 +497,8 @@ def stage(names: tuple[str, ...]) -> Iterator[Stage]:
     small: list[tuple[Any, str, Any]] = [
         (runs, "_SLICE", 2), (runs, "_EXAMINED", 2), (deliveries, "_AT_ONCE", 2), (session, "WINDOW_COUNT", 3),
         (session, "WINDOW_BYTES", 300), (uploads, "_PART_COUNT", 2), (downloads, "_PAUSE_AFTER_FAILURE", 0.0),
+        (refusals, "_OFTEN", 3), (refusals, "_WITHIN", 10.0), (refusals, "_FIRST_HOLD", 10.0), (refusals, "_LAST_HOLD", 20.0),
+        (threading, "Timer", lambda *_: mock.Mock()),
         (os, "urandom", lambda size: next(numbers).to_bytes(size, "big")),
         (Stamp, "of", lambda status: Stamp(status.st_size, status.st_mtime_ns, 0, status.st_ino)),
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,8 +206,10 @@ class World:
                         self.ledger.moved(self.citizen, source, path, content, None)
         self.on_change([*hints, source, target])
 
-    def forget_all(self, safe: set[bytes]) -> None:
-        """The disk is about to be replaced: what was not ``safe`` elsewhere goes with it, and no agent can help that."""
+    def forget_all(self, safe: set[bytes], besides: Iterable[bytes] = ()) -> None:
+        """The disk is about to be replaced: what was not ``safe`` elsewhere goes with it (``besides``: marks of what lies beside the world)."""
+        for mark in besides:
+            self.ledger.replaced.setdefault(mark, set()).add((self.citizen, b""))
         for path, content in self.tree().items():
             if content is not None:
                 for mark in marks(content) - safe:

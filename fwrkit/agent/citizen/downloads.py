@@ -72,7 +72,9 @@ class Downloader:
         self._work(fetch)
 
     def _fetched(self, offer: Offer, staged: dict[str, bytes], lack: str) -> None:
-        if self.current != offer.run:
+        if self._offer is not offer:  # of an earlier connection; another may count its runs alike
+            if self._offer is None:
+                self.clear()
             return
         self._offer = None
         self._staged.lack = lack

@@ -54,6 +54,7 @@ _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
 _HELD = "something writes it again and again; it is left alone for a while."
 _FILTERS = "filters"  # of the record's meta table
 _REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an official, and the first paths
+_LACKS = "lacks"  # of the record's meta table: paths in hexadecimal that were lost here, and the server has not heard of so far
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
 _CALL_TIMEOUT = 25.0  # seconds
@@ -194,8 +195,10 @@ class Engine:
             after = before.changed(kind, word, is_on)
             self._record.set_meta(_FILTERS, after.to_text())
             if set(before.ignored) - set(after.ignored):
-                # what went away here unseen while it was ignored was not deleted: everything is compared, as at first contact
-                self._record.set_meta("generation", "")
+                # what went away here unseen while it was ignored was not deleted
+                recorded = (entry.path for entry in self._record.existing())
+                seen_again = (path for path in recorded if before.ignores(path) and not after.ignores(path))
+                self._set_lacks([*self._lacks(), *(path for path in seen_again if not self._placer.is_there(path))])
             self._record.commit()
             self._drop("the filters have changed")
             return after
@@ -367,6 +370,7 @@ class Engine:
     def _apply(self) -> None:
         if self._deliveries:
             deliveries, self._deliveries = self._deliveries, []
+            self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
             if to_look_at:
                 self._hints.add(to_look_at)
@@ -484,6 +488,7 @@ class Engine:
         self._say(say.Filters(list(own.muted), list(own.ignored)))
         self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
         self._placer.ignored = self._receiver.ignored = ignored
+        self._placer.left_alone = self._scanner.ignored
         self._limits = (welcome.batch_count, welcome.batch_bytes)
         self._generation = welcome.generation
         self._is_first = not welcome.is_known
@@ -491,8 +496,10 @@ class Engine:
         self._changed.clear()
         self._refused.clear()
         self._is_ready = True
-        lacks = self._set_damage_aside() if self._was_cut else []
+        if self._was_cut:
+            self._set_damage_aside()
         if self._is_first:
+            self._set_lacks([])
             self._record.forget_everything()
             self._record.set_meta("generation", "")
             findings = self._scanner.walk()
@@ -500,21 +507,31 @@ class Engine:
             self._hints.look_later(findings.busy)
             self._uploader.begin(findings.found.values(), is_first=True)
         else:
+            lacks = [path for path in self._lacks() if not self._placer.is_there(path)]
+            self._set_lacks(lacks)
             for path in lacks:
                 self._sender.send_lack(path)
             self._take(self._scanner.walk(), None)
             self._confirm()
 
-    def _set_damage_aside(self) -> list[bytes]:
-        """After a power cut: move what it left of files out of the way, and return their paths."""
+    def _lacks(self) -> list[bytes]:
+        """Return the paths that this machine has lost, as the server has to hear: it is no deletion."""
+        return [bytes.fromhex(word) for word in self._record.meta(_LACKS).split()]
+
+    def _set_lacks(self, lost: Iterable[bytes]) -> None:
+        self._record.set_meta(_LACKS, " ".join(path.hex() for path in dict.fromkeys(lost)))
+
+    def _set_damage_aside(self) -> None:
+        """After a power cut: move what it left of files out of the way; the server is told of them."""
         found = [item for item in self._scanner.walk().found.values() if power.is_damage(item, self._record)]
+        self._set_lacks([*self._lacks(), *(item.path for item in found)])
+        self._record.commit()  # before anything is moved: what is not there any more must not count as deleted
         for item in found:
             log.warning("a power cut has damaged %r: it is fetched again", item.path)
             self._placer.set_aside(item.path)
         self._was_cut = False
         if found:
             self._alert(f"A power cut had damaged {len(found)} files; they were fetched again. What was left of them is kept for a week.")
-        return [item.path for item in found]
 
     def _alert(self, sentence: str) -> None:
         self._alerts = [*[said for said in self._alerts if said != sentence], sentence][-_ALERTS:]
@@ -532,12 +549,18 @@ class Engine:
             if outcome.result == "MISSING":  # large, and new to the server: it travels like any new file
                 self._hints.add([self._placer.keep_beside(flight.orphan, self._citizen, flight.stamp.time)])
             else:
+                if outcome.result == "FORBIDDEN":
+                    with self._placer.opened(flight.orphan) as file:
+                        self._refusals.add(flight.path, flight.state, outcome.detail, None, file=file)
+                    self._refusals.sync()
                 self._placer.let_go(flight.orphan)
             return
         if outcome.result == "MISSING":
             self._hints.add([flight.path])
             return
         self._receiver.void(flight.path)
+        if flight.is_lack:
+            self._set_lacks(path for path in self._lacks() if path != flight.path)
         if outcome.result == "FORBIDDEN":
             self._forbidden(flight.path, flight.state, outcome.detail, flight.content)
         if outcome.result == "REFUSED":

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fwrkit.agent.files import linux
-from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList, PathFilter
 from fwrkit.agent.files.tree import Busy, NotRegular, Stamp, Taken, Tree, take, write_all
 from fwrkit.agent.paths import conflict_name, name_of, parent
 from fwrkit.agent.states import ABSENT, State, file_state, is_directory, is_file
@@ -85,6 +85,9 @@ class Placer:
         self._exchange = Tree(private / "exchange", owner)
         self._kept = Tree(private / "kept")
         self.ignored = IgnoreList(ALWAYS)
+        self.left_alone: PathFilter = IgnoreList(
+            ()
+        )  # what the node itself ignores: it stays where it is, with the directories that it lies in
         self._serial = 0
         self.displaced: list[Displaced] = []
 
@@ -145,7 +148,8 @@ class Placer:
             moving = stack.enter_context(self._moving(prepared))
             try:
                 if is_directory(agreed):
-                    self._remove_directory(path)
+                    if not self._remove_directory(path):
+                        raise PutBack("obstructed")
                     agreed = ABSENT
                 try:
                     directory = stack.enter_context(self._world.directory(parent(path)))
@@ -202,6 +206,8 @@ class Placer:
             linux.rename(*source, directory, name_of(path), linux.RENAME_NOREPLACE)
         except FileExistsError:
             there = self._taken(path)
+            if there is None and self._is_there_for_ignored(path):
+                raise PutBack("obstructed") from None
             if there is None or there.state != prepared.state:
                 raise PutBack("changed") from None
             self.discard(prepared)
@@ -262,11 +268,14 @@ class Placer:
         """Say whether anything is at a path of the world."""
         return self._world.status(path) is not None
 
-    def _remove_directory(self, path: bytes) -> None:
-        """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed."""
+    def _remove_directory(self, path: bytes) -> bool:
+        """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed.
+
+        Return False if it stays, since something lies in it that this node ignores.
+        """
         status = self._world.status(path)
         if status is None:
-            return
+            return True
         if not stat.S_ISDIR(status.st_mode):
             raise PutBack("changed")
         try:
@@ -274,10 +283,13 @@ class Placer:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            self._move_aside(path)
+            return self._move_aside(path)
+        return True
 
-    def _move_aside(self, path: bytes) -> None:
+    def _move_aside(self, path: bytes) -> bool:
         if not self._holds_only_ignored(self._world, path, path):
+            if self._holds_only_ignored(self._world, path, path, self.left_alone):
+                return False
             raise PutBack("changed")
         name = self._fresh_name(path)
         with self._world.directory(parent(path)) as directory:
@@ -285,14 +297,19 @@ class Placer:
             if not self._holds_only_ignored(self._kept, name, path):
                 linux.rename(self._kept.fd, name, directory, name_of(path), linux.RENAME_NOREPLACE)
                 raise PutBack("changed")
+        return True
 
-    def _holds_only_ignored(self, tree: Tree, root: bytes, path: bytes) -> bool:
+    def _is_there_for_ignored(self, path: bytes) -> bool:
+        """Say whether a directory is where it is for what this node ignores in it."""
+        is_empty = next(iter(self._world.walk(path)), None) is None
+        return not is_empty and self._holds_only_ignored(self._world, path, path, self.left_alone)
+
+    def _holds_only_ignored(self, tree: Tree, root: bytes, path: bytes, besides: PathFilter | None = None) -> bool:
         """Say whether beneath ``root``, which stands for the world's ``path``, is only what never travels. An empty directory does."""
         found = list(tree.walk(root))
         above = {parent(inner) for inner, _ in found}
-        return all(
-            (stat.S_ISDIR(status.st_mode) and inner in above) or self.ignored.matches(path + inner[len(root) :]) for inner, status in found
-        )
+        named = ((path + inner[len(root) :], stat.S_ISDIR(status.st_mode) and inner in above) for inner, status in found)
+        return all(is_above or self.ignored.matches(name) or (besides is not None and besides.matches(name)) for name, is_above in named)
 
     def forget_kept(self, older_than: float) -> None:
         """Remove what was moved aside longer ago than ``older_than`` seconds."""
@@ -346,6 +363,15 @@ class Placer:
                 changed.append((item, taken))
         self.displaced = still
         return changed
+
+    @contextlib.contextmanager
+    def opened(self, item: Displaced) -> Iterator[int]:
+        """Open a displaced content for reading."""
+        fd = self._exchange.open_file(item.name)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def let_go(self, item: Displaced) -> None:
         """A displaced content is safe elsewhere."""

@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from fwrkit.agent.files import linux
 from fwrkit.agent.files.tree import NotRegular, Tree, copy_all, write_all
 from fwrkit.agent.states import State, file_state, is_file
 
@@ -41,6 +43,7 @@ class Refused:
     since: float
     reason: str
     has_content: bool
+    state: State = None
 
 
 @dataclass
@@ -58,42 +61,59 @@ class Refusals:
         self._tree = tree
         self._clock = clock
         self._paths: dict[bytes, _Path] = {}
+        self._kept: dict[bytes, list[Refused]] = {}
+        self._order: deque[Refused] = deque()
+        self._bytes = 0
+        self._is_dirty = False
         directory.mkdir(mode=0o700, exist_ok=True)
+        for kept in read(directory):
+            self._remember(kept)
+        self._number = max((kept.number for kept in self._order), default=0)
+        self.clean()
 
-    def add(self, path: bytes, state: State, reason: str, content: bytes | None, is_counted: bool = True) -> None:
-        """A change was refused: keep its content, given or (if it is that still) from the world, durably. Raise OSError.
+    def add(self, path: bytes, state: State, reason: str, content: bytes | None, is_counted: bool = True, file: int | None = None) -> None:
+        """A change was refused: keep its content, given, or from an open file, or (if it is that still) from the world. Raise OSError.
+
+        It survives a power cut once :meth:`sync` has returned.
 
         Without ``is_counted`` this only says again what was said, perhaps in vain, when it was refused.
         """
         if is_counted:
             self._count(path)
         kind = "file" if is_file(state) else "directory" if state is not None else "deletion"
-        if any(self._is_same(each, path, state) for each in read(self._directory)):
+        if any(self._is_same(each, state) for each in self._kept.get(path, [])):
             return  # the same again
-        number = max((each.number for each in read(self._directory)), default=0) + 1
-        size = self._keep(number, path, state, content) if isinstance(state, bytes) and is_file(state) else None
+        self._is_dirty = True
+        self._number += 1
+        number = self._number
+        size = self._keep(number, path, state, content, file) if isinstance(state, bytes) and is_file(state) else None
         about = {
             "path": base64.b64encode(path).decode(), "kind": kind, "size": size or 0, "since": time.time(), "reason": reason,
             "state": state.hex() if state is not None else None, "has_content": size is not None,
         }  # fmt: skip
         _write(self._directory / f"{number}.json", json.dumps(about).encode())
+        self._remember(_refused(number, about, size is not None))
         self.clean()
 
-    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None) -> int | None:
+    def _remember(self, kept: Refused) -> None:
+        self._kept.setdefault(kept.path, []).append(kept)
+        self._order.append(kept)
+        self._bytes += kept.size
+
+    def _keep(self, number: int, path: bytes, state: bytes, content: bytes | None, file: int | None) -> int | None:
         """Keep a content; return its size, None if it is not to be had any more: then somebody has written over it."""
         place = self._directory / str(number)
         if content is not None and file_state(content) == state:
             _write(place, content)
             return len(content)
         try:
-            source = self._tree.open_file(path)
+            source = self._tree.open_file(path) if file is None else os.dup(file)
         except (NotRegular, OSError):
             return None
         try:
             target = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 is_it = copy_all(source, target) == state
-                os.fsync(target)
                 size = os.fstat(target).st_size
             finally:
                 os.close(target)
@@ -103,26 +123,34 @@ class Refusals:
             place.unlink()
         return size if is_it else None
 
-    def _is_same(self, kept: Refused, path: bytes, state: State) -> bool:
-        return kept.path == path and self._state(kept.number) == state and (is_file(state) or time.time() - kept.since < _SAME_SECONDS)
+    @staticmethod
+    def _is_same(kept: Refused, state: State) -> bool:
+        return kept.state == state and (kept.has_content if is_file(state) else time.time() - kept.since < _SAME_SECONDS)
 
-    def _state(self, number: int) -> State:
-        try:
-            text = json.loads((self._directory / f"{number}.json").read_text())["state"]
-            return bytes.fromhex(text) if text is not None else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+    def sync(self) -> None:
+        """Bring what was added to the disk; to be called before any of it is undone. Raise OSError."""
+        if self._is_dirty:
+            fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                linux.syncfs(fd)
+            finally:
+                os.close(fd)
+            self._is_dirty = False
 
     def clean(self) -> None:
         """Let go of what is too old, or too much; the oldest first."""
-        kept = read(self._directory)
-        total = sum(each.size for each in kept)
-        for position, each in enumerate(kept):
-            is_too_much = len(kept) - position > KEPT_COUNT or total > KEPT_BYTES
-            if not is_too_much and time.time() - each.since < KEPT_SECONDS:
+        while self._order:
+            oldest = self._order[0]
+            is_too_much = len(self._order) > KEPT_COUNT or self._bytes > KEPT_BYTES
+            if not is_too_much and time.time() - oldest.since < KEPT_SECONDS:
                 break
-            total -= each.size
-            forget(self._directory, each.number)
+            self._order.popleft()
+            self._bytes -= oldest.size
+            self._kept[oldest.path].remove(oldest)
+            if not self._kept[oldest.path]:
+                del self._kept[oldest.path]
+            for name in (str(oldest.number), f"{oldest.number}.json"):
+                (self._directory / name).unlink(missing_ok=True)
 
     # programs that write it again and again
 
@@ -154,22 +182,19 @@ def read(directory: Path) -> list[Refused]:
     found = []
     for item in directory.glob("*.json"):
         try:
-            about = json.loads(item.read_text())
-            found.append(
-                Refused(
-                    int(item.stem), base64.b64decode(about["path"]), str(about["kind"]), int(about["size"]), float(about["since"]),
-                    str(about["reason"]), bool(about["has_content"]) and item.with_suffix("").exists(),
-                )
-            )  # fmt: skip
+            found.append(_refused(int(item.stem), json.loads(item.read_text()), item.with_suffix("").exists()))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return sorted(found, key=lambda each: each.number)
 
 
-def forget(directory: Path, number: int) -> None:
-    """Let go of what was kept of one refused change."""
-    for name in (str(number), f"{number}.json"):
-        (directory / name).unlink(missing_ok=True)
+def _refused(number: int, about: dict[str, Any], is_there: bool) -> Refused:
+    """Given what a file says, return the refused change. Raise ValueError, KeyError or TypeError."""
+    state = bytes.fromhex(about["state"]) if about["state"] is not None else None
+    return Refused(
+        number, base64.b64decode(about["path"]), str(about["kind"]), int(about["size"]), float(about["since"]), str(about["reason"]),
+        bool(about["has_content"]) and is_there, state,
+    )  # fmt: skip
 
 
 def _write(place: Path, content: bytes) -> None:
@@ -177,7 +202,6 @@ def _write(place: Path, content: bytes) -> None:
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         write_all(fd, content)
-        os.fsync(fd)
     finally:
         os.close(fd)
     os.replace(temporary, place)

@@ -12,6 +12,7 @@ from fwrkit.agent import paths
 from fwrkit.agent.citizen.record import Entry, Record
 from fwrkit.agent.files.ignore import PathFilter
 from fwrkit.agent.files.tree import NO_STAMP, Busy, NotRegular, Stamp, Tree
+from fwrkit.agent.filters import Ignored
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, is_directory
 
 
@@ -149,12 +150,26 @@ class Scanner:
             if agreed is not ABSENT or not is_settled:
                 findings.found[path] = Found(path, ABSENT)
         elif stat.S_ISDIR(status.st_mode):
-            if not is_directory(agreed) or not is_settled:
+            if (not is_directory(agreed) or not is_settled) and not (entry is None and self._is_there_for_ignored(path)):
                 findings.found[path] = Found(path, DIRECTORY)
         elif not stat.S_ISREG(status.st_mode):
             findings.refused[path] = f"a {_kind(status.st_mode)} does not travel"
         elif entry is None or not is_settled or entry.stamp != Stamp.of(status):
             self._compare_file(path, status, entry, findings)
+
+    def _is_there_for_ignored(self, path: bytes) -> bool:
+        """Say whether a directory holds something that this node ignores and nothing else: it does not travel either."""
+        own = self.ignored.own if isinstance(self.ignored, Ignored) else None
+        if not own:
+            return False
+        ignored: list[bytes] = []
+
+        def skips(inner: bytes) -> bool:
+            if own.ignores(inner):
+                ignored.append(inner)
+            return self.ignored.matches(inner)
+
+        return all(stat.S_ISDIR(status.st_mode) for _, status in self._tree.walk(path, skips)) and bool(ignored)
 
     def _compare_file(self, path: bytes, status: stat_result, entry: Entry | None, findings: Findings) -> None:
         if status.st_size > self._inline_limit:

@@ -20,13 +20,17 @@ from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
 
 @dataclass(frozen=True)
 class Flight:
-    """A change without an outcome so far. ``orphan`` is the displaced file that it tells of; ``content`` is kept in case it is refused."""
+    """A change without an outcome so far. ``orphan`` is the displaced file that it tells of; ``content`` is kept in case it is refused.
+
+    ``is_lack``: it says that the path was lost here.
+    """
 
     path: bytes
     state: State
     stamp: Stamp
     orphan: Displaced | None = None
     content: bytes | None = None
+    is_lack: bool = False
 
 
 class Sender:
@@ -77,7 +81,7 @@ class Sender:
     def send_lack(self, path: bytes) -> None:
         """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""
         self._record.agree(path, ABSENT)
-        number = self._next(Flight(path, ABSENT, NO_STAMP))
+        number = self._next(Flight(path, ABSENT, NO_STAMP, is_lack=True))
         self.paths[path] = number
         self._say(Change(number, path, ABSENT, ABSENT, ABSENT, False, True, False, 0, 0, None, False))
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from itertools import islice
 
 from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.paths import ancestors, is_beneath
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.reviews import Reviews
 from fwrkit.agent.server.session import DownwardRun, Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import State, is_file
+from fwrkit.agent.states import State, is_directory, is_file
 from fwrkit.agent.wire.messages import Delivery, Passed, PutBack, Rejected
 
 _AT_ONCE = 128  # deliveries to one citizen in a turn: others do not wait while somebody gets much
@@ -45,6 +46,30 @@ class Deliveries:
 
         Directories come, whoever made them.
         """
+        if self._is_left_out(session, path):
+            return True
+        if self._is_in_the_way_of(session, path) or self._holds_what_is_left_out(session, path):
+            session.withheld.add(path)
+            return True
+        return False
+
+    def _is_in_the_way_of(self, session: Session, path: bytes) -> bool:
+        """Say whether the citizen has a file, which waits for an official, where a directory above a path is for the others."""
+        if not self._reviews.has_any(session.citizen.id):
+            return False
+        waiting = (self._reviews.of(session.citizen.id, above) for above in ancestors(path))
+        return any(review is not None and is_file(review.state) for review in waiting)
+
+    def _holds_what_is_left_out(self, session: Session, path: bytes) -> bool:
+        """Say whether a path is a directory that is to go, or to become a file, in which the citizen holds something that stays there for now."""
+        if not session.filters and not self._reviews.has_any(session.citizen.id):
+            return False
+        lag = self._store.lag(session.citizen.id, path)
+        if lag is None or not is_directory(lag.base) or is_directory(self._store.head(path)):
+            return False
+        return any(self._is_left_out(session, held) for held in self._store.held_beneath(session.citizen.id, path))
+
+    def _is_left_out(self, session: Session, path: bytes) -> bool:
         if self._reviews.of(session.citizen.id, path) is not None:
             return True  # on their own disk it stays while it waits for an official
         if not session.filters:
@@ -60,7 +85,9 @@ class Deliveries:
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
-        moved = list(moved)
+        moved = [*moved]
+        moved += self._take_withheld(session, moved)
+        self._withdraw(session, moved)
         for path in moved:
             if path in session.outstanding_paths and self._store.lag(session.citizen.id, path) is None:
                 # a directory that a change of the citizen's brought back: what was sent for it is void, and they may wait with it
@@ -69,11 +96,37 @@ class Deliveries:
                 session.due[path] = None
             elif session.outstanding_paths.get(path) in session.waiting:
                 session.void(path)  # it may never be possible to apply; what comes now takes its place there
+                if self._is_unwanted(session, path):
+                    session.lacking.add(path)  # or nothing, if that is left out
+                    session.due[path] = None
         lagging = (path for path in moved if self._store.lag(session.citizen.id, path) is not None or path in session.staged)
         behind = (path for path in lagging if not self._is_unwanted(session, path))
         for path in in_safe_order((path, self._store.head(path)) for path in behind):
             session.due.pop(path, None)
             session.due[path] = None
+
+    def _withdraw(self, session: Session, changed: list[bytes]) -> None:
+        """What was sent, and can not be applied since a change that waits for an official is in its way, is told to be as it is."""
+        if not session.outstanding or not self._reviews.has_any(session.citizen.id):
+            return
+        for path in changed:
+            near = [other for other in session.outstanding_paths if is_beneath(other, path) or is_beneath(path, other)]
+            for other in near:
+                if self._is_unwanted(session, other):
+                    session.void(other)
+                    session.lacking.add(other)
+                    session.due[other] = None
+
+    @staticmethod
+    def _take_withheld(session: Session, changed: Iterable[bytes]) -> list[bytes]:
+        """Return what was withheld above and beneath what has changed: it may be due now."""
+        if not session.withheld:
+            return []
+        changed = {*changed}
+        above = {directory for path in changed for directory in ancestors(path)}
+        taken = [path for path in session.withheld if path in above or not changed.isdisjoint(ancestors(path))]
+        session.withheld.difference_update(taken)
+        return taken
 
     def pump(self, session: Session, citizen: Citizen) -> tuple[DownwardRun | None, bool]:
         """Send what is due as far as the window allows, a bounded number at once.
@@ -124,7 +177,8 @@ class Deliveries:
                 session.sent(Delivery(session.next_number(), path, lag.base, lag.base, 0, "", None, 0))
             return True
         rejected = self._reviews.rejected(citizen.id, path)
-        if rejected is not None:
+        if rejected is not None and session.heard.get(path, "") != rejected.state:
+            session.heard[path] = rejected.state
             session.say(Rejected(path, rejected.state, rejected.rejected))
         staged_state, run = session.staged.get(path, (None, 0))
         content = None
@@ -185,6 +239,7 @@ class Deliveries:
         self._hold(citizen, delivery.path, delivery.state)
         if self._store.lag(citizen.id, delivery.path) is not None:
             session.due[delivery.path] = None
+        session.due.update(dict.fromkeys(self._take_withheld(session, [delivery.path])))
 
     def put_back(self, session: Session, citizen: Citizen, message: PutBack) -> None:
         """A delivery was not applied."""
@@ -192,6 +247,10 @@ class Deliveries:
             kept = session.outstanding.get(message.number)
             if kept is not None and kept.path in session.due:
                 session.void(kept.path)  # something newer is due already, and takes its place
+            elif kept is not None and kept.state != self._store.head(kept.path) and self._is_unwanted(session, kept.path):
+                session.void(kept.path)  # something newer is left out
+                session.lacking.add(kept.path)
+                session.due[kept.path] = None
             else:
                 session.waits(message.number)
             return

@@ -87,12 +87,14 @@ class Fold:
         if reason:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
-        review = None if edit.is_orphan else self.reviews.of(citizen.id, edit.path)
-        rejected = self.reviews.rejected(citizen.id, edit.path) if review is None else None
-        if review is not None:
-            base = review.base  # what waits was made of that, and so is what takes its place
-        elif rejected is not None and base == rejected.state:
-            base = rejected.base  # so with what was made of something refused before it was undone
+        waiting, is_unknown = None, base is UNKNOWN
+        if not edit.is_orphan:
+            waiting = self.reviews.of(citizen.id, edit.path)
+            refused = self.reviews.rejected(citizen.id, edit.path) if waiting is None else None
+            if waiting is not None:
+                base = waiting.made_of  # what waits was made of that, and so is what takes its place
+            elif refused is not None and base == refused.state:
+                base = refused.made_of
         question = self._question(edit, base, head)
         merged = None if edit.is_orphan and question.was_version else self._merged(edit, base, head)
         result = decide(replace(question, is_mergeable=merged is not None))
@@ -106,7 +108,9 @@ class Fold:
                 return self._forbid(citizen, edit, base, decision, received)
             if not self._secure(edit):
                 return Verdict(Result.MISSING)
-        if not edit.is_orphan:
+        # what an author has lost or got back from a backup waits still; what they have taken back themselves does not
+        is_lost = waiting is not None and is_unknown and result not in _MOVING
+        if not edit.is_orphan and not is_lost:
             self.reviews.drop(citizen.id, edit.path)
         return self._apply(citizen, edit, question, result, merged, received)
 
@@ -117,10 +121,8 @@ class Fold:
         if isinstance(edit.state, bytes) and is_file(edit.state) and edit.content == Content() and not self._canon.has(edit.state):
             return decision, Verdict(Result.MISSING)
         size = self._size(edit)
-        known = base if base is not UNKNOWN else self._store.head(edit.path)
-        assert known is None or isinstance(known, bytes)
         why_not = self.reviews.put(
-            citizen, edit.path, known, edit.state, size, edit.time, received, edit.content.data, edit.content.incoming
+            citizen, edit.path, base, edit.state, size, edit.time, received, edit.content.data, edit.content.incoming
         )
         if why_not:
             return replace(decision, action="refuse", reason=why_not), None
@@ -132,15 +134,18 @@ class Fold:
         author = self._store.known_citizen(review.citizen)
         content = Content(*self.reviews.content(review))
         edit = Edit(review.path, review.state, review.base, time=review.time, size=review.size, content=content)
-        head = self._store.head(review.path)
-        question, merged = self._question(edit, review.base, head), self._merged(edit, review.base, head)
+        head, base = self._store.head(review.path), review.made_of
+        question, merged = self._question(edit, base, head), self._merged(edit, base, head)
         result = decide(replace(question, is_mergeable=merged is not None))
         if result in _MOVING and not self._secure(edit):
             raise FwrError(
                 ExitCode.NOT_FOUND, "The content of this change is not there any more.", "Reject it: fwrkit review reject NUMBER"
             )
         self.reviews.drop(review.citizen, review.path)
-        return self._apply(author, edit, question, result, merged, received, f"accepted by {official}")
+        verdict = self._apply(author, edit, question, result, merged, received, f"accepted by {official}", is_held=False)
+        self.reviews.let_go_of(content.incoming)
+        self._moved.setdefault(review.path)
+        return verdict
 
     def reject_review(self, review: Review, reason: str) -> None:
         """Turn down what waited: the head is delivered to its author."""
@@ -148,9 +153,17 @@ class Fold:
         self._moved.setdefault(review.path)
 
     def _apply(
-        self, citizen: Citizen, edit: Edit, question: Question, result: Result, merged: bytes | None, received: int, note: str = ""
+        self,
+        citizen: Citizen,
+        edit: Edit,
+        question: Question,
+        result: Result,
+        merged: bytes | None,
+        received: int,
+        note: str = "",
+        is_held: bool = True,
     ) -> Verdict:
-        """Do what was decided."""
+        """Do what was decided. Without ``is_held`` the citizen's machine may hold something else by now than what was decided on."""
         head = question.head
         edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
         copy = None
@@ -160,7 +173,7 @@ class Fold:
             self._accept(citizen, edit, received, note)
         elif result is Result.CONFLICT:
             copy = self._keep_beside(citizen, edit, question, received)
-        if not edit.is_orphan:
+        if is_held and not edit.is_orphan:
             self._hold(citizen, edit.path, edit.state)
         return Verdict(result, "", copy)
 
@@ -194,25 +207,28 @@ class Fold:
 
         Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
         """
-        deleted, refused = [], {}
+        puts, deleted = [], {}
         for path, state, size in edits:
             if state is ABSENT:
-                deleted.append(path)
-            elif isinstance(state, bytes) and is_file(state) and state not in refused and self._store.head(path) != state:
+                head = self._store.head(path)
+                if isinstance(head, bytes) and is_file(head):
+                    deleted[path] = head
+            elif isinstance(state, bytes) and is_file(state):
+                puts.append((path, state, size))
+        moved = set(deleted.values())
+        bound: dict[bytes, Decision] = {}
+        for path, state, size in puts:
+            if state in moved and state not in bound and self._store.head(path) != state:
                 decision = self.policing.judge(citizen, path, state, size)
                 if decision.action != "allow":
-                    refused[state] = decision
-        if not refused:
-            return {}
-        heads = ((path, self._store.head(path)) for path in deleted)
-        return {path: refused[head] for path, head in heads if isinstance(head, bytes) and head in refused}
+                    bound[state] = decision
+        return {path: bound[head] for path, head in deleted.items() if head in bound}
 
     def _forbid(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> Verdict:
-        """Refuse an edit: the head is delivered, so that it is undone at its author's."""
+        """Refuse an edit: the head is delivered, so that it is undone at its author's, who hears before that why."""
         self.policing.refused(citizen, edit.path, decision)
         if not edit.is_orphan:
-            known = self._store.head(edit.path) if base is UNKNOWN else base
-            self.reviews.refuse(citizen.id, edit.path, known, edit.state, edit.size, received, decision.reason)
+            self.reviews.refuse(citizen.id, edit.path, base, edit.state, received, decision.reason)
             self._hold(citizen, edit.path, edit.state)
         return Verdict(Result.FORBIDDEN, decision.reason)
 

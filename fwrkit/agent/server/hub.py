@@ -58,6 +58,7 @@ class Hub:
         self._queue: queue.SimpleQueue[tuple[Session | None, Any]] = queue.SimpleQueue()
         self._sessions: dict[int, Session] = {}
         self._after: list[Callable[[], None]] = []
+        self._expelled: list[Session] = []  # in this turn: if it fails, they come back
         self.guard = Guard(store, fold, settings)
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
@@ -128,6 +129,7 @@ class Hub:
             session.is_held = True
             session.upward = None
             session.forget()
+            self._expelled.append(session)
 
         def end() -> None:
             end_processes_of(citizen.uid, "unison")
@@ -210,7 +212,9 @@ class Hub:
         version = self._store.last_version()
         for session in self._sessions.values():
             session.flush(say.Position(self._start, version))
+        self._fold.reviews.remove_useless()
         is_settled = self._settle(moved)
+        self._expelled.clear()
         after, self._after = self._after, []
         for function in after:
             function()
@@ -272,10 +276,11 @@ class Hub:
         self._fold.take_moved()
         self._after.clear()
         unheard = [session for session, _ in items if session is not None]  # their hello may have been among what is lost
-        for session in (*self._sessions.values(), *unheard):
+        for session in (*self._sessions.values(), *unheard, *self._expelled):
             session.forget()
             session.channel.close(reason)
         self._sessions.clear()
+        self._expelled.clear()
 
     # messages
 
@@ -389,6 +394,8 @@ class Hub:
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
                 session.void(item.path)
+            if verdict.result is Result.FORBIDDEN and not item.is_orphan:
+                session.heard[item.path] = item.state
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
 
     def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:

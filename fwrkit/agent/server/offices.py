@@ -28,6 +28,7 @@ from fwrkit.agent.settings import Node
 from fwrkit.core.records import CitizenRecord, Connection
 
 _EXTRAUSERS = "extrausers"
+_AN_HOUR = 3600.0  # seconds
 _SNAPSHOT_PATIENCE = 25.0  # seconds
 
 
@@ -50,7 +51,9 @@ class Offices:
         operator: Citizen,
         sign_host: Callable[[], None],
     ) -> None:
+        self._store = store
         self._reading = reading
+        self._excesses: dict[int, float] = {}
         self._hub = hub
         self._historian = historian
         self._authority = authority
@@ -66,7 +69,7 @@ class Offices:
         self.asking = Asking(
             hub, store, register,
             {
-                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens),
+                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens, self._publisher.audit),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
@@ -87,6 +90,21 @@ class Offices:
         self._roll.lift_ended_bans()
         self._policing.end_bursts()
         self._rotation.end_if_due()
+
+    def excess(self, uid: int, reason: str) -> None:
+        """Somebody takes more of the machine than they may: their connection ends, and the audit log has a line, one an hour at most."""
+        self._hub.end_account(uid, reason)
+        now = time.monotonic()
+        if now - self._excesses.get(uid, -_AN_HOUR) < _AN_HOUR:
+            return
+        self._excesses[uid] = now
+
+        def tell() -> None:
+            citizen = self._store.citizen(uid=uid)
+            if citizen is not None:
+                self._publisher.audit(citizen.name, "ended", citizen.name, reason=reason)
+
+        self._hub.later(tell)
 
     def alerts(self) -> list[str]:
         """Return sentences about what is wrong."""

@@ -1,7 +1,8 @@
 """Changes that wait until an official accepts them: on no disk but their author's, and here. Runs in the hub's thread, inside its transaction.
 
 Small contents lie in the table, large ones in files of ``reviews/``. What was rejected, or refused by the policy, is remembered (without its
-content) until its author has heard of it and has it undone.
+content) until its author has heard of it and has it undone. Till then it is told again at each connection, and what its author makes of it was
+made of what that was made of.
 """
 
 from __future__ import annotations
@@ -13,25 +14,26 @@ from pathlib import Path
 
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.store import Citizen, Store
-from fwrkit.agent.states import State, is_file
+from fwrkit.agent.states import UNKNOWN, Base, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
 COUNT_LIMIT, SIZE_LIMIT = 2000, 1024**3  # of one citizen's changes that wait: number, bytes
-REFUSED_LIMIT = 100_000  # of one citizen's refused changes that are not undone yet
+REFUSED_LIMIT = 100_000  # refused changes that are not undone yet and are remembered; older ones are not
+_LOOK = 1000  # refused changes between two looks whether there are too many
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS reviews (
     number INTEGER PRIMARY KEY AUTOINCREMENT, citizen INTEGER NOT NULL, path BLOB NOT NULL, base BLOB, state BLOB, size INTEGER NOT NULL,
     time INTEGER NOT NULL, received INTEGER NOT NULL, content BLOB, file TEXT NOT NULL DEFAULT '', rejected TEXT NOT NULL DEFAULT '',
-    UNIQUE (citizen, path));
+    is_base_known INTEGER NOT NULL DEFAULT 1, UNIQUE (citizen, path));
 """
-_COLUMNS = "number, citizen, path, base, state, size, time, received, file, rejected"
+_COLUMNS = "number, citizen, path, base, state, size, time, received, file, rejected, is_base_known"
 
 
 @dataclass(frozen=True)
 class Review:
     """A change that waits: what its author made (``state``, ``size`` bytes) of what (``base``), when (``time`` and ``received`` in Unix nanoseconds).
 
-    ``rejected`` is the reason if it was.
+    ``rejected`` is the reason if it was. Without ``is_base_known`` it was found at first contact, and nobody knows what it was made of.
     """
 
     number: int
@@ -44,6 +46,12 @@ class Review:
     received: int
     file: str
     rejected: str
+    is_base_known: int
+
+    @property
+    def made_of(self) -> Base:
+        """What it was made of, as the fold takes it."""
+        return self.base if self.is_base_known else UNKNOWN
 
 
 class Reviews:
@@ -56,6 +64,7 @@ class Reviews:
         self._directory = directory
         self._db.executescript(_SCHEMA)
         self.changed: set[int] = set()
+        self._useless: set[str] = set()  # files that a row less needs
 
     def sweep(self) -> None:
         """At the start: remove files that no row knows."""
@@ -72,15 +81,25 @@ class Reviews:
         return Review(*row) if row else None
 
     def rejected(self, citizen: int, path: bytes) -> Review | None:
-        """Return what was rejected of a citizen at a path and they have not heard of yet, None if nothing was."""
+        """Return what was rejected or refused of a citizen at a path, and they hold still since they may not have heard of it; None if nothing was."""
         query = f"SELECT {_COLUMNS} FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''"  # noqa: S608 - names of our own
         row = self._db.execute(query, (citizen, path)).fetchone()
-        return Review(*row) if row else None
+        if row is None:
+            return None
+        review, lag = Review(*row), self._store.lag(citizen, path)
+        if lag is not None and lag.base == review.state:
+            return review
+        self._remove(citizen, path)  # by now they are known to hold something else
+        return None
 
     def waiting(self, citizen: int | None = None) -> list[Review]:
         """Return what waits, of one citizen or of all, the oldest first."""
         query = f"SELECT {_COLUMNS} FROM reviews WHERE rejected = '' AND (? IS NULL OR citizen = ?) ORDER BY number"  # noqa: S608
         return [Review(*row) for row in self._db.execute(query, (citizen, citizen))]
+
+    def has_any(self, citizen: int) -> bool:
+        """Say whether anything of a citizen waits."""
+        return self._db.execute("SELECT 1 FROM reviews WHERE citizen = ? AND rejected = '' LIMIT 1", (citizen,)).fetchone() is not None
 
     def find(self, number: int) -> Review:
         """Return what waits under a number. Raise FwrError (NOT_FOUND)."""
@@ -94,7 +113,7 @@ class Reviews:
         self,
         citizen: Citizen,
         path: bytes,
-        base: State,
+        base: Base,
         state: State,
         size: int,
         time: int,
@@ -107,15 +126,22 @@ class Reviews:
         The content is in ``data``, in a file of ``incoming/``, or known to the server.
         """
         before = self.of(citizen.id, path)
-        count, total = self._db.execute("SELECT count(*), coalesce(sum(size), 0) FROM reviews WHERE citizen = ?", (citizen.id,)).fetchone()
+        if before is not None and before.state == state:
+            return ""  # sent again, since the answer was lost
+        query = "SELECT count(*), coalesce(sum(size), 0) FROM reviews WHERE citizen = ? AND rejected = ''"
+        count, total = self._db.execute(query, (citizen.id,)).fetchone()
         if before is None and (count >= COUNT_LIMIT or total + size > SIZE_LIMIT):
             return "So much of yours waits for an official already that nothing more is taken."
         self._remove(citizen.id, path)
         file = ""
         if data is None and incoming is not None and isinstance(state, bytes) and is_file(state):
             file = self._keep(state, incoming, citizen.id)
-        values = (citizen.id, path, before.base if before is not None else base, state, size, time, received, data, file)
-        query = "INSERT INTO reviews (citizen, path, base, state, size, time, received, content, file) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        known, is_known = (None, False) if base is UNKNOWN else (base, True)
+        values = (citizen.id, path, known, is_known, state, size, time, received, data, file)
+        query = (
+            "INSERT INTO reviews (citizen, path, base, is_base_known, state, size, time, received, content, file)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        )
         self._db.execute(query, values)
         self.changed.add(citizen.id)
         return ""
@@ -139,6 +165,11 @@ class Reviews:
             os.link(self._directory / review.file, self._canon.incoming / name)
         return None, name
 
+    def let_go_of(self, incoming: str | None) -> None:
+        """Remove what :meth:`content` has put into ``incoming/`` if no version needs it."""
+        if incoming is not None and incoming not in self._store.incoming_names():
+            (self._canon.incoming / incoming).unlink(missing_ok=True)
+
     def read(self, review: Review, limit: int) -> bytes | None:
         """Return the content of a change, to be looked at; None if it is no file, or larger than ``limit`` bytes, or not to be had."""
         if not isinstance(review.state, bytes) or not is_file(review.state) or review.size > limit:
@@ -155,27 +186,40 @@ class Reviews:
         self._db.execute("UPDATE reviews SET rejected = ?, content = NULL WHERE number = ?", (reason, review.number))
         self.changed.add(review.citizen)
 
-    def refuse(self, citizen: int, path: bytes, base: State, state: State, size: int, received: int, reason: str) -> None:
+    def refuse(self, citizen: int, path: bytes, base: Base, state: State, received: int, reason: str) -> None:
         """Remember a change that the policy refuses until its author has it undone: what they make of it meanwhile was made of its base."""
-        if self._remove(citizen, path):
-            self.changed.add(citizen)
-        if self._db.execute("SELECT count(*) FROM reviews WHERE citizen = ? AND rejected != ''", (citizen,)).fetchone()[0] >= REFUSED_LIMIT:
-            return
-        values = (citizen, path, base, state, size, 0, received, reason)
-        query = "INSERT INTO reviews (citizen, path, base, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        self._db.execute(query, values)
+        self.drop(citizen, path)
+        known, is_known = (None, False) if base is UNKNOWN else (base, True)
+        values = (citizen, path, known, is_known, state, received, reason or "refused")
+        query = "INSERT INTO reviews (citizen, path, base, is_base_known, state, size, time, received, rejected) VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)"
+        number = self._db.execute(query, values).lastrowid or 0
+        if number % _LOOK == 0:  # counting each time would cost more the more there are
+            last = "SELECT number FROM reviews WHERE rejected != '' ORDER BY number DESC LIMIT 1 OFFSET ?"
+            self._db.execute(f"DELETE FROM reviews WHERE rejected != '' AND number <= ({last})", (REFUSED_LIMIT,))  # noqa: S608 - words above
 
     def forget_rejected(self, citizen: int, path: bytes) -> None:
         """An author has heard that a change was turned down or refused, and has it undone."""
-        self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''", (citizen, path))
+        if self.of(citizen, path) is None:
+            self._remove(citizen, path)
 
     def drop(self, citizen: int, path: bytes) -> None:
         """Nothing of a citizen waits at a path any more, whatever became of it."""
-        if self._remove(citizen, path):
+        if self.of(citizen, path) is not None:
             self.changed.add(citizen)
+        self._remove(citizen, path)
 
-    def _remove(self, citizen: int, path: bytes) -> bool:
-        return self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ?", (citizen, path)).rowcount > 0
+    def _remove(self, citizen: int, path: bytes) -> None:
+        row = self._db.execute("SELECT file FROM reviews WHERE citizen = ? AND path = ? AND file != ''", (citizen, path)).fetchone()
+        if row is not None:
+            self._useless.add(str(row[0]))
+        self._db.execute("DELETE FROM reviews WHERE citizen = ? AND path = ?", (citizen, path))
+
+    def remove_useless(self) -> None:
+        """Remove the files of what waits no more. To be called when that is durable; what is missed, the next start finds."""
+        useless, self._useless = self._useless, set()
+        for name in useless:
+            if self._db.execute("SELECT 1 FROM reviews WHERE file = ? LIMIT 1", (name,)).fetchone() is None:
+                (self._directory / name).unlink(missing_ok=True)
 
     def take_changed(self) -> set[int]:
         """Return whose list has changed since the last call."""

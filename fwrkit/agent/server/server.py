@@ -68,7 +68,7 @@ class Server:
         self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
-        self._warden = Warden(state, node.settings, self.hub.allowance, self.hub.end_account)
+        self._warden = Warden(state, node.settings, self.hub.allowance, lambda uid, reason: self.offices.excess(uid, reason))
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)

@@ -73,6 +73,8 @@ class Session:
         self.upward: UpwardRun | None = None
         self.downward: DownwardRun | None = None
         self.staged: dict[bytes, tuple[State, int]] = {}
+        self.heard: dict[bytes, State] = {}  # what was refused, and they were told of on this connection
+        self.withheld: set[bytes] = set()  # paths that are not delivered since what lies beneath or above them stays as it is for now
         self.lacking: set[bytes] = set()  # paths that the client waits for since a run did not bring their content
         self.barriers: list[int] = []
         self.number = 0

@@ -495,6 +495,11 @@ class Store:
         )
         return list(self._db.execute(query, (citizen,)))
 
+    def held_beneath(self, citizen: int, path: bytes) -> list[bytes]:
+        """Return the paths beneath a path at which a citizen lags and holds something."""
+        query = "SELECT path FROM lags WHERE citizen = ? AND path >= ? AND path < ? AND base IS NOT NULL"
+        return [row[0] for row in self._db.execute(query, (citizen, *range_beneath(path)))]
+
     def count_lags(self, citizen: int) -> int:
         """Return at how many paths a citizen lags."""
         return int(self._db.execute("SELECT count(*) FROM lags WHERE citizen = ?", (citizen,)).fetchone()[0])

@@ -16,23 +16,30 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.refusals import Refusals
 from fwrkit.agent.citizen.sending import Sender
 from fwrkit.agent.files import tree
+from fwrkit.agent.filters import Filters
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server import fold, greeting, landing
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
 from fwrkit.agent.server.deliveries import Deliveries
-from fwrkit.agent.server.fold import Edit, Fold
+from fwrkit.agent.server.fold import Content, Edit, Fold
+from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.policing import Policing
+from fwrkit.agent.server.reviews import Review, Reviews
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import file_state, is_file
-from tests.model.chance import sequence
+from tests.model.chance import sequence, troubled
 from tests.model.nightly import failure
 
-_MOST = 3000  # sequences
+_MOST = int(os.environ.get("FWRKIT_MUTATIONS", "3000"))  # sequences
 _apply, _send = Receiver.apply, Deliveries._send
 
 
@@ -107,12 +114,12 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "what a delivery displaced is let go unseen": lambda: _patch(Placer, "_look_at_displaced", _letting_go_unseen),
     "a change makes no delivery void": lambda: _patch(Session, "void", lambda *_: None),
     "the server speaks before its transaction is committed": lambda: _all(
-        _patch(Session, "say", _saying_at_once), _patch(Store, "has_mark", lambda *_: True)
+        _patch(Session, "say", _saying_at_once), _patch(Store, "has_position", lambda *_: True)
     ),  # the mark alone would find it out at the next connection
     "the record does not remember what is being sent": lambda: _patch(Record, "will_send", lambda *_: None),
     "every claimed base is believed": lambda: _patch(Fold, "_base", _believing),
-    "generations are not compared": lambda: _patch(greeting, "is_known", lambda citizen, _: citizen.is_known),
-    "nobody asks whether the server knows what was seen": lambda: _patch(Store, "has_mark", lambda *_: True),
+    "generations are not compared": lambda: _patch(greeting, "is_known", lambda citizen, *_: citizen.is_known),
+    "nobody asks whether the server knows what was seen": lambda: _patch(Store, "has_position", lambda *_: True),
     "who comes second replaces who came first": lambda: _patch(fold, "decide", _never_beside),
     "a file is read while somebody writes it": lambda: _patch(tree, "take", _not_looking_twice),
     "what a run brought is not hashed": lambda: _patch(landing, "_copy_verified", _copying_unverified),
@@ -122,7 +129,39 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "a pending content is dropped though a version needs it": lambda: _patch(Store, "drop_pending", _forgetting_pending),
     "a conflict copy is replaced by whatever comes next": lambda: _patch(Fold, "_has_room", lambda *_: True),
 }
-_reset = Sender.reset
+
+OFFENCES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "a refused change is forgotten at once": lambda: _patch(Reviews, "refuse", lambda *_: None),
+    "what is refused is not kept by its author": lambda: _patch(Refusals, "add", lambda *_, **__: None),
+    "the policy is not asked": lambda: _patch(Policing, "judge", lambda *_: Decision("allow", "", "", None)),
+    "a refused rename loses its other half": lambda: _patch(Fold, "forbidden_moves", lambda *_: {}),
+    "what waits is delivered over": lambda: _patch(Deliveries, "_is_left_out", lambda *_: False),
+    "a directory goes though something in it stays": lambda: _patch(Deliveries, "_holds_what_is_left_out", lambda *_: False),
+    "what is beneath a waiting file is delivered": lambda: _patch(Deliveries, "_is_in_the_way_of", lambda *_: False),
+    "what is on its way to a waiting file is not withdrawn": lambda: _patch(Deliveries, "_withdraw", lambda *_: None),
+    "what was withheld stays so": lambda: _patch(Deliveries, "_take_withheld", lambda *_: []),
+    "what waits is accepted as if its base were known": lambda: _patch(Review, "made_of", property(lambda review: review.base)),
+    "accepting takes a change for held by its author": lambda: _patch(Fold, "_apply", _holding),
+    "what is accepted replaces the head": lambda: _patch(Fold, "accept_review", _replacing),
+    "what is rejected is not told": lambda: _patch(Reviews, "reject", lambda self, review, _: self.drop(review.citizen, review.path)),
+    "what went away unseen counts as deleted": lambda: _patch(Engine, "_lacks", lambda _: []),
+    "roles are those of the connection's begin": lambda: _patch(Hub, "refresh", lambda *_: None),
+    "what is ignored travels": lambda: _patch(Filters, "ignores", lambda *_: False),
+    "the files of what waited stay": lambda: _patch(Reviews, "remove_useless", lambda _: None),
+}
+_reset, _do = Sender.reset, Fold._apply
+
+
+def _holding(self: Fold, *values: Any, **named: Any) -> Any:
+    return _do(self, *values, **{**named, "is_held": True})
+
+
+def _replacing(self: Fold, review: Review, official: str, received: int) -> Any:
+    author, content = self._store.known_citizen(review.citizen), Content(*self.reviews.content(review))
+    edit = Edit(review.path, review.state, review.base, time=review.time, size=review.size, content=content)
+    self._secure(edit)
+    self.reviews.drop(review.citizen, review.path)
+    self._accept(author, edit, received, official)
 
 
 def _without_orphans(self: Sender) -> list[Any]:
@@ -134,15 +173,16 @@ def main() -> int:
     """Break the agent in every place; return how many were not found."""
     logging.disable(logging.CRITICAL)
     missed = 0
-    for name, mutation in MUTATIONS.items():
+    for name, mutation in (MUTATIONS | OFFENCES).items():
+        make = troubled if name in OFFENCES else sequence
         if not any(word in name for word in sys.argv[1:] or [""]):
             continue
         began, words, seed = time.monotonic(), "", 0
         while not words and seed < _MOST:
             seed += 1
             with mutation():
-                words = failure(sequence(seed))
-            if words and failure(sequence(seed)):
+                words = failure(make(seed))
+            if words and failure(make(seed)):
                 words = ""  # a bug, not the mutation
         missed += not words
         print(

@@ -50,6 +50,7 @@ class Play:
         if kind in _EDITS or kind in ("move", "lost"):
             self.stage.edit(self._edit(operation))
         elif kind in ACTS:
+            self.oracle.was_cut |= kind not in ("policy", "role", "accept", "reject", "put-back")  # it ends a connection
             self.republic.perform(operation)
         elif kind == "during":
             split = operation.index("|")

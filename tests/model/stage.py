@@ -30,6 +30,7 @@ from fwrkit.agent.files.flat import empty
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Stamp
 from fwrkit.agent.filters import Filters
+from fwrkit.agent.paths import is_beneath
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server import deliveries, hub, runs, session
 from fwrkit.agent.server.canon import Canon
@@ -457,10 +458,13 @@ class Stage:
 
     def _is_obstructed(self, name: str) -> bool:
         """Say whether a member waits for nothing but what it ignores itself, and what stands in the way of a file of others."""
-        engine = self.members[name].engine
-        waiting = engine._receiver.waiting.values()
-        is_ignoring = bool(Filters.from_text(self.members[name]._record.meta("filters")).ignored)
-        return is_ignoring and bool(waiting) and all(each.reason == "obstructed" for each in waiting)
+        member = self.members[name]
+        own = Filters.from_text(member._record.meta("filters"))
+        ignored = [path for path in member.world.tree() if own.ignores(path)] if own.ignored else []
+        waiting = member.engine._receiver.waiting.values()
+        return bool(waiting) and all(
+            each.reason == "obstructed" and any(is_beneath(path, each.delivery.path) for path in ignored) for each in waiting
+        )
 
     def _what_waits(self, name: str) -> str:
         """Say for people what a member waits for."""

@@ -226,6 +226,14 @@ FOUND: dict[str, Sequence] = {
         ("round", 2),
         ("during", 2, "historian", "|", "mkdir", "bob", 1),
     ],
+    "whose own change was delivered back while they edited on lost against themselves": [
+        ("put", "bob", 3),
+        ("engine", "bob"),
+        ("engine", "bob"),
+        ("cut", "bob", 99, 0, 1),
+        ("begin", "bob", 3),
+        ("round", 5),
+    ],
 }
 
 

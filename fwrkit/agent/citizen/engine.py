@@ -194,12 +194,12 @@ class Engine:
         def work() -> Filters:
             before = Filters.from_text(self._record.meta(_FILTERS))
             after = before.changed(kind, word, is_on)
-            self._record.set_meta(_FILTERS, after.to_text())
             if set(before.ignored) - set(after.ignored):
                 # what went away here unseen while it was ignored was not deleted
                 recorded = (entry.path for entry in self._record.existing())
                 seen_again = (path for path in recorded if before.ignores(path) and not after.ignores(path))
                 self._set_lacks([*self._lacks(), *(path for path in seen_again if not self._placer.is_there(path))])
+            self._record.set_meta(_FILTERS, after.to_text())
             self._record.commit()
             self._drop("the filters have changed")
             return after

@@ -261,6 +261,9 @@ class Fold:
             # the earlier change was folded, unless its state is just what they held before a delivery that they have now
             is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, known[0], citizen.name)
             return edit.base if is_coincidence else known[0]
+        head = self._store.head(edit.path)
+        if edit.has_prior and edit.base == known[0] and head in known[1:] and head in (edit.prior, *edit.older):
+            return head  # what is being delivered to them is what they have sent themselves, and written over since
         return edit.base if edit.base in known else UNKNOWN
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:

@@ -231,6 +231,7 @@ def test_a_vandal_is_banned_and_taken_back_from_a_laptop(republic: Republic, nod
     assert (roll["mallory"]["reason"], roll["mallory"]["banned_by"]) == ("vandalism", "olga")
     laptop.republic.fwrkit("unban", "mallory")
     wait_until(lambda: mallory.status()["state"] == "in sync", "let in again", 30)
+    republic.check_invariants()
 
 
 def test_a_ban_in_the_middle_of_a_run_ends_it(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:
@@ -286,6 +287,7 @@ def test_the_audit_log_is_whole_everywhere(republic: Republic, nodes: dict[str, 
         lambda: bob.read(month) == nodes["server"].read(month) != text.encode(),
         "what only the server writes is as it has it, and one line more",
     )
+    republic.check_invariants(120)
 
 
 def test_new_keys_and_leaving(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:

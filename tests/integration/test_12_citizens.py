@@ -168,6 +168,32 @@ def test_a_reader_reads(republic: Republic, nodes: dict[str, Node], laptop: Node
     wait_until(lambda: nodes["alice"].has("www/bobs.txt", "bob's again"), "a citizen writes")
 
 
+def test_what_waits_for_an_official_and_who_is_muted(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:
+    alice, bob = nodes["alice"], nodes["bob"]
+    laptop.republic.fwrkit("policy", "add", "looked at", "--path", "www/front/**", "--role", "citizen", "--then", "review")
+    republic.settle()
+    republic.witness(nodes["server"])
+    alice.write("www/front/news.html", "news by alice")
+    bob.write("www/front/offer.html", "buy")
+    republic.written.pop(digest("buy"))
+    wait_until(lambda: laptop.republic.json("review")["count"] == 2, "both wait")
+    assert alice.has("www/front/news.html", "news by alice") and bob.has("www/front/news.html", None)
+    assert republic.json("status", "alice")["status"]["reviews"] == 1
+    numbers = {item["by"]: str(item["number"]) for item in laptop.republic.json("review")["reviews"]}
+    assert "+buy" in laptop.republic.fwrkit("review", "diff", numbers["bob"]).stdout.decode()
+    laptop.republic.fwrkit("review", "accept", numbers["alice"])
+    laptop.republic.fwrkit("review", "reject", numbers["bob"], "--reason", "no advertising")
+    wait_until(lambda: bob.has("www/front/news.html", "news by alice") and bob.has("www/front/offer.html", None), "both are decided")
+    assert republic.fwrkit("refused", "give", str(bob.refused()[-1]["number"]), "--node", "bob").stdout == b"buy"
+    republic.fwrkit("mute", "alice", "--node", "bob")
+    alice.write("www/noise.html", "noise")
+    wait_until(lambda: laptop.has("www/noise.html", "noise"), "it reaches the others")
+    bob.wait_in_sync()
+    assert bob.has("www/noise.html", None)
+    republic.fwrkit("unmute", "alice", "--node", "bob")
+    wait_until(lambda: bob.has("www/noise.html", "noise"), "it comes when bob listens again")
+
+
 def test_a_vandal_is_banned_and_taken_back_from_a_laptop(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:
     mallory, alice, bob = nodes["mallory"], nodes["alice"], nodes["bob"]
     overwritten, deleted, added = scale(300, 1000), scale(60, 200), scale(30, 100)

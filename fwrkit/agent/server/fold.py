@@ -207,18 +207,22 @@ class Fold:
 
         Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
         """
-        deleted, refused = [], {}
+        puts, deleted = [], {}
         for path, state, size in edits:
             if state is ABSENT:
-                deleted.append(path)
-            elif isinstance(state, bytes) and is_file(state) and state not in refused and self._store.head(path) != state:
+                head = self._store.head(path)
+                if isinstance(head, bytes) and is_file(head):
+                    deleted[path] = head
+            elif isinstance(state, bytes) and is_file(state):
+                puts.append((path, state, size))
+        moved = set(deleted.values())
+        bound: dict[bytes, Decision] = {}
+        for path, state, size in puts:
+            if state in moved and state not in bound and self._store.head(path) != state:
                 decision = self.policing.judge(citizen, path, state, size)
                 if decision.action != "allow":
-                    refused[state] = decision
-        if not refused:
-            return {}
-        heads = ((path, self._store.head(path)) for path in deleted)
-        return {path: refused[head] for path, head in heads if isinstance(head, bytes) and head in refused}
+                    bound[state] = decision
+        return {path: bound[head] for path, head in deleted.items() if head in bound}
 
     def _forbid(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> Verdict:
         """Refuse an edit: the head is delivered, so that it is undone at its author's, who hears before that why."""

@@ -69,7 +69,7 @@ class Offices:
         self.asking = Asking(
             hub, store, register,
             {
-                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens),
+                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens, self._publisher.audit),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),

@@ -36,8 +36,13 @@ def of_citizens(
     guard: Guard,
     address: tuple[str, int] | None,
     listing: Callable[[], Any],
+    audit: Callable[..., None],
 ) -> dict[str, Verb]:
-    """Return the verbs about citizens. ``address`` is where other machines reach the server, None if they do not; ``listing`` tells of everybody."""
+    """Return the verbs about citizens.
+
+    ``address`` is where other machines reach the server, None if they do not; ``listing`` tells of everybody; ``audit`` writes a line of the log, in
+    the hub's thread.
+    """
 
     def invite(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
         host, port = _place(citizen, arguments, address)
@@ -50,10 +55,12 @@ def of_citizens(
         if ruling not in ("approve", "reject"):
             raise ValueError(ruling)
         hold = guard.decide(name, ruling)
+        audit(citizen.name, ruling, name, deletions=str(hold.deleted), files=str(hold.files))
         return {"citizen": name, "ruling": ruling, "deleted": hold.deleted, "files": hold.files}
 
-    def take_requests(_: Citizen, arguments: Arguments) -> dict[str, Any]:
+    def take_requests(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
         store.set_meta("requests", "open" if arguments["open"] is True else "closed")
+        audit(citizen.name, "requests", store.meta("requests"))
         return {"open": arguments["open"] is True}
 
     def change_authority(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:

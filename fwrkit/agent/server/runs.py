@@ -30,7 +30,7 @@ from fwrkit.agent.wire.frames import FrameError
 log = logging.getLogger("fwrkit.runs")
 
 _SLICE = 200  # changes of a run that are folded before others have their turn
-_EXAMINED = 2000  # entries of a manifest that are looked up before others have their turn
+_EXAMINED = 500  # entries of a manifest that are looked up before others have their turn
 _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
 _ENTRY_COST, _STATE_COST = 500, 80  # bytes of memory, roughly
 _MANIFESTS_LIMIT = 1024**3  # of all that are under way
@@ -117,13 +117,18 @@ class Runs:
             return
         for index in range(position, min(position + _EXAMINED, len(run.entries))):
             state = run.entries[index].state
-            if isinstance(state, bytes) and is_file(state) and state not in unknown and not self._canon.has(state):
+            if not isinstance(state, bytes) or not is_file(state) or state in unknown or self._canon.has(state):
+                continue
+            if not self._is_refused(session.citizen, run.entries[index]):  # what will be refused need not come
                 unknown[state] = index
         if position + _EXAMINED < len(run.entries):
             self._later(lambda: self._examine(session, run, unknown, position + _EXAMINED))
             return
         run.needed = sorted(unknown.values())
         self._begin(session, session.citizen, run)
+
+    def _is_refused(self, citizen: Citizen, entry: say.ManifestEntry) -> bool:
+        return self._fold.policing.judge(citizen, entry.path, entry.state, entry.size).action == "refuse"
 
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         if not run.is_first and self._is_stopped(session, citizen, run.entries):

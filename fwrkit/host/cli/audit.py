@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, ThroughNode, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import audit as verb
@@ -31,11 +31,8 @@ def audit(
 def _show(out: Output, log: verb.AuditLog, verify: bool, everything: bool) -> None:
     if not verify:
         shown = log.entries if everything else log.entries[-_SHOWN:]
-        rows = [
-            [time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.time)), each.actor, each.event, each.subject, _words(each)]
-            for each in shown
-        ]
-        out.table(["WHEN", "WHO", "DID", "TO", ""], rows)
+        rows = [[moments.second(each.time), each.actor, each.event, each.subject, _words(each)] for each in shown]
+        out.table(["WHEN (UTC)", "WHO", "DID", "TO", ""], rows)
     if not log.fault:
         out.line(f"The log is whole: {len(log.entries)} lines, the last one {log.head[:16]}.")
 

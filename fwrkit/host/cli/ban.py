@@ -18,7 +18,7 @@ EPILOG = 'Examples: fwrkit ban mallory --reason "deleted the archive" · fwrkit 
 def ban(
     citizen: CitizenName,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why. Every citizen can read it.")],
-    until: Annotated[str | None, typer.Option(metavar="WHEN", help="A date, a time, or a span like 7d (default: for good).")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="A day, a time (UTC), or a span like 7d (default: for good).")] = None,
     node: ThroughNode = None,
     json: Json = False,
 ) -> None:
@@ -30,5 +30,6 @@ def ban(
 
 
 def _show(out: Output, result: verb.Banned) -> None:
-    until = f" until {time.strftime('%Y-%m-%d %H:%M', time.localtime(result.until))}" if result.until else ""
-    out.line(f"{result.name} is banned{until}. What they wrote stays; to take it back: fwrkit revert --by {result.name} --since 1d")
+    until = f" until {moments.shown(result.until)}" if result.until else ""
+    out.line(f"{result.name} is banned{until or ' for good'}.")
+    out.line(f"What they wrote stays. To see what could be taken back: fwrkit revert --by {result.name} --since 1d --dry-run")

@@ -17,7 +17,7 @@ NodeName = Annotated[
     str, typer.Argument(metavar="NODE", autocompletion=lambda incomplete: complete_node(incomplete), help="A node of this machine.")
 ]
 
-CitizenName = Annotated[str, typer.Argument(metavar="CITIZEN", help="A citizen, as `fwrkit status SERVER` names them.")]
+CitizenName = Annotated[str, typer.Argument(metavar="CITIZEN", help="A citizen, as `fwrkit citizens` names them.")]
 ThroughNode = Annotated[
     str | None,
     typer.Option(

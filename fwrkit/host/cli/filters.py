@@ -19,6 +19,15 @@ def filters(node: OwnNode = None, json: Json = False) -> None:
 
 def _show(out: Output, found: verb.Filters) -> None:
     if not found.muted and not found.ignored:
-        out.line("Everything comes to this node.")
+        out.line(f"Everything comes to {found.node}.")
         return
     out.table(["", ""], [*(["muted", name] for name in found.muted), *(["ignored", pattern] for pattern in found.ignored)])
+
+
+def left_out(out: Output, filters: verb.Filters, sentence: str) -> None:
+    """Say what is left out from now on; on a server, that the public does not see it either."""
+    out.line(sentence)
+    if filters.is_server:
+        out.line(
+            f"The public site is this node's: it is left out there, too. For your own copy alone: --node NODE instead of {filters.node}."
+        )

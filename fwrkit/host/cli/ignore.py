@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fwrkit.host.cli import filters
 from fwrkit.host.cli.context import Json, begin
 from fwrkit.host.cli.refused import OwnNode
 from fwrkit.host.verbs import filters as verb
@@ -21,4 +22,8 @@ def ignore(
     """Leave paths out, on this node alone: they neither come here nor go from here."""
     machine, out = begin(json)
     result = verb.change(machine, "ignored", pattern, True, node)
-    out.result("filters", result, lambda: out.line(f"{pattern} does not travel to or from this node any more; what is here stays."))
+    out.result(
+        "filters",
+        result,
+        lambda: filters.left_out(out, result, f"{pattern} does not travel to or from {result.node} any more; what is here stays."),
+    )

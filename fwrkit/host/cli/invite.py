@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, ThroughNode, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import invite as verb
@@ -26,13 +27,15 @@ def invite(
 ) -> None:
     """Make a one-time line with which a citizen joins from another machine. Officials only."""
     machine, out = begin(json)
+    if expires is not None and expires * _DAY < 1:
+        raise FwrError(ExitCode.USAGE, "This invite would be over before anybody can use it.", "Give a larger --expires: it is in days.")
     result = verb.invite(machine, citizen, node, int(expires * _DAY) if expires is not None else None, uses)
     out.result("invite", result, lambda: _show(out, result))
 
 
 def _show(out: Output, result: verb.Invited) -> None:
     out.line(result.invite)
-    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.expires))
+    until = moments.shown(result.expires)
     if result.uses > 1:
         out.progress(
             f"Send this line to up to {result.uses} people, who type: fwrkit join LINE --name NAME. It works until {until}. Whoever has it can use it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -20,9 +21,14 @@ def leave(
 ) -> None:
     """Leave a world. What you wrote stays there, and your copy, with its history, stays yours."""
     machine, out = begin(json)
-    if not yes and (json or not typer.confirm(f"Leave the world of '{node}'? To come back you will need an invite.", err=True)):
-        if json:
-            raise FwrError(ExitCode.USAGE, "Leaving has to be confirmed.", f"Type: fwrkit leave {node} --yes")
-        raise typer.Abort
+    if not yes:
+        _ask(node, json)
     result = verb.leave(machine, node)
     out.result("leave", result, lambda: out.line(f"{result.citizen} has left '{result.world}'. The copy on {result.node} stays as it is."))
+
+
+def _ask(node: str, is_json: bool) -> None:
+    if is_json or not sys.stdin.isatty():
+        raise FwrError(ExitCode.USAGE, "Leaving has to be confirmed.", f"Type: fwrkit leave {node} --yes")
+    if not typer.confirm(f"Leave the world of '{node}'? To come back you will need an invite.", err=True):
+        raise FwrError(ExitCode.REFUSED, "Nobody has left.", "")

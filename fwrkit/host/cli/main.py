@@ -139,7 +139,7 @@ def run() -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _failed(_INTERRUPTED)
     except typer.TyperException as error:
-        return _failed(FwrError(ExitCode.USAGE, error.format_message(), "See: fwrkit --help"))
+        return _failed(_misused(error))
     except BrokenPipeError:  # who read along has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
@@ -150,6 +150,12 @@ def run() -> int:
     if status == ExitCode.INTERRUPTED:  # Typer's own answer to Ctrl-C, which it gives without a word
         return _failed(_INTERRUPTED)
     return status if isinstance(status, int) else 0
+
+
+def _misused(error: typer.TyperException) -> FwrError:
+    """Return for people what is wrong with a command line, and where it is explained."""
+    command = getattr(getattr(error, "ctx", None), "command_path", "") or "fwrkit"
+    return FwrError(ExitCode.USAGE, error.format_message(), f"See: {command} --help")
 
 
 def _failed(error: FwrError) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fwrkit.host.cli import filters
 from fwrkit.host.cli.context import CitizenName, Json, begin
 from fwrkit.host.cli.refused import OwnNode
 from fwrkit.host.verbs import filters as verb
@@ -13,4 +14,8 @@ def mute(citizen: CitizenName, node: OwnNode = None, json: Json = False) -> None
     """Leave out what a citizen writes, on this node alone: it stays with everybody else."""
     machine, out = begin(json)
     result = verb.change(machine, "muted", citizen, True, node)
-    out.result("filters", result, lambda: out.line(f"What {citizen} writes does not come to this node any more; what is here stays."))
+    out.result(
+        "filters",
+        result,
+        lambda: filters.left_out(out, result, f"What {citizen} writes does not come to {result.node} any more; what is here stays."),
+    )

@@ -123,6 +123,10 @@ def set_(
         raise FwrError(ExitCode.USAGE, f"{file} is no text.", "A policy is a TOML file: see docs/policy.md.") from error
     except FileNotFoundError as error:
         raise FwrError(ExitCode.NOT_FOUND, f"There is no file {file}.", "Give the path of a TOML file, or - for standard input.") from error
+    except OSError as error:
+        raise FwrError(
+            ExitCode.USAGE, f"{file} can not be read ({error.strerror}).", "Give a TOML file, or - for standard input."
+        ) from error
     result = verb.put(machine, text, node)
     out.result("policy-changed", result, lambda: _changed(out, result))
 

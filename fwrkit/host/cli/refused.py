@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
 from fwrkit.core.records import KeptRefusal
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, begin, complete_node
 from fwrkit.host.cli.group import GroupWithDefault
 from fwrkit.host.cli.output import Output
@@ -15,11 +15,17 @@ from fwrkit.host.verbs import refused as verb
 
 EPILOG = "Examples: fwrkit refused · fwrkit refused --node alice · fwrkit refused give 3 > page.txt"
 _GIVE = "Examples: fwrkit refused give 3 > page.txt · fwrkit refused give 3 --node alice"
+_KINDS = {"deletion": " (deletion)", "directory": "/"}
 
 app = typer.Typer(help="What the policy has refused of your edits, and having it back.", cls=GroupWithDefault, epilog=EPILOG)
 OwnNode = Annotated[
     str | None,
-    typer.Option("--node", metavar="NODE", autocompletion=complete_node, help="Whose edits (default: the only node that runs here)."),
+    typer.Option(
+        "--node",
+        metavar="NODE",
+        autocompletion=complete_node,
+        help="Which node (default: the only one that runs here, else the only server).",
+    ),
 ]
 
 
@@ -47,10 +53,10 @@ def _show(out: Output, found: list[KeptRefusal]) -> None:
         return
     rows = [
         [
-            str(each.number) if each.has_content else "-", time.strftime("%Y-%m-%d %H:%M", time.localtime(each.since)), each.path,
+            str(each.number) if each.has_content else "-", moments.minute(each.since), each.path + _KINDS.get(each.kind, ""),
             each.reason + (" Something writes it again and again: it is left alone for a while." if each.is_held else ""),
         ]
         for each in found
     ]  # fmt: skip
-    out.table(["NUMBER", "WHEN", "PATH", "WHY"], rows)
+    out.table(["NUMBER", "WHEN (UTC)", "PATH", "WHY"], rows)
     out.progress("To have one back: fwrkit refused give NUMBER > FILE")

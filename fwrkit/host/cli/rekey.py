@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, NodeName, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import rekey as verb
@@ -17,7 +18,10 @@ EPILOG = "Examples: fwrkit rekey alice · fwrkit rekey server · fwrkit rekey se
 def rekey(
     node: NodeName,
     now: Annotated[
-        bool, typer.Option("--now", help="Of a server: the old key ends at once; whoever is offline just now needs a new invite.")
+        bool,
+        typer.Option(
+            "--now", help="Of a server: the old key ends at once. Every node that has not learnt the new one by then needs a new invite."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -30,5 +34,7 @@ def rekey(
 def _show(out: Output, result: verb.Rekeyed) -> None:
     out.line(f"The new key of {result.node}: {result.fingerprint}")
     if result.until > time.time():
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.until))
-        out.line(f"The old one is valid too until {until}; every node that connects until then learns the new one by itself.")
+        until = moments.shown(result.until)
+        out.line(f"The old one is valid too until {until}; every node that connects until then learns the new one by itself, within a day.")
+    elif result.until:
+        out.line("The old one is valid no more. A node that has not learnt the new one needs an invite: fwrkit invite CITIZEN")

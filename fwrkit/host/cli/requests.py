@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import typer
 
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import CitizenName, Json, ThroughNode, begin
 from fwrkit.host.cli.group import GroupWithDefault
 from fwrkit.host.cli.output import Output
@@ -53,8 +52,8 @@ def dismiss(citizen: CitizenName, node: ThroughNode = None, json: Json = False) 
 
 def _show(out: Output, found: verb.Petitions) -> None:
     if found.requests:
-        rows = [[each.name, time.strftime("%Y-%m-%d %H:%M", time.localtime(each.since)), each.fingerprint] for each in found.requests]
-        out.table(["NAME", "SINCE", "KEY"], rows)
+        rows = [[each.name, moments.minute(each.since), each.fingerprint] for each in found.requests]
+        out.table(["NAME", "SINCE (UTC)", "KEY"], rows)
         out.progress("Compare the key with the one that they see, then: fwrkit admit NAME")
     else:
         out.line("Nobody asks to be let in.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, ThroughNode, begin
 from fwrkit.host.cli.group import GroupWithDefault
 from fwrkit.host.cli.output import Output
@@ -69,11 +69,8 @@ def _show(out: Output, found: verb.Reviews) -> None:
     if not found.reviews:
         out.line("Nothing waits.")
         return
-    rows = [
-        [str(each.number), each.by, time.strftime("%Y-%m-%d %H:%M", time.localtime(each.since)), each.kind, each.path, str(each.size)]
-        for each in found.reviews
-    ]
-    out.table(["NUMBER", "BY", "SINCE", "", "PATH", "BYTES"], rows)
+    rows = [[str(each.number), each.by, moments.minute(each.since), each.kind, each.path, str(each.size)] for each in found.reviews]
+    out.table(["NUMBER", "BY", "SINCE (UTC)", "", "PATH", "BYTES"], rows)
     if found.count > len(found.reviews):
         out.line(f"… and {found.count - len(found.reviews)} more")
 

@@ -10,6 +10,7 @@ import typer
 from fwrkit.core.errors import FwrError
 from fwrkit.core.records import NodeStatus
 from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import Json, NodeName, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import status as verb
@@ -25,7 +26,7 @@ def status(
 ) -> None:
     """Say how a node is, and what does not travel."""
     machine, out = begin(json)
-    report = verb.status(machine, node)
+    report = verb.status(machine, node, with_news=True)
     out.result("status", report, lambda: _show(out, report))
     if watch:
         _watch(machine, out, node)
@@ -52,7 +53,8 @@ def _watch(machine: Machine, out: Output, node: str) -> None:
 
 
 def _sentence(status: NodeStatus) -> str:
-    pending = f", {status.pending} waiting" if status.pending else ""
+    count = "1 change" if status.pending == 1 else f"{status.pending} changes"
+    pending = f" with {count}" if status.pending and status.state == "waiting" else f", {count} waiting" if status.pending else ""
     return f"{status.state}{pending}{': ' + status.detail if status.detail else ''}"
 
 
@@ -60,7 +62,7 @@ def _show(out: Output, report: verb.NodeReport) -> None:
     rows = [["node", f"{report.node} ({report.role}), {report.containers}"]]
     said = report.status
     if said is not None:
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said.since))
+        since = f"{moments.second(said.since)} UTC"
         rows += [["state", f"{_sentence(said)} (since {since})"], ["world", f"{said.world} {said.world_id}"], ["citizen", said.citizen]]
         rows += [["upstream", said.upstream]] if said.upstream else []
     rows += [[f"{site} site", url] for site, url in report.urls.items()]
@@ -82,6 +84,34 @@ def _show(out: Output, report: verb.NodeReport) -> None:
     for alert in said.alerts:
         out.line()
         out.line(alert, "bold yellow")
+    to_do = _to_do(said, report.news or verb.News())
+    for sentence in ["", *to_do] if to_do else []:
+        out.line(sentence)
     if said.refused:
         out.line()
         out.table(["DOES NOT TRAVEL", "WHY"], [[each.path, each.reason] for each in said.refused])
+
+
+def _to_do(said: NodeStatus, news: verb.News) -> list[str]:
+    """Return what may be looked at, and what to type for it."""
+    through = f" --node {said.node}"
+    found = []
+    if news.requests:
+        found.append(f"{_count(news.requests, 'asks', 'ask')} to be let in. See: fwrkit requests{through}")
+    if news.reviews:
+        found.append(f"{_count(news.reviews, 'change waits', 'changes wait')} for an official. See: fwrkit review{through}")
+    elif said.reviews:
+        found.append(
+            f"{_count(said.reviews, 'change of yours waits', 'changes of yours wait')} for an official. See: fwrkit review{through}"
+        )
+    if news.refused:
+        found.append(
+            f"{_count(news.refused, 'edit was', 'edits were')} refused and undone here in the last day. See: fwrkit refused{through}"
+        )
+    if news.filters:
+        found.append(f"This node leaves something out ({_count(news.filters, 'filter', 'filters')}). See: fwrkit filters{through}")
+    return found
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"

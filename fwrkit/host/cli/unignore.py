@@ -21,4 +21,8 @@ def unignore(
     """Have paths again that were left out."""
     machine, out = begin(json)
     result = verb.change(machine, "ignored", pattern, False, node)
-    out.result("filters", result, lambda: out.line(f"{pattern} travels again: everything is compared, and what is missing here comes."))
+    out.result(
+        "filters",
+        result,
+        lambda: out.line(f"{pattern} travels to and from {result.node} again: everything is compared, and what is missing here comes."),
+    )

@@ -13,4 +13,8 @@ def unmute(citizen: CitizenName, node: OwnNode = None, json: Json = False) -> No
     """Have what a citizen writes again, also what came meanwhile."""
     machine, out = begin(json)
     result = verb.change(machine, "muted", citizen, False, node)
-    out.result("filters", result, lambda: out.line(f"What {citizen} has written comes now."))
+    out.result(
+        "filters",
+        result,
+        lambda: out.line(f"What {citizen} has written comes to {result.node} again, as soon as the server can be reached."),
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 import typer
 
 from fwrkit.core.history import LogEntry, PathChange
+from fwrkit.host.cli import moments
 from fwrkit.host.cli.context import complete_node
 from fwrkit.host.cli.output import Output
 
@@ -25,7 +25,7 @@ FromNode = Annotated[
 
 def moment(seconds: int) -> str:
     """Given Unix seconds, return the time as people read it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+    return f"{moments.second(seconds)} UTC"
 
 
 def one_line(text: str) -> str:

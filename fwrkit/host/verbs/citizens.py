@@ -12,10 +12,14 @@ from fwrkit.host.verbs import through
 
 @dataclass(frozen=True)
 class Roll:
-    """The citizens of a world. Without ``is_live`` they are as this node last heard of them: nobody is known to be connected or behind."""
+    """The citizens of a world. Without ``is_live`` they are as this node last heard of them: nobody is known to be connected or behind.
+
+    ``why`` says why the server did not tell, empty if it did.
+    """
 
     is_live: bool
     citizens: list[CitizenRecord]
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def citizens(machine: Machine, node: str | None) -> Roll:
     except FwrError as error:
         if error.code not in (ExitCode.UNREACHABLE, ExitCode.REFUSED):
             raise
-    return Roll(False, agent.roll())
+        return Roll(False, agent.roll(), error.message)
 
 
 def ban(machine: Machine, name: str, reason: str, until: int | None, node: str | None) -> Banned:

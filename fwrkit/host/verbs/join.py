@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from fwrkit.host.verbs.start import start, start_new
 FORCED_HOST = "host:"
 SSH_PORT_INSIDE = 2222
 DEFAULT_NAME = "client"
+_SHUT_OUT = (ExitCode.REFUSED, ExitCode.UNREACHABLE, ExitCode.HELD)  # a key that opens nothing any more looks like any of these
 _REFUSALS = (ExitCode.REFUSED, ExitCode.TAKEN, ExitCode.USAGE)  # the server has decided: trying again will not help
 
 
@@ -82,7 +84,7 @@ def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
     if existing is not None and not _may_take(existing, invite, citizen):
         raise _taken(existing)
     if existing is not None and existing.is_joined:
-        return _again(machine, existing, wish)
+        return _again(machine, existing, wish, invite.encode)
     if invite.expires <= time.time():
         raise FwrError(ExitCode.REFUSED, "This invite has expired.", f"Ask for a new one: fwrkit invite {invite.citizen}")
     reach.check(invite.host, invite.port)
@@ -103,12 +105,16 @@ def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
     existing = machine.nodes.find(name)
     if existing is not None and existing.upstream != server.name:
         raise _taken(existing)
+
+    def invite() -> str:
+        machine.running(server.name)
+        return str(machine.agent(server).ask("invite", name=name, host=f"{server.name}.fwr", port=SSH_PORT_INSIDE)["invite"])
+
     if existing is not None and existing.is_joined:
-        return _again(machine, existing, wish)
+        return _again(machine, existing, wish, invite)
     machine.running(server.name)
     node = _recorded(machine, wish, client.ClientPlan(name, name, upstream=server.name, world_name=server.world_name))
-    answer = machine.agent(server).ask("invite", name=node.citizen, host=f"{server.name}.fwr", port=SSH_PORT_INSIDE)
-    return _enrolled(machine, node, str(answer["invite"]), wish, is_new=existing is None)
+    return _enrolled(machine, node, invite(), wish, is_new=existing is None)
 
 
 def _join_host(machine: Machine, wish: JoinWish, host: str, port: int) -> Joined:
@@ -170,13 +176,34 @@ def _may_take(existing: Node, invite: Invite, citizen: str) -> bool:
     return not existing.is_joined or (existing.world_id, existing.citizen) == (invite.world_id, citizen)
 
 
-def _again(machine: Machine, node: Node, wish: JoinWish) -> Joined:
-    """Start a node that has joined; what is wished besides may repeat what it is."""
+def _again(machine: Machine, node: Node, wish: JoinWish, invite: Callable[[], str] | None = None) -> Joined:
+    """Start a node that has joined; what is wished besides may repeat what it is.
+
+    If the server does not let it in (its citizen has left, or its key or the authority's is another by now), an invite lets it in again.
+    Raise FwrError besides: the server's own word about that invite.
+    """
     client.check_world(node, wish.world)
     if wish.http_port not in (None, node.http_port):
         hint = f"Give it another with: fwrkit up {node.name} --http-port {wish.http_port}"
         raise FwrError(ExitCode.TAKEN, f"The node '{node.name}' has joined, with port {node.http_port}.", hint)
-    return _joined(node, start(machine, node), is_new=False)
+    status = start(machine, node)
+    if invite is not None and not _is_let_in(machine, node):
+        machine.report(f"The server does not let {node.name} in as it is: joining again")
+        try:
+            node = _admitted(machine, node, machine.agent(node).enrol(invite(), node.citizen))
+        except FwrError as error:
+            if error.code is not ExitCode.UNREACHABLE:
+                raise
+            machine.report(f"{error.message} {node.name} goes on alone until it can be reached.")
+    return _joined(node, status, is_new=False)
+
+
+def _is_let_in(machine: Machine, node: Node) -> bool:
+    try:
+        machine.agent(node).ask("citizens")  # the least that every citizen may ask for, on a new connection
+    except FwrError as error:
+        return error.code not in _SHUT_OUT
+    return True
 
 
 def _host_of(text: str) -> tuple[str, int]:

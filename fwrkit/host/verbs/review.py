@@ -61,7 +61,7 @@ def diff(machine: Machine, number: int, node: str | None) -> ReviewDiff:
     change = _waiting(answer)
     try:
         before, after = (_lines(answer[side]) for side in ("before", "after"))
-    except UnicodeDecodeError:
+    except ValueError:
         return ReviewDiff(change, "", True)
     if change.kind != "delete" and answer["after"] is None:
         return ReviewDiff(change, "", True)
@@ -69,7 +69,10 @@ def diff(machine: Machine, number: int, node: str | None) -> ReviewDiff:
 
 
 def _lines(text: str | None) -> list[str]:
-    lines = base64.b64decode(text or "").decode().splitlines(keepends=True)
+    content = base64.b64decode(text or "")
+    if b"\0" in content:
+        raise ValueError("no text")
+    lines = content.decode().splitlines(keepends=True)
     return [line if line.endswith("\n") else line + "\n" for line in lines]
 
 
@@ -79,6 +82,8 @@ def decide(machine: Machine, what: str, numbers: list[int], by: str, reason: str
         hint = f"Either: fwrkit review {what} NUMBER … · or: fwrkit review {what} --by CITIZEN"
         raise FwrError(ExitCode.USAGE, "It has to be said which changes are meant.", hint)
     answer = through.agent(machine, node).ask(what, numbers=numbers, by=by, reason=reason)
+    if by and not answer["count"]:
+        raise FwrError(ExitCode.NOT_FOUND, f"Nothing of {by} waits.", "See what does: fwrkit review")
     return Reviewed(int(answer["count"]), [str(path) for path in answer["paths"]])
 
 

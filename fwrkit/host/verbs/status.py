@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from dataclasses import dataclass
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import NodeStatus
+from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.verbs import addresses
 from fwrkit.host.verbs.ls import state_of
 
+LATELY = 86400  # seconds
+
+
+@dataclass(frozen=True)
+class News:
+    """What somebody wants to look at: how many edits of the node were refused lately, how many filters it has, and what waits for its citizen
+    to decide, if that is an official: changes to review, requests to be let in.
+    """
+
+    refused: int = 0
+    filters: int = 0
+    reviews: int = 0
+    requests: int = 0
+
 
 @dataclass(frozen=True)
 class NodeReport:
-    """A node as Docker sees it, and as it sees itself (None while it does not run)."""
+    """A node as Docker sees it, and as it sees itself (None while it does not run). ``news`` is None where nobody asked for it."""
 
     node: str
     role: str
     containers: str
     urls: dict[str, str]
     status: NodeStatus | None
+    news: News | None = None
 
 
-def status(machine: Machine, name: str) -> NodeReport:
+def status(machine: Machine, name: str, with_news: bool = False) -> NodeReport:
     """Given a node's name, return how it is. Raise FwrError: NOT_FOUND, or what the agent says of itself."""
     node = machine.nodes.get(name)
     containers = machine.containers(node)
     sync = containers.get("sync")
     said = machine.agent(node).status() if sync is not None and sync.is_running else None
-    return NodeReport(node.name, node.role, state_of(containers), addresses.urls(node), said)
+    news = _news(machine.agent(node), said) if said is not None and with_news else None
+    return NodeReport(node.name, node.role, state_of(containers), addresses.urls(node), said, news)
+
+
+def _news(agent: Agent, said: NodeStatus) -> News:
+    """Return what there is; what can not be had is passed over, since the status is what was asked for."""
+    refused = filters = reviews = requests = 0
+    with contextlib.suppress(FwrError):
+        refused = sum(each.since > time.time() - LATELY for each in agent.refused())
+        filters = sum(len(words) for words in agent.filters().values())
+        is_official = said.role == "server" or any(each.name == said.citizen and each.role == "official" for each in agent.roll())
+        if is_official and said.state != "offline":
+            reviews = int(agent.ask("reviews")["count"])
+            requests = len(agent.ask("requests")["requests"])
+    return News(refused, filters, reviews, requests)
 
 
 def check_up(report: NodeReport) -> None:

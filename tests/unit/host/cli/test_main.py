@@ -96,11 +96,15 @@ CONTRACT: dict[str, dict[str, Any]] = {
         "public_key": str, "fingerprint": str, "authority": str,
     },
     "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str},
-    "status": {"node": str, "role": str, "containers": str, "urls": dict, "status": STATUS},
+    "status": {
+        "node": str, "role": str, "containers": str, "urls": dict, "status": STATUS,
+        "news": {"refused": int, "filters": int, "reviews": int, "requests": int},
+    },
     "sync": {"node": str, "in_sync": bool, "missing": list},
     "invite": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int},
     "citizens": {
         "is_live": bool,
+        "why": str,
         "citizens": {
             "name": str, "role": str, "since": int, "last_seen": int, "connected": bool, "behind": int, "held": str, "reason": str,
             "banned_since": int, "banned_until": int, "banned_by": str, "fingerprint": str,
@@ -117,7 +121,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
         "path": str, "citizen": str, "role": str, "operation": str, "action": str, "rule": str, "reason": str, "line": int, "explanation": str,
     },
     "policy-changed": {"rules": int},
-    "filters": {"muted": list, "ignored": list},
+    "filters": {"muted": list, "ignored": list, "node": str, "is_server": bool},
     "reviews": {"count": int, "reviews": {"number": int, "by": str, "path": str, "kind": str, "size": int, "since": int}},
     "review-diff": {
         "change": {"number": int, "by": str, "path": str, "kind": str, "size": int, "since": int}, "diff": str, "is_binary": bool,
@@ -283,6 +287,10 @@ def test_the_version(fwrkit: Fwrkit) -> None:
         (["cat", "a@b", "--node", "nobody"], ExitCode.NOT_FOUND),
         (["snapshot", "../x"], ExitCode.USAGE),
         (["log", "--limit", "0"], ExitCode.USAGE),
+        (["invite", "bob", "--expires", "0"], ExitCode.USAGE),
+        (["ban", "bob"], ExitCode.USAGE),
+        (["policy", "set", "/"], ExitCode.USAGE),
+        (["leave", "alice"], ExitCode.USAGE),
     ],
 )
 def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str], status: ExitCode) -> None:
@@ -290,6 +298,12 @@ def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str]
     assert (said.status, said.out) == (status, "")
     sentence, hint = said.err.rstrip("\n").split("\n")
     assert sentence and hint
+
+
+def test_a_command_that_was_misused_names_its_own_help(fwrkit: Fwrkit) -> None:
+    assert fwrkit("review", "diff", "many").err.splitlines()[-1] == "See: fwrkit review diff --help"
+    assert fwrkit("ban", "bob").err.splitlines()[-1] == "See: fwrkit ban --help"
+    assert fwrkit("frobnicate").err.splitlines()[-1] == "See: fwrkit --help"
 
 
 @pytest.mark.parametrize(
@@ -323,6 +337,14 @@ def test_the_readme_names_every_exit_code() -> None:
     rows = dict(re.findall(r"\| (\d+) \| ([A-Z_]+|done)", readme))
     assert {int(number) for number in rows} == {int(code) for code in ExitCode}
     assert {number: ExitCode(int(number)).name for number in rows if number != "0"} == {n: name for n, name in rows.items() if n != "0"}
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    table = "\n".join(line for line in readme.splitlines() if line.startswith("| `fwrkit"))
+    for verb in VERBS:
+        for word in verb.split():
+            assert re.search(rf"\b{word}\b", table), verb
 
 
 def test_nobody_reads_on(monkeypatch: pytest.MonkeyPatch) -> None:

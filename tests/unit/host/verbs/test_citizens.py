@@ -28,7 +28,7 @@ def test_the_server_s_word_comes_first(world: SimulatedMachine) -> None:
 def test_who_can_not_ask_reads_their_own_copy(world: SimulatedMachine, code: ExitCode) -> None:
     world.republic.answers["citizens"] = FwrError(code, "No.", "")
     world.republic.roll = [BOB]
-    assert citizens(world, None) == Roll(False, [BOB])
+    assert citizens(world, None) == Roll(False, [BOB], "No.")
 
 
 def test_another_failure_is_one(world: SimulatedMachine) -> None:

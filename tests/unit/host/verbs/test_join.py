@@ -9,8 +9,8 @@ import pytest
 
 from fwrkit.core import invites
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.verbs import down, rm, up
 from fwrkit.host.verbs import join as verb
-from fwrkit.host.verbs import rm, up
 from fwrkit.host.verbs.join import JoinWish, join
 from fwrkit.host.verbs.up import ServerWish
 from tests.unit.host.simulated import SimulatedAgent, SimulatedMachine
@@ -213,3 +213,40 @@ def test_an_unreachable_host_changes_nothing(machine: SimulatedMachine) -> None:
 )
 def test_what_is_no_host_is_said_so(machine: SimulatedMachine, text: str, code: ExitCode) -> None:
     assert code_of(machine, JoinWish(text)) == code
+
+
+# a node that has joined, and that the server does not let in any more
+
+
+def enrolled(machine: SimulatedMachine) -> int:
+    return len(machine.republic.used)
+
+
+@pytest.mark.parametrize("code", [ExitCode.REFUSED, ExitCode.UNREACHABLE])
+def test_a_node_that_is_shut_out_is_let_in_again_by_a_new_invite(served: SimulatedMachine, sshd: int, code: ExitCode) -> None:
+    join(served, JoinWish(invite_of(served, sshd)))
+    join(served, JoinWish("server", name="alice"))
+    assert enrolled(served) == 2
+    served.republic.answers["citizens"] = FwrError(code, "No.", "")  # their keys open nothing any more
+    assert join(served, JoinWish("server", name="alice")).is_joined
+    assert join(served, JoinWish(invite_of(served, sshd))).is_joined
+    assert enrolled(served) == 4
+
+
+def test_what_the_server_says_of_that_invite_is_said(served: SimulatedMachine, sshd: int) -> None:
+    join(served, JoinWish(invite_of(served, sshd)))
+    served.republic.answers["citizens"] = FwrError(ExitCode.REFUSED, "You are banned.", "")
+    used = invite_of(served, sshd)
+    served.republic.used[used] = "another machine"
+    assert code_of(served, JoinWish(used)) == ExitCode.TAKEN
+    assert served.nodes.get("bob").is_joined, "the node and its copy stay"
+
+
+def test_who_is_only_offline_goes_on_alone(served: SimulatedMachine) -> None:
+    join(served, JoinWish("server", name="alice"))
+    served.republic.answers["citizens"] = FwrError(ExitCode.UNREACHABLE, "No.", "")
+    served.republic.is_reachable = False
+    assert join(served, JoinWish("server", name="alice")).is_joined
+    assert "goes on alone" in served.said[-1]
+    down.down(served, "server")
+    assert join(served, JoinWish("server", name="alice")).is_joined

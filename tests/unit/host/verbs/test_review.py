@@ -32,6 +32,7 @@ def test_a_change_is_shown_as_what_it_would_do(world: SimulatedMachine) -> None:
     assert shown(world, None, b"new\n", "add") == ("--- a/a\n+++ b/a\n@@ -0,0 +1 @@\n+new\n", False)
     assert shown(world, b"old\n", None, "delete") == ("--- a/a\n+++ b/a\n@@ -1 +0,0 @@\n-old\n", False)
     assert shown(world, b"x", b"\xff\xfe") == ("", True)
+    assert shown(world, b"x", b"\0\1") == ("", True)
     assert shown(world, b"x", None) == ("", True), "too large"
 
 
@@ -39,7 +40,7 @@ def test_what_is_decided_is_asked_as_it_was_said(world: SimulatedMachine) -> Non
     world.republic.answers |= {
         "reviews": {"count": 1, "reviews": [CHANGE]},
         "accept": {"count": 1, "paths": ["a"]},
-        "reject": {"count": 0, "paths": []},
+        "reject": {"count": 2, "paths": ["b", "c"]},
     }
     assert reviews(world, None) == Reviews(1, [Waiting(3, "bob", "a", "edit", 8, 5)])
     assert decide(world, "accept", [3], "", "", None) == Reviewed(1, ["a"])
@@ -52,3 +53,10 @@ def test_what_is_decided_is_asked_as_it_was_said(world: SimulatedMachine) -> Non
         with pytest.raises(FwrError) as raised:
             decide(world, "accept", numbers, by, "", None)
         assert raised.value.code is ExitCode.USAGE
+
+
+def test_who_has_nothing_waiting_is_said_to_have_nothing(world: SimulatedMachine) -> None:
+    world.republic.answers["accept"] = {"count": 0, "paths": []}
+    with pytest.raises(FwrError) as raised:
+        decide(world, "accept", [], "nobody", "", None)
+    assert (raised.value.code, raised.value.message) == (ExitCode.NOT_FOUND, "Nothing of nobody waits.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.records import CitizenRecord, KeptRefusal
 from fwrkit.host.verbs import up
 from fwrkit.host.verbs.down import down
 from fwrkit.host.verbs.join import JoinWish, join
-from fwrkit.host.verbs.status import check_up, status
+from fwrkit.host.verbs.status import News, check_up, status
 from fwrkit.host.verbs.up import ServerWish
 from tests.unit.host.simulated import SimulatedMachine
 
@@ -30,3 +33,20 @@ def test_a_node_that_is_down(machine: SimulatedMachine) -> None:
     with pytest.raises(FwrError) as raised:
         check_up(report)
     assert (raised.value.code, raised.value.hint) == (ExitCode.UNREACHABLE, "Start it with: fwrkit up server")
+
+
+def test_what_waits_is_told_to_whom_it_concerns(machine: SimulatedMachine) -> None:
+    up.up_server(machine, ServerWish())
+    join(machine, JoinWish("server", name="alice"))
+    republic = machine.republic
+    republic.answers |= {"reviews": {"count": 3, "reviews": []}, "requests": {"open": True, "requests": [{}]}}
+    republic.refused = [KeptRefusal(1, "a", "file", 3, 5.0, "No.", True), KeptRefusal(2, "a", "file", 3, time.time(), "No.", True)]
+    republic.filters["muted"].append("bob")
+    republic.roll = [CitizenRecord("alice", "citizen", 5)]
+    assert status(machine, "server", with_news=True).news == News(refused=1, filters=1, reviews=3, requests=1)
+    assert status(machine, "alice", with_news=True).news == News(refused=1, filters=1), "it is not theirs to decide"
+    republic.roll = [CitizenRecord("alice", "official", 5)]
+    assert status(machine, "alice", with_news=True).news == News(refused=1, filters=1, reviews=3, requests=1)
+    republic.answers["reviews"] = FwrError(ExitCode.UNREACHABLE, "No.", "")
+    assert status(machine, "alice", with_news=True).news == News(refused=1, filters=1), "the status was asked for"
+    assert status(machine, "alice").news is None

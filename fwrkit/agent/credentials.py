@@ -55,7 +55,10 @@ def validity(certificate: str) -> Validity:
 
 
 class Credentials:
-    """Tends a client's key and certificate. ``ask`` asks the upstream; ``is_connected`` says whether the stream stands."""
+    """Tends a client's key and certificate.
+
+    ``ask`` asks the upstream; ``is_connected`` says whether the stream stands, ``wanted`` how often the server has asked for a renewal.
+    """
 
     def __init__(
         self,
@@ -63,12 +66,15 @@ class Credentials:
         node_id: str,
         ask: Callable[[str, dict[str, Any]], dict[str, Any]],
         is_connected: Callable[[], bool],
+        wanted: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._node_id = node_id
         self._ask = ask
         self._is_connected = is_connected
+        self._wanted = wanted
+        self._done = 0  # renewals that were wanted, and have been
         self._clock = clock
         self._next_try = 0.0
         self._one = threading.Lock()
@@ -76,8 +82,8 @@ class Credentials:
     def tend(self) -> None:
         """Renew the certificate if it is time to; see whether a request was answered. Failures are logged, and it is tried again later."""
         with self._one:
-            now = self._clock()
-            if now < self._next_try:
+            now, wanted = self._clock(), self._wanted()
+            if now < self._next_try and wanted == self._done:
                 return
             try:
                 upstream = read_upstream(self._keys)
@@ -87,9 +93,10 @@ class Credentials:
                 elif (self._keys / _NEXT).exists() and not self._is_connected():
                     self._next_try = now + _AT_MOST
                     self._finish_change(upstream)
-                elif self._is_due(now):
+                elif wanted != self._done or self._is_due(now):
                     self._next_try = now + _AT_MOST
                     self._renew(upstream)
+                    self._done = wanted
             except FwrError as error:
                 log.info("not renewed: %s", error.message)
 

@@ -68,7 +68,9 @@ class Agent:
         self._policy = PolicyVerbs(places.world, self._ask)
         self._credentials: Credentials | None = None
         if self._server is None:
-            self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, lambda: self._engine.view.is_connected)
+            engine = self._engine
+            connected, wanted = (lambda: engine.view.is_connected), (lambda: engine.renewals_wanted)
+            self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, connected, wanted)
         self._ticker = Ticker(self._tend, name="tending")
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")

@@ -33,7 +33,7 @@ class Settings:
     account_memory: int = 1024**3
     walk_every: float = 900.0  # the slow timer: events are hints
     keep_alive: float = 5.0
-    certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself at half of it
+    certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself daily while there is a connection
     authority_overlap: int = 30 * 86400  # seconds for which the authority's old and new key are valid together
     guard_files: int = 50  # a citizen who deletes more files than that,
     guard_share: float = 0.25  # and more than this share of the world's,

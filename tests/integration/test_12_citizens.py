@@ -305,6 +305,11 @@ def test_new_keys_and_leaving(republic: Republic, nodes: dict[str, Node], laptop
     nodes["alice"].wait_in_sync()
     nodes["alice"].write("www/rekeyed.txt", "while two authorities are valid")
     wait_until(lambda: nodes["bob"].has("www/rekeyed.txt", "while two authorities are valid"), "it travels")
+    republic.fwrkit("rekey", "server", "--now")
+    for name in ("alice", "bob"):
+        republic.fwrkit("down", name)
+        republic.json("up", name)
+        nodes[name].wait_in_sync()
     republic.fwrkit("leave", "bob", "--yes")
     wait_until(lambda: "left" in nodes["bob"].status()["detail"] or nodes["bob"].status()["state"] == "offline", "bob is out")
     nodes["alice"].write("www/without-bob.txt", "bob does not get this")

@@ -119,6 +119,7 @@ class Engine:
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self.view = View()
+        self.renewals_wanted = 0  # how often the server has asked for the certificate to be renewed
         self.is_broken = False  # the record is damaged: only a new start helps
 
     # for other threads
@@ -462,6 +463,8 @@ class Engine:
                 self._forbidden(item.path, item.state, reason, item.content)
         elif isinstance(message, say.Reviews):
             self._record.set_meta(_REVIEWS, json.dumps([message.count, [shown(path) for path in message.paths]]))
+        elif isinstance(message, say.Renew):
+            self.renewals_wanted += 1
         elif isinstance(message, say.Rejected):
             self._refusals.add(message.path, message.state, message.reason, None, is_counted=False)
         elif isinstance(message, say.Folded):

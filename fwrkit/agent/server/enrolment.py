@@ -49,6 +49,7 @@ class Enrolment:
         self._authority = authority
         self._publisher = publisher
         self._settings = settings
+        self.up_to_date: set[int] = set()  # who has renewed their certificate since the authority was changed last, or this server started
         self._state = state
         self._extrausers = extrausers
 
@@ -87,7 +88,7 @@ class Enrolment:
         if known is not None and known.uid < FIRST_UID:
             raise FwrError(ExitCode.TAKEN, f"'{citizen}' is the operator of this server.", "Choose another name for the citizen.")
         if known is not None and known.is_banned:
-            raise FwrError(ExitCode.REFUSED, f"'{citizen}' is banned from this world.", "Choose another name for the citizen.")
+            raise FwrError(ExitCode.REFUSED, f"'{citizen}' is banned from this world.", f"To let them in again: fwrkit unban {citizen}")
         seed = secrets.token_bytes(32)
         expires = int(time.time()) + expires_in
         public = _public_of(seed)
@@ -129,6 +130,16 @@ class Enrolment:
         self.write_files()
         if is_new:
             self._publisher.audit(name, "join", name)
+        return self.answer(citizen)
+
+    @property
+    def authority(self) -> str:
+        """The fingerprint of the authority by which servers of this world are known: what a request shows, to be compared."""
+        return fingerprint(self._authority.public)
+
+    def renewed(self, citizen: Citizen) -> dict[str, Any]:
+        """Return a new certificate for a citizen who is connected, as :meth:`answer` does, and remember that they know the authority now."""
+        self.up_to_date.add(citizen.id)
         return self.answer(citizen)
 
     def answer(self, citizen: Citizen) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Hub:
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
+        self.is_renewal_due: Callable[[Citizen], bool] = lambda _: False
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
@@ -121,6 +122,12 @@ class Hub:
     def sessions(self) -> dict[int, Session]:
         """Return the live sessions by citizen id (a copy)."""
         return {number: session for number, session in list(self._sessions.items()) if not session.channel.is_closed}
+
+    def tell_everybody(self, message: Any) -> list[int]:
+        """Say something to every live session; return whose they are. In the hub's thread."""
+        for session in self._sessions.values():
+            session.say(message)
+        return list(self._sessions)
 
     def expel(self, citizen: Citizen, reason: FwrError) -> None:
         """End a citizen's connection once this turn is durable, telling them why; nothing that they still say counts."""
@@ -200,6 +207,7 @@ class Hub:
             for number, session in list(self._sessions.items()):
                 if session.channel.is_closed:
                     del self._sessions[number]
+                    self._store.update_citizen(number, last_seen=int(time.time()))
                     self._runs.sweep()
                     continue
                 if moved and session.is_ready:
@@ -359,6 +367,8 @@ class Hub:
                 is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits, time.time_ns()
             )
         )
+        if self.is_renewal_due(citizen):
+            session.say(say.Renew())
         if self._fold.reviews.waiting(citizen.id):
             session.say(self._waiting_for_review(citizen.id))
         log.info("%s is connected, %s", citizen.name, "known" if is_known else "at first contact")

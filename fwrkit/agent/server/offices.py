@@ -25,9 +25,11 @@ from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.agent.settings import Node
+from fwrkit.agent.wire.messages import Renew
 from fwrkit.core.records import CitizenRecord, Connection
 
 _EXTRAUSERS = "extrausers"
+_RENEWAL_PATIENCE = 20.0  # seconds for those who are connected to learn a new authority before the old one ends
 _AN_HOUR = 3600.0  # seconds
 _SNAPSHOT_PATIENCE = 25.0  # seconds
 
@@ -69,7 +71,7 @@ class Offices:
         self.asking = Asking(
             hub, store, register,
             {
-                **powers.of_citizens(store, self.enrolment, self._roll, self._rotation, hub.guard, node.address, self.citizens, self._publisher.audit),
+                **powers.of_citizens(store, self.enrolment, self._roll, self._change_authority, hub.guard, node.address, self.citizens, self._publisher.audit),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
@@ -80,10 +82,30 @@ class Offices:
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
         hub.why_banned = self._roll.why_banned
+        hub.is_renewal_due = lambda citizen: self._rotation.is_going_on and citizen.id not in self.enrolment.up_to_date
 
     def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer the operator, on the server's own machine. Raise FwrError."""
         return self.asking.ask(os.geteuid(), verb, arguments)
+
+    def _change_authority(self, by: Citizen, is_at_once: bool) -> dict[str, Any]:
+        """Change the world's authority: everybody who is connected learns the new one. ``is_at_once``: then the old one ends, for all. Raise FwrError."""
+
+        def begin() -> tuple[dict[str, Any], list[int]]:
+            begun = {} if is_at_once and self._rotation.is_going_on else self._rotation.begin(by)
+            if begun:
+                self.enrolment.up_to_date.clear()
+            return begun, self._hub.tell_everybody(Renew())
+
+        begun, live = self._hub.call(begin)
+        if not is_at_once:
+            return dict(begun)
+        until = time.monotonic() + _RENEWAL_PATIENCE
+        wanted = set(live) - {self._operator.id}
+        while not wanted <= self.enrolment.up_to_date and time.monotonic() < until:
+            time.sleep(0.1)
+        ended: dict[str, Any] = self._hub.call(self._rotation.end)
+        return ended
 
     def tick(self) -> None:
         """Do what is due: in the hub's thread, every few seconds."""

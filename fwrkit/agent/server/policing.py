@@ -114,7 +114,7 @@ class Policing:
     def moved(self, path: bytes, author: str) -> None:
         """The head of a path has moved: a new policy is in force from now on."""
         if path == PATH:
-            self.tell(author, "policy", "policy", rules=str(len(self.policy.rules)))
+            self.tell(author, "policy", paths.shown(PATH), rules=str(len(self.policy.rules)))
 
     def refused(self, citizen: Citizen, path: bytes, decision: Decision) -> None:
         """Remember that a change was refused, for the audit log."""

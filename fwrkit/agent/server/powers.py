@@ -18,7 +18,6 @@ from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.reverting import Reverted, Reverting
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import OFFICIAL, Roll
-from fwrkit.agent.server.rotation import Rotation
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
@@ -32,7 +31,7 @@ def of_citizens(
     store: Store,
     enrolment: Enrolment,
     roll: Roll,
-    rotation: Rotation,
+    change: Callable[[Citizen, bool], dict[str, Any]],
     guard: Guard,
     address: tuple[str, int] | None,
     listing: Callable[[], Any],
@@ -40,8 +39,8 @@ def of_citizens(
 ) -> dict[str, Verb]:
     """Return the verbs about citizens.
 
-    ``address`` is where other machines reach the server, None if they do not; ``listing`` tells of everybody; ``audit`` writes a line of the log, in
-    the hub's thread.
+    ``change`` changes the world's authority, at once if asked to. ``address`` is where other machines reach the server, None if they do not;
+    ``listing`` tells of everybody; ``audit`` writes a line of the log, in the hub's thread.
     """
 
     def invite(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
@@ -68,10 +67,10 @@ def of_citizens(
             raise FwrError(
                 ExitCode.REFUSED, "Only the operator changes the world's authority.", "On the server's machine: fwrkit rekey SERVER"
             )
-        return rotation.begin(citizen, arguments.get("now") is True)
+        return change(citizen, arguments.get("now") is True)
 
     return {
-        "citizens": Verb(lambda _, __: {"citizens": listing()}, EVERYBODY, is_slow=True),
+        "citizens": Verb(lambda _, __: {"citizens": listing(), "authority": enrolment.authority}, EVERYBODY, is_slow=True),
         "invite": Verb(invite, OFFICIALS),
         "requests": Verb(lambda _, __: {"requests": enrolment.requests(), "open": store.meta("requests") != "closed"}, OFFICIALS),
         "take-requests": Verb(take_requests, OFFICIALS),
@@ -82,9 +81,9 @@ def of_citizens(
         "role": Verb(lambda by, data: roll.set_role(by, str(data["name"]), str(data["role"])), OFFICIALS),
         "leave": Verb(lambda citizen, _: roll.leave(citizen), EVERYBODY),
         "decide": Verb(decide, OFFICIALS),
-        "renew": Verb(lambda citizen, _: enrolment.answer(citizen), EVERYBODY),
+        "renew": Verb(lambda citizen, _: enrolment.renewed(citizen), EVERYBODY),
         "change-key": Verb(lambda citizen, data: enrolment.change_key(citizen, str(data["public_key"])), EVERYBODY),
-        "change-authority": Verb(change_authority, OFFICIALS),
+        "change-authority": Verb(change_authority, OFFICIALS, is_slow=True),
     }
 
 

@@ -33,13 +33,11 @@ class Publisher:
         self._fold = fold
         self._clock = clock
         self._has_news = True  # at the start: what an earlier run of the server could not publish any more
-        self._author = SERVER
 
     def audit(self, actor: str, event: str, subject: str, **details: str) -> None:
         """Write a line of the audit log; it is published at the end of the turn."""
         entry = self._register.add_entry(int(self._clock()), actor, event, subject, details)
         log.info("%s: %s %s", actor, event, entry.subject)
-        self._author = actor
         self._has_news = True
 
     def roll_changed(self) -> None:
@@ -51,12 +49,11 @@ class Publisher:
         if not self._has_news:
             return
         self._has_news = False
-        author, self._author = self._author, SERVER
         now = int(self._clock())
-        self._fold.write_record(ROLL, self.roll().encode(), author, now * 10**9)
+        self._fold.write_record(ROLL, self.roll().encode(), SERVER, now * 10**9)
         months = self._months()
         for month, lines in months.items():
-            self._fold.write_record(file_of(month), "".join(lines).encode(), author, now * 10**9)
+            self._fold.write_record(file_of(month), "".join(lines).encode(), SERVER, now * 10**9)
 
     def roll(self) -> str:
         """Return the text of the roll."""

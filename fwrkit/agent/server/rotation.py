@@ -35,20 +35,26 @@ class Rotation:
         self._sign_host = sign_host
         self._clock = clock
 
-    def begin(self, by: Citizen, is_at_once: bool) -> dict[str, Any]:
-        """Make a new authority; ``is_at_once``: the old one is valid no more, and who has not heard of the new one needs an invite.
-
-        Return the new key's fingerprint and until when both are valid (Unix seconds). Raise FwrError (TAKEN) if a change goes on already,
-        unless it is to end at once.
-        """
-        if not (is_at_once and self._authority.is_rotating):
-            self._authority.begin_rotation()
-        until = int(self._clock()) + (0 if is_at_once else self._settings.authority_overlap)
+    def begin(self, by: Citizen) -> dict[str, Any]:
+        """Make a new authority. Return the new key's fingerprint and until when both are valid (Unix seconds). Raise FwrError (TAKEN)."""
+        self._authority.begin_rotation()
+        until = int(self._clock()) + self._settings.authority_overlap
         self._store.set_meta(_UNTIL, str(until))
         name = fingerprint(self._authority.all_public[0])
         self._publisher.audit(by.name, "rekey", "authority", key=name, both_until=shown_time(until))
-        self.end_if_due()
         return {"fingerprint": name, "until": until}
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether two keys are valid."""
+        return self._authority.is_rotating
+
+    def end(self) -> dict[str, Any]:
+        """The old key is valid no more. Return as :meth:`begin`."""
+        now = int(self._clock())
+        self._store.set_meta(_UNTIL, str(now))
+        self.end_if_due()
+        return {"fingerprint": fingerprint(self._authority.all_public[0]), "until": now}
 
     def end_if_due(self) -> None:
         """End a change whose time is over."""

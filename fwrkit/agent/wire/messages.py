@@ -238,6 +238,13 @@ class Rejected:
 
 
 @dataclass(frozen=True)
+class Renew:
+    """Server: the world's authority is being changed; renew your certificate soon, and learn the new one."""
+
+    tag = "renew"
+
+
+@dataclass(frozen=True)
 class Offer:
     """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
 
@@ -301,6 +308,7 @@ FROM_SERVER: tuple[type[Any], ...] = (
     Forbidden,
     Reviews,
     Rejected,
+    Renew,
     Folded,
     Offer,
     Passed,

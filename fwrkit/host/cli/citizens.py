@@ -33,6 +33,8 @@ def _show(out: Output, roll: verb.Roll, with_keys: bool) -> None:
         live = [_seen(each), str(each.behind) if each.role != "former" else ""] if roll.is_live else []
         rows.append([each.name, each.role, moments.day(each.since), *live, _note(each), *([each.fingerprint] if with_keys else [])])
     out.table(heads, rows)
+    if with_keys and roll.authority:
+        out.line(f"The world's authority: {roll.authority}")
     if not roll.is_live:
         out.progress(roll.why)
         out.progress("This is what the node last heard.")

@@ -154,8 +154,9 @@ def run() -> int:
 
 def _misused(error: typer.TyperException) -> FwrError:
     """Return for people what is wrong with a command line, and where it is explained."""
-    command = getattr(getattr(error, "ctx", None), "command_path", "") or "fwrkit"
-    return FwrError(ExitCode.USAGE, error.format_message(), f"See: {command} --help")
+    path = str(getattr(getattr(error, "ctx", None), "command_path", ""))
+    words = path.split("fwrkit", 1)[-1].split()  # whatever the program was started as
+    return FwrError(ExitCode.USAGE, error.format_message(), f"See: {' '.join(['fwrkit', *words, '--help'])}")
 
 
 def _failed(error: FwrError) -> int:

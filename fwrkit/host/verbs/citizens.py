@@ -14,12 +14,13 @@ from fwrkit.host.verbs import through
 class Roll:
     """The citizens of a world. Without ``is_live`` they are as this node last heard of them: nobody is known to be connected or behind.
 
-    ``why`` says why the server did not tell, empty if it did.
+    ``why`` says why the server did not tell, empty if it did; ``authority`` is the fingerprint of the world's authority, empty if that is not known.
     """
 
     is_live: bool
     citizens: list[CitizenRecord]
     why: str = ""
+    authority: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def citizens(machine: Machine, node: str | None) -> Roll:
     """Return who belongs to a node's world, from the server if it can be reached, else from the node's own copy. Raise FwrError."""
     agent = through.agent(machine, node)
     try:
-        return Roll(True, [CitizenRecord.from_json(item) for item in agent.ask("citizens")["citizens"]])
+        answer = agent.ask("citizens")
+        return Roll(True, [CitizenRecord.from_json(item) for item in answer["citizens"]], authority=str(answer.get("authority", "")))
     except FwrError as error:
         if error.code not in (ExitCode.UNREACHABLE, ExitCode.REFUSED):
             raise

@@ -30,12 +30,13 @@ class Machine:
         self.authority.create()
         self.now = time.time()
         self.is_connected = True
+        self.wanted = 0
         self.asked: list[str] = []
         self.known = make_key(self.keys / "node", "")
         write_upstream(self.keys, Upstream("h", 1, "w" * 16, "Utopia", "alice", self.authority.public))
         (self.keys / "node-cert.pub").write_text(self.answer(90 * DAY)["certificate"])
         self.now = time.time()
-        self.credentials = Credentials(self.keys, "n", self.ask, lambda: self.is_connected, lambda: self.now)
+        self.credentials = Credentials(self.keys, "n", self.ask, lambda: self.is_connected, lambda: self.wanted, lambda: self.now)
         monkeypatch.setattr(joining, "renew", self.renew)
 
     def answer(self, life: int = 90 * DAY) -> dict[str, Any]:
@@ -105,6 +106,14 @@ def test_a_new_authority_is_learnt(machine: Machine) -> None:
     machine.credentials.tend()
     upstream = read_upstream(machine.keys)
     assert upstream is not None and upstream.trusted == tuple(machine.authority.all_public)
+
+
+def test_it_is_renewed_when_the_server_asks_for_it(machine: Machine) -> None:
+    for number in range(1, 4):
+        machine.wanted = number
+        machine.credentials.tend()
+        machine.credentials.tend()
+        assert machine.asked == ["renew"] * number
 
 
 def test_what_fails_is_tried_again_and_nothing_is_lost(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,11 +18,11 @@ def hall(tmp_path: Path) -> TownHall:
 
 def test_the_old_key_is_valid_for_the_stated_time(hall: TownHall) -> None:
     before = hall.authority.public
-    begun = hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+    begun = hall.rotation.begin(hall.citizen("ada"))
     assert begun["until"] == NOON + Settings().authority_overlap
     assert hall.authority.public == before and len(hall.authority.all_public) == 2
     with pytest.raises(FwrError) as raised:
-        hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+        hall.rotation.begin(hall.citizen("ada"))
     assert raised.value.code is ExitCode.TAKEN
     hall.now = begun["until"] - 1
     hall.rotation.end_if_due()
@@ -34,13 +34,10 @@ def test_the_old_key_is_valid_for_the_stated_time(hall: TownHall) -> None:
     assert [event[1:] for event in hall.events()] == [("rekey", "authority"), ("rekey", "authority")]
 
 
-@pytest.mark.parametrize("is_begun", [False, True])
-def test_it_can_be_done_at_once(hall: TownHall, is_begun: bool) -> None:
+def test_it_can_be_ended_at_once(hall: TownHall) -> None:
     before = hall.authority.public
-    if is_begun:
-        hall.rotation.begin(hall.citizen("ada"), is_at_once=False)
+    hall.rotation.begin(hall.citizen("ada"))
     new = hall.authority.all_public[0]
-    hall.rotation.begin(hall.citizen("ada"), is_at_once=True)
+    assert hall.rotation.end()["until"] == NOON
     assert hall.signed == 1
-    assert len(hall.authority.all_public) == 1 and before not in hall.authority.all_public
-    assert (new in hall.authority.all_public) == is_begun
+    assert hall.authority.all_public == [new] != [before]

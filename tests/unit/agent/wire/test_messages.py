@@ -87,7 +87,7 @@ def test_each_message_survives_its_way(kind: type[Any], data: st.DataObject) -> 
     assert from_value(bring(to_value(message)), ALL) == message
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: str(kind.tag))
+@pytest.mark.parametrize("kind", [kind for kind in ALL if dataclasses.fields(kind)], ids=lambda kind: str(kind.tag))
 @given(data=st.data())
 def test_each_field_takes_what_fits_and_nothing_else(kind: type[Any], data: st.DataObject) -> None:
     value = to_value(data.draw(st.builds(kind, **fields(kind))))

@@ -109,6 +109,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
             "name": str, "role": str, "since": int, "last_seen": int, "connected": bool, "behind": int, "held": str, "reason": str,
             "banned_since": int, "banned_until": int, "banned_by": str, "fingerprint": str,
         },
+        "authority": str,
     },
     "requests": {"is_open": bool, "requests": {"name": str, "since": int, "fingerprint": str}},
     "dismissed": {"name": str},

@@ -44,6 +44,7 @@ COUNT ?= 20000
 SEED ?= $(shell date +%s)
 model-nightly: $(STAMP) ## the same by COUNT schedules from SEED on; what fails is made smaller and printed
 	$(PYTHON) -m tests.model.nightly $(COUNT) $(SEED)
+	$(PYTHON) -m tests.model.nightly $(COUNT) $(SEED) republic
 
 power: $(STAMP) ## what was announced survives power cuts: on disks in files, which only root may mount
 	.venv/bin/pytest tests/power

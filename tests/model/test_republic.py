@@ -9,7 +9,7 @@ import pytest
 from tests.model.chance import troubled
 from tests.model.play import Sequence, play
 
-_EXAMPLES = int(os.environ.get("FWRKIT_MODEL_EXAMPLES", "600")) // 6
+_EXAMPLES = int(os.environ.get("FWRKIT_MODEL_EXAMPLES", "600")) // 12
 _SENT: Sequence = [("engine", "alice"), ("engine", "alice"), ("engine", "alice"), ("up", "alice", 99), ("hub",)]
 _BEGUN: Sequence = [("put", "alice", 0), ("put", "alice", 3), ("put", "bob", 5), ("round", 5)]
 _RUN: Sequence = [

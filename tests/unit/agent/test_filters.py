@@ -117,6 +117,50 @@ def test_what_is_ignored_neither_comes_nor_goes(club: Club) -> None:
     assert without_directories(club.bob) == {"films/old.mp4": "old", "films/list": "list", "films/new.mp4": "new", "mine.mp4": "mine"}
 
 
+def test_what_is_ignored_no_more_undoes_nothing_else(club: Club) -> None:
+    for name in ("page", "films/a.mp4", "films/b.mp4"):
+        club.bob.write(name, name)
+    club.house.settled()
+    club.filter("ignored", "*.mp4")
+    club.alice.cut()
+    for name in ("page", "films/a.mp4"):
+        (club.alice.world / name).unlink()
+    club.alice.engine.change_filters("ignored", "*.mp4", False)
+    club.alice.mend()
+    wait_until(lambda: club.alice.engine.view.is_ready, "alice is connected again")
+    club.house.settled()
+    assert without_directories(club.alice) == without_directories(club.bob) == {"films/a.mp4": "films/a.mp4", "films/b.mp4": "films/b.mp4"}
+
+
+def test_a_directory_of_what_is_ignored_stays_here_alone(club: Club) -> None:
+    club.bob.write("films/list", "list")
+    club.house.settled()
+    club.filter("ignored", "*.mp4")
+    club.alice.write("films/mine.mp4", "mine")
+    (club.bob.world / "films/list").unlink()
+    (club.bob.world / "films").rmdir()
+    club.house.settled()
+    club.alice.engine.hint(None)
+    club.house.settled()
+    assert club.alice.tree() == {"films": None, "films/mine.mp4": "mine"}
+    assert club.bob.tree() == club.carol.tree() == {}
+    club.filter("ignored", "*.mp4", False)
+    assert club.bob.tree() == {"films": None, "films/mine.mp4": "mine"}
+
+
+def test_a_directory_with_something_muted_in_it_goes_when_that_may(club: Club) -> None:
+    club.carol.write("d/page", "carol")
+    club.house.settled()
+    club.filter("muted", "bob")
+    (club.bob.world / "d/page").unlink()
+    club.house.settled()
+    (club.carol.world / "d").rmdir()
+    club.house.settled()
+    assert club.alice.tree() == {"d": None, "d/page": "carol"}
+    club.filter("muted", "bob", False)
+    assert club.alice.tree() == club.bob.tree() == {}
+
+
 def test_large_things_are_left_out_too(club: Club) -> None:
     club.filter("muted", "bob")
     text = "x" * (2 * club.house.settings.inline_limit)

@@ -190,3 +190,19 @@ def test_a_refused_edit_that_is_mended_at_once_is_no_conflict(house: House) -> N
     files = {path: text for path, text in bob.tree().items() if text is not None and not path.startswith(".fwr")}
     assert files == {"a.bin": "the last"}
     assert not os.listdir(alice.volume / "private" / "exchange")
+
+
+def test_what_was_not_to_be_had_is_kept_when_it_comes_again(drawer: Drawer) -> None:
+    state = file_state(b"a film")
+    drawer.refusals.add(b"a.mp4", state, "no", None)
+    assert drawer.kept() == [(b"a.mp4", "file", False)], "somebody had written over it"
+    drawer.refusals.add(b"a.mp4", state, "no", b"a film")
+    drawer.refusals.add(b"a.mp4", state, "no", b"a film")
+    assert drawer.kept() == [(b"a.mp4", "file", False), (b"a.mp4", "file", True)]
+
+
+def test_a_displaced_file_is_kept_from_where_it_lies(drawer: Drawer) -> None:
+    drawer.world.parent.joinpath("displaced").write_bytes(b"x" * 100_000)
+    with drawer.world.parent.joinpath("displaced").open("rb") as file:
+        drawer.refusals.add(b"a.mp4", file_state(b"x" * 100_000), "no", None, file=file.fileno())
+    assert drawer.kept() == [(b"a.mp4", "file", True)]

@@ -230,3 +230,36 @@ def test_nobody_fills_the_server_with_what_waits(paper: Paper, monkeypatch: pyte
     assert len(paper.waiting()) == 3 < COUNT_LIMIT
     assert len(paper.kept(paper.alice)) == 2, "the others are refused, and kept"
     assert len(paper.tree(paper.alice)) == 3
+
+
+def test_what_is_found_at_first_contact_is_accepted_beside_what_there_is(paper: Paper) -> None:
+    paper.olga.write("public/page", "first")
+    paper.house.settled()
+    paper.alice.stop()
+    paper.alice.record_path.unlink()
+    paper.alice.write("public/page", "alice, who has seen nobody knows what")
+    paper.alice.start()
+    wait_until(lambda: bool(paper.waiting()), "it waits")
+    paper.ask("accept", numbers=[paper.waiting()[0].number])
+    assert sorted(paper.tree(paper.bob).values()) == ["alice, who has seen nobody knows what", "first"]
+
+
+def test_a_directory_of_others_goes_when_what_waits_in_it_is_decided(paper: Paper) -> None:
+    paper.olga.write("public/d/page", "olga")
+    paper.house.settled()
+    paper.alice.write("public/d/mine", "alice")
+    paper.house.settled()
+    (paper.olga.world / "public/d/page").unlink()
+    (paper.olga.world / "public/d").rmdir()
+    assert paper.tree(paper.alice) == {"public/d/mine": "alice"}
+    paper.ask("reject", numbers=[paper.waiting()[0].number])
+    assert paper.tree(paper.alice) == {}
+    assert not (paper.alice.world / "public/d").exists()
+
+
+def test_files_of_what_waited_go_with_it(paper: Paper) -> None:
+    paper.alice.write("public/large", "x" * (2 * paper.house.settings.inline_limit))
+    paper.house.settled()
+    assert list((paper.house.state / "reviews").iterdir())
+    paper.ask("reject", numbers=[paper.waiting()[0].number])
+    wait_until(lambda: not list((paper.house.state / "reviews").iterdir()), "the file is gone")

@@ -69,6 +69,11 @@ FOUND: dict[str, Sequence] = {
         ("put", "carol", 4), ("put", "carol", 0), ("policy", 0), ("begin-append", "alice", 4), ("round", 3), ("crash", 1, "engine", "bob"),
         ("mute", "bob", "carol"), ("job", "bob", 0),
     ],
+    "who was demoted while a run of theirs was under way had it folded in the former role": [
+        ("policy", 598), ("round", 5), ("ignore", "alice", 1), ("engine", "alice"), ("policy", 737), ("role", "bob", 0), ("large", "alice", 0),
+        ("round", 3), ("hub",), ("down", "alice", 99), ("engine", "alice"), ("job", "alice", 0), ("engine", "alice"), ("up", "alice", 99),
+        ("role", "alice", 1),
+    ],
     "a ban in a turn that failed left a connection that nobody answered": [("ban", "bob"), ("full", 2, "hub"), ("put", "bob", 6)],
     "a deletion of something else was undone when a pattern was ignored no more": [
         *_BEGUN, ("ignore", "alice", 1), ("round", 5), ("lost", "delete", "alice", 5), ("lost", "delete", "alice", 3),

@@ -139,7 +139,7 @@ class Runs:
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
         if not run.needed:
             self._say_need(session, run)
-            self._fold_run(session, citizen, run)
+            self._fold_run(session, run)
             return
         size = sum(max(0, run.entries[index].size) for index in run.needed)
         if (
@@ -148,7 +148,7 @@ class Runs:
             log.warning("%s: there is no room for a run of %d bytes", citizen.name, size)
             run.lost, run.needed = {run.entries[index].state for index in run.needed}, []
             self._say_need(session, run)
-            self._wait(_NO_ROOM_PAUSE, lambda: self._later(lambda: self._fold_run(session, citizen, run)))
+            self._wait(_NO_ROOM_PAUSE, lambda: self._later(lambda: self._fold_run(session, run)))
             return
         self._expected[citizen.uid] = (session, size, len(run.needed))
         links = self._links_for(citizen, [run.entries[index] for index in run.needed])
@@ -216,16 +216,17 @@ class Runs:
             run.lost = {run.entries[index].state for index in (*missing, *failed)}
             landing.empty_replica()
             self._expected.pop(citizen.uid, None)
-            self._later(lambda: self._fold_run(session, citizen, run))
+            self._later(lambda: self._fold_run(session, run))
 
         self._in_worker(session, collect)
 
-    def _fold_run(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+    def _fold_run(self, session: Session, run: UpwardRun) -> None:
         """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
             self._let_go(run)
             return
         self._slots.release(session, "up")
+        citizen = session.citizen  # as they are now: a role that was lost while contents were on their way counts no more
         if run.position == 0 and run.is_first:
             self._store.lag_everywhere(citizen.id)
             self._store.update_citizen(citizen.id, is_known=1)
@@ -257,7 +258,7 @@ class Runs:
             session.say(say.Forbidden(run.number, list(forbidden), list(forbidden.values())))
         run.position += _SLICE
         if run.position < len(run.order):
-            self._later(lambda: self._fold_run(session, session.citizen, run))
+            self._later(lambda: self._fold_run(session, run))
             return
         if run.is_first:
             self._store.update_citizen(citizen.id, proposed=session.generation)

@@ -17,7 +17,6 @@ from fwrkit.agent.files import database
 from fwrkit.agent.server import runs, tables
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import APPROVE, REJECT, Session, UpwardRun
-from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.settings import Settings
 from fwrkit.core.errors import FwrError
 from tests.unit.agent.house import House, Member, tree_of, wait_until
@@ -314,11 +313,11 @@ def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: Hous
     monkeypatch.setattr(runs, "_SLICE", 10)
     fold_run, go_on = Runs._fold_run, threading.Event()
 
-    def hesitant(self: Runs, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+    def hesitant(self: Runs, session: Session, run: UpwardRun) -> None:
         if run.position >= 20 and not go_on.wait(0.005):
-            self._later(lambda: hesitant(self, session, citizen, run))
+            self._later(lambda: hesitant(self, session, run))
         else:
-            fold_run(self, session, citizen, run)
+            fold_run(self, session, run)
 
     alice, bob = house.member("alice"), house.member("bob")
     house.settled()

@@ -41,15 +41,18 @@ def _decide(policy: Policy, attempt: Attempt) -> tuple[Decision, str]:
 
 
 def _appearances(path: str) -> Iterator[str]:
-    """Yield a path, and what it is without conflict marks if it has any, or would have some if it were spelt as it looks."""
+    """Yield a path, and what it is without conflict marks if it has any, or would have some if it were spelt as it looks; marks within marks too."""
     yield path
-    plain = _without_marks(path)
-    if plain != path:
-        yield plain
-    elif "(" in path or not path.isascii():
-        for form in FORMS:
-            folded = fold_path(path, form)
-            if (plain := _without_marks(folded)) != folded:
+    if "(" not in path and path.isascii():
+        return
+    seen, waiting = {path}, [path]
+    while waiting:
+        current = waiting.pop()
+        for form in (current, *(fold_path(current, form) for form in FORMS)):
+            plain = _without_marks(form)
+            if plain != form and plain not in seen:  # shorter each time, so this ends
+                seen.add(plain)
+                waiting.append(plain)
                 yield plain
 
 

@@ -267,3 +267,11 @@ def test_no_policy_opens_what_is_built_in(role: str, operation: Any) -> None:
         assert decide(everything, attempt(path, role, operation=operation)).action == "refuse"
     assert (decide(everything, attempt(".fwr/policy.toml", role, operation=operation)).action == "allow") is (role == "official")
     assert (decide(everything, attempt("www/x", role, operation=operation)).action == "allow") is (role != "reader")
+
+
+def test_a_mark_within_a_mark_is_taken_off_too() -> None:
+    rules = parse('[[rule]]\nname = "s"\npaths = ["secret/**"]\nthen = "refuse"\n')
+    inner = "(conflict b 2026-11-24 10.05.20)"
+    for name in ("secret", "SECRET", f"SECRET (CONFLICT a 2026-11-24 10.05 {inner}.20)", f"secret {inner} {inner}", f"SECRET {inner}"):
+        attempt = Attempt(f"{name}/x".encode(), "citizen", "alice", "add")
+        assert decide(rules, attempt).action == "refuse", name

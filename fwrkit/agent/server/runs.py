@@ -6,7 +6,6 @@ In the hub's thread, inside its transaction; disk work is done by a few workers 
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.landing import Landing, wanted
+from fwrkit.agent.server.room import room
 from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
@@ -34,7 +34,6 @@ _EXAMINED = 500  # entries of a manifest that are looked up before others have t
 _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
 _ENTRY_COST, _STATE_COST = 500, 80  # bytes of memory, roughly
 _MANIFESTS_LIMIT = 1024**3  # of all that are under way
-_RESERVE = 256 * 1024**2  # bytes that stay free on the disk
 _NO_ROOM_PAUSE = 15.0  # seconds until a citizen hears that something did not arrive, and brings it again
 _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
@@ -142,9 +141,7 @@ class Runs:
             self._fold_run(session, run)
             return
         size = sum(max(0, run.entries[index].size) for index in run.needed)
-        if (
-            size > self._limit_bytes or 2 * size + _RESERVE > shutil.disk_usage(self._state).free
-        ):  # twice: in the replica, and taken from it
+        if size > self._limit_bytes or 2 * size > room(self._state):  # twice: in the replica, and taken from it
             log.warning("%s: there is no room for a run of %d bytes", citizen.name, size)
             run.lost, run.needed = {run.entries[index].state for index in run.needed}, []
             self._say_need(session, run)

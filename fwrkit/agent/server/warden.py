@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from fwrkit.agent.children import end_processes_of
 from fwrkit.agent.files.flat import empty
+from fwrkit.agent.server.room import room
 from fwrkit.agent.settings import Settings
 from fwrkit.core.names import FIRST_UID
 
@@ -26,7 +26,6 @@ _PAUSE = 1.0  # seconds between two looks
 _SHARE, _LONGEST = 10, 3.0  # counting what lies in replicas takes one part of the time at most; but seconds that it can wait
 _SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
 _SPARE_FILES = 2000
-_RESERVE = 128 * 1024**2  # bytes that stay free on the disk, whatever was announced
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LANDINGS = ("replicas", "accounts")
 
@@ -111,7 +110,7 @@ class Warden:
         size, count = self._allowance(uid)
         size, count = size + size // 8 + _SPARE_BYTES, 2 * count + _SPARE_FILES
         found_size, found_count = measure(places, uid, size, count)
-        is_full = found_size > _SPARE_BYTES and shutil.disk_usage(self._state).free < _RESERVE
+        is_full = found_size > _SPARE_BYTES and room(self._state) < 0
         if found_size <= size and found_count <= count and not is_full:
             return ""
         end_processes_of(uid)

@@ -104,7 +104,7 @@ def test_where_the_disk_is_full_a_run_ends_although_it_was_announced(scene: Scen
     (scene.replica / "a").write_bytes(b"x" * 1_000_000)
     scene.allowed = (10**9, 10)
     assert scene.look(UNISON) == ""
-    monkeypatch.setattr(warden, "_RESERVE", 1 << 60)
+    monkeypatch.setattr(warden, "room", lambda _: -1)
     assert "disk is full" in scene.look(UNISON)
 
 

@@ -13,7 +13,7 @@ from fwrkit.agent import paths
 from fwrkit.agent.states import State, is_state
 from fwrkit.agent.wire.frames import FrameError
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-DIRECTORY = b".fwr/audit"
+from fwrkit.agent.paths import AUDIT
+
 GENESIS = "0" * 64  # what the first line follows
 
 
@@ -80,7 +81,7 @@ def follow(lines: Iterable[str]) -> Chain:
 
 def file_of(time: str) -> bytes:
     """Given an entry's month as ``2026-11``, return the path of the file that holds it."""
-    return DIRECTORY + b"/" + time.encode() + b".jsonl"
+    return AUDIT + b"/" + time.encode() + b".jsonl"
 
 
 def _parse(data: dict[str, Any]) -> tuple[Entry, str]:

@@ -12,6 +12,8 @@ PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it 
 _MARK_ROOM = 96  # bytes that every directory leaves for a name: a conflict mark and an extension fit
 SENTINEL = b".fwr-sentinel"
 RECORDS = b".fwr"
+POLICY = b".fwr/policy.toml"
+ROLL, AUDIT = b".fwr/citizens.toml", b".fwr/audit"  # what the server alone writes
 
 # git's own name in any case, and the spellings that git takes for it on other filesystems; such trees do not pass `git fsck`
 _GIT_NAMES = re.compile(rb"(?is)(?:\.git|git~[0-9]+)[. ]*(?::.*)?\Z")

@@ -17,8 +17,6 @@ from fwrkit.agent.policy import Attempt, PolicyError
 from fwrkit.agent.policy.rules import OPERATIONS, Operation
 from fwrkit.core.errors import ExitCode, FwrError
 
-PATH = b".fwr/policy.toml"
-
 
 class PolicyVerbs:
     """The verbs of one node. ``ask`` asks the server: a verb and its arguments."""
@@ -30,7 +28,7 @@ class PolicyVerbs:
     def text(self) -> str:
         """Return the policy's text, empty if there is none. Raise FwrError (FAILED) if it can not be read."""
         try:
-            return public_records.read(self._world, PATH).decode()
+            return public_records.read(self._world, paths.POLICY).decode()
         except FileNotFoundError:
             return ""
         except (OSError, NotRegular, UnicodeDecodeError) as error:

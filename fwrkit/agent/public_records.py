@@ -11,10 +11,10 @@ from pathlib import Path
 from fwrkit.agent import audit
 from fwrkit.agent.files.tree import NotRegular, Tree
 from fwrkit.agent.keys import fingerprint
+from fwrkit.agent.paths import AUDIT, ROLL
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import CitizenRecord
 
-ROLL = b".fwr/citizens.toml"
 _LIMIT = 64 * 1024 * 1024  # bytes of one file
 
 
@@ -47,12 +47,12 @@ def _seconds(moment: object) -> int:
 
 def read_audit(world: Path) -> audit.Chain:
     """Return the audit log as this copy of the world has it, all its files in a row, as one chain."""
-    directory = world / os.fsdecode(audit.DIRECTORY)
+    directory = world / os.fsdecode(AUDIT)
     names = sorted(os.fsencode(item.name) for item in directory.iterdir()) if directory.is_dir() else []
     lines: list[str] = []
     for name in names:
         if name.endswith(b".jsonl"):
-            lines += read(world, audit.DIRECTORY + b"/" + name).decode("utf-8", "replace").splitlines()
+            lines += read(world, AUDIT + b"/" + name).decode("utf-8", "replace").splitlines()
     return audit.follow(lines)
 
 

@@ -26,9 +26,8 @@ from typing import Any
 
 from fwrkit.agent import policy
 from fwrkit.agent.filters import Filters
-from fwrkit.agent.paths import ancestors, is_beneath
+from fwrkit.agent.paths import POLICY, ancestors, is_beneath
 from fwrkit.agent.policy import Attempt, Policy
-from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import CITIZEN, OFFICIAL, READER
 from fwrkit.agent.server.store import Store

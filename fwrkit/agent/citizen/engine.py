@@ -6,7 +6,6 @@ socket. A turn takes what is queued, acts, commits the record, and only then let
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import sqlite3
@@ -36,7 +35,7 @@ from fwrkit.agent.citizen.view import View
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.filters import Filters, Ignored
-from fwrkit.agent.paths import ancestors, shown
+from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire import messages as say
@@ -53,7 +52,7 @@ _EMPTYING = 1.0  # seconds without a change after which nobody is emptying the w
 _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
 _HELD = "something writes it again and again; it is left alone for a while."
 _FILTERS = "filters"  # of the record's meta table
-_REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an official, and the first paths
+_REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an official
 _LACKS = "lacks"  # of the record's meta table: paths in hexadecimal that were lost here, and the server has not heard of so far
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
@@ -462,7 +461,7 @@ class Engine:
             for item, reason in self._uploader.forbidden(message):
                 self._forbidden(item.path, item.state, reason, item.content)
         elif isinstance(message, say.Reviews):
-            self._record.set_meta(_REVIEWS, json.dumps([message.count, [shown(path) for path in message.paths]]))
+            self._record.set_meta(_REVIEWS, str(message.count))
         elif isinstance(message, say.Renew):
             self.renewals_wanted += 1
         elif isinstance(message, say.Rejected):
@@ -630,7 +629,7 @@ class Engine:
             world_name=self._record.meta("world_name"),
             behind_server=self._behind_server,
             alerts=tuple(self._alerts),
-            reviews=int(json.loads(self._record.meta(_REVIEWS) or "[0]")[0]),
+            reviews=int(self._record.meta(_REVIEWS) or 0),
             position=self._position,
             position_at=self._position_at,
         )

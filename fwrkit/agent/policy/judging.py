@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fwrkit.agent.paths import is_well_formed, parse_conflict, shown
+from fwrkit.agent.paths import AUDIT, ROLL, is_well_formed, parse_conflict, shown
 from fwrkit.agent.policy.lookalikes import FORMS, fold_path
 from fwrkit.agent.policy.patterns import Patterns
 from fwrkit.agent.policy.rules import ACTIONS, Attempt, Decision, Policy, Rule
 
-_SERVERS_OWN = Patterns([".fwr/citizens.toml", ".fwr/audit"])
+_SERVERS_OWN = Patterns([shown(ROLL), shown(AUDIT)])
 _RECORDS = Patterns([".fwr/**"])
 
 

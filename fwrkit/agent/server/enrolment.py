@@ -183,6 +183,10 @@ class Enrolment:
             raise FwrError(ExitCode.TAKEN, f"There is a citizen '{wish}' already.", "Choose another name with --name.")
         return wish, True
 
+    def _holder_of(self, key: str) -> Citizen | None:
+        """Return whose machine has a key, None if nobody's of this world."""
+        return next((each for each in self._store.citizens() if each.public_key == key), None)
+
     def _check_not_banned(self, name: str) -> None:
         known = self._store.citizen(name=name)
         if known is not None and known.is_banned:
@@ -198,7 +202,7 @@ class Enrolment:
         if not is_public_key(key) or not node_id.isalnum() or len(node_id) > 64:
             raise FwrError(ExitCode.USAGE, "The request is malformed.", "Update the node's fwrkit, then ask again.")
         check_citizen_name(name)
-        known = next((each for each in self._store.citizens() if each.public_key == key), None)
+        known = self._holder_of(key)
         if known is not None:
             self._check_not_banned(known.name)
             return self.answer(known)
@@ -258,7 +262,7 @@ class Enrolment:
 
     def renew(self, key: str) -> dict[str, Any]:
         """Given a citizen's public key, return a new certificate for it, and what goes with it. Raise FwrError (REFUSED)."""
-        known = next((each for each in self._store.citizens() if each.public_key == key), None)
+        known = self._holder_of(key)
         if known is None:
             raise FwrError(ExitCode.REFUSED, "The server does not know this key.", "Ask an official for an invite (fwrkit invite NAME).")
         self._check_not_banned(known.name)
@@ -268,7 +272,8 @@ class Enrolment:
         """A citizen's machine has a new key: the old one opens nothing any more. Return what :meth:`answer` does. Raise FwrError: USAGE, TAKEN."""
         if not is_public_key(key):
             raise FwrError(ExitCode.USAGE, "This is no public key.", "Update the node's fwrkit.")
-        if any(each.public_key == key and each.id != citizen.id for each in self._store.citizens()):
+        holder = self._holder_of(key)
+        if holder is not None and holder.id != citizen.id:
             raise FwrError(ExitCode.TAKEN, "This key is another citizen's.", "Make a new one.")
         if citizen.public_key != key:
             self._store.revoke_key(citizen.public_key, int(time.time()))

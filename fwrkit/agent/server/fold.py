@@ -14,7 +14,6 @@ from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
 from fwrkit.agent.server.merge import merge_texts, union_of_logs
-from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.policing import SIZE_LIMIT as POLICY_LIMIT
 from fwrkit.agent.server.policing import Policing
 from fwrkit.agent.server.reviews import Review, Reviews
@@ -185,7 +184,7 @@ class Fold:
         if edit.forbidden is not None:
             return edit.forbidden
         decision = self.policing.judge(citizen, edit.path, edit.state, self._size(edit) or edit.size)
-        if decision.action != "refuse" and edit.path == POLICY and isinstance(edit.state, bytes) and is_file(edit.state):
+        if decision.action != "refuse" and edit.path == paths.POLICY and isinstance(edit.state, bytes) and is_file(edit.state):
             content = self._policy_text(edit)
             fault = Policing.why_not(content) if content is not None else ""
             if fault:

@@ -38,7 +38,6 @@ log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
-_REVIEWS = 1000  # paths that wait for an official and are named
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
@@ -233,11 +232,7 @@ class Hub:
         for number in self._fold.reviews.take_changed():
             session = self._sessions.get(number)
             if session is not None:
-                session.say(self._waiting_for_review(number))
-
-    def _waiting_for_review(self, citizen: int) -> say.Reviews:
-        waiting = self._fold.reviews.waiting(citizen)
-        return say.Reviews([review.path for review in waiting[:_REVIEWS]], len(waiting))
+                session.say(say.Reviews(self._fold.reviews.count(number)))
 
     def _settle(self, moved: list[bytes]) -> bool:
         """Make the canon's files what the tables say. Return whether they are now and were not before.
@@ -369,8 +364,8 @@ class Hub:
         )
         if self.is_renewal_due(citizen):
             session.say(say.Renew())
-        if self._fold.reviews.waiting(citizen.id):
-            session.say(self._waiting_for_review(citizen.id))
+        if self._fold.reviews.has_any(citizen.id):
+            session.say(say.Reviews(self._fold.reviews.count(citizen.id)))
         log.info("%s is connected, %s", citizen.name, "known" if is_known else "at first contact")
 
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:

@@ -20,7 +20,6 @@ from fwrkit.agent.states import ABSENT, State, is_directory, is_file
 
 log = logging.getLogger("fwrkit.policing")
 
-PATH = b".fwr/policy.toml"
 SIZE_LIMIT = 256 * 1024  # bytes of a policy
 _USAGE_SECONDS, _NEAR = 60.0, 0.8  # how long a sum is believed, and up to which share of a quota
 _BURST = 600.0  # seconds of refusals of one rule to one citizen that are one line of the log
@@ -50,7 +49,7 @@ class Policing:
     @property
     def policy(self) -> Policy:
         """The policy that the canon has now. One that is wrong (no fold would have let it in) leaves the built-in rules."""
-        head = self._store.head(PATH)
+        head = self._store.head(paths.POLICY)
         if head != self._of:  # asked each time: a transaction that failed, or a repair, may have moved it back
             self._load(head)
         return self._policy
@@ -113,8 +112,8 @@ class Policing:
 
     def moved(self, path: bytes, author: str) -> None:
         """The head of a path has moved: a new policy is in force from now on."""
-        if path == PATH:
-            self.tell(author, "policy", paths.shown(PATH), rules=str(len(self.policy.rules)))
+        if path == paths.POLICY:
+            self.tell(author, "policy", paths.shown(paths.POLICY), rules=str(len(self.policy.rules)))
 
     def refused(self, citizen: Citizen, path: bytes, decision: Decision) -> None:
         """Remember that a change was refused, for the audit log."""

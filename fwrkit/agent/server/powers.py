@@ -14,7 +14,6 @@ from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments,
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
-from fwrkit.agent.server.policing import PATH as POLICY
 from fwrkit.agent.server.reverting import Reverted, Reverting
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import OFFICIAL, Roll
@@ -161,9 +160,8 @@ def of_reviews(store: Store, fold: Fold, audit: Callable[..., None]) -> dict[str
         if arguments.get("by"):
             author = store.citizen(name=str(arguments["by"]))
             found += fold.reviews.waiting(author.id) if author is not None else []
-        ordered = dict.fromkeys(in_safe_order((review.path, review.state) for review in found))
-        by_path = {path: [review for review in found if review.path == path] for path in ordered}
-        done = [review for path in ordered for review in by_path[path]]
+        position = {path: number for number, path in enumerate(in_safe_order((review.path, review.state) for review in found))}
+        done = sorted(found, key=lambda review: position[review.path])
         for review in done:
             do(review)
             audit(citizen.name, what, paths.shown(review.path), by=store.known_citizen(review.citizen).name)
@@ -182,14 +180,14 @@ def of_policy(store: Store, fold: Fold) -> dict[str, Verb]:
 
     def put(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
         content, base = str(arguments["text"]).encode(), str(arguments["base"])
-        head = store.head(POLICY)
+        head = store.head(paths.POLICY)
         if (head.hex() if head else "") != base:
             hint = "Wait a moment until their version is here, then change that one."
             raise FwrError(ExitCode.TAKEN, "Somebody else has changed the policy meanwhile.", hint)
-        decision = fold.judge(citizen, Edit(POLICY, file_state(content), size=len(content), content=Content(content)))
+        decision = fold.judge(citizen, Edit(paths.POLICY, file_state(content), size=len(content), content=Content(content)))
         if decision.action != "allow":
             raise FwrError(ExitCode.REFUSED, decision.reason, "See docs/policy.md.")
-        fold.write_record(POLICY, content, citizen.name, time.time_ns())
+        fold.write_record(paths.POLICY, content, citizen.name, time.time_ns())
         return {"rules": len(fold.policing.policy.rules)}
 
     return {"policy-set": Verb(put, OFFICIALS)}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from fwrkit.agent.audit import file_of
+from fwrkit.agent.paths import ROLL
 from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.store import Store
@@ -19,7 +20,6 @@ from fwrkit.agent.toml_text import toml_string, toml_time
 
 log = logging.getLogger("fwrkit.publishing")
 
-ROLL = b".fwr/citizens.toml"
 SERVER = "fwrkit"  # the author of what no citizen did
 _HEAD = "# Who belongs to this world. The server writes this file; `fwrkit citizens` shows it.\n"
 

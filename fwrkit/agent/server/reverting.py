@@ -21,7 +21,6 @@ from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.core.errors import ExitCode, FwrError
 
-SERVERS_OWN = (b".fwr/audit", b".fwr/citizens.toml")
 _SLICE = 100  # paths of one turn
 _LISTED = 200  # paths of one kind that an answer names
 _LISTING_LIMIT = 1 << 28  # bytes
@@ -104,7 +103,7 @@ class Reverting:
             raise FwrError(ExitCode.NOT_FOUND, f"{name} has changed nothing since then.", "See: fwrkit log --by " + name)
 
         def find(path: bytes) -> tuple[State, State] | str:
-            if any(path == own or paths.is_beneath(path, own) for own in SERVERS_OWN):
+            if any(path == own or paths.is_beneath(path, own) for own in (paths.ROLL, paths.AUDIT)):
                 return "the server's own record"
             return self._store.before_run_of(path, name, since)
 

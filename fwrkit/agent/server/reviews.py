@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,17 +77,14 @@ class Reviews:
 
     def of(self, citizen: int, path: bytes) -> Review | None:
         """Return what waits of a citizen at a path, None if nothing does."""
-        query = f"SELECT {_COLUMNS} FROM reviews WHERE citizen = ? AND path = ? AND rejected = ''"  # noqa: S608 - names of our own
-        row = self._db.execute(query, (citizen, path)).fetchone()
-        return Review(*row) if row else None
+        return next(self._select("citizen = ? AND path = ? AND rejected = ''", citizen, path), None)
 
     def rejected(self, citizen: int, path: bytes) -> Review | None:
         """Return what was rejected or refused of a citizen at a path, and they hold still since they may not have heard of it; None if nothing was."""
-        query = f"SELECT {_COLUMNS} FROM reviews WHERE citizen = ? AND path = ? AND rejected != ''"  # noqa: S608 - names of our own
-        row = self._db.execute(query, (citizen, path)).fetchone()
-        if row is None:
+        review = next(self._select("citizen = ? AND path = ? AND rejected != ''", citizen, path), None)
+        if review is None:
             return None
-        review, lag = Review(*row), self._store.lag(citizen, path)
+        lag = self._store.lag(citizen, path)
         if lag is not None and lag.base == review.state:
             return review
         self._remove(citizen, path)  # by now they are known to hold something else
@@ -94,8 +92,11 @@ class Reviews:
 
     def waiting(self, citizen: int | None = None) -> list[Review]:
         """Return what waits, of one citizen or of all, the oldest first."""
-        query = f"SELECT {_COLUMNS} FROM reviews WHERE rejected = '' AND (? IS NULL OR citizen = ?) ORDER BY number"  # noqa: S608
-        return [Review(*row) for row in self._db.execute(query, (citizen, citizen))]
+        return list(self._select("rejected = '' AND (? IS NULL OR citizen = ?)", citizen, citizen))
+
+    def count(self, citizen: int) -> int:
+        """Return how much of a citizen waits."""
+        return int(self._db.execute("SELECT count(*) FROM reviews WHERE citizen = ? AND rejected = ''", (citizen,)).fetchone()[0])
 
     def has_any(self, citizen: int) -> bool:
         """Say whether anything of a citizen waits."""
@@ -103,11 +104,14 @@ class Reviews:
 
     def find(self, number: int) -> Review:
         """Return what waits under a number. Raise FwrError (NOT_FOUND)."""
-        query = f"SELECT {_COLUMNS} FROM reviews WHERE number = ? AND rejected = ''"  # noqa: S608 - names of our own
-        row = self._db.execute(query, (number,)).fetchone()
-        if row is None:
+        review = next(self._select("number = ? AND rejected = ''", number), None)
+        if review is None:
             raise FwrError(ExitCode.NOT_FOUND, f"Nothing waits under the number {number}.", "See what does: fwrkit review")
-        return Review(*row)
+        return review
+
+    def _select(self, condition: str, *values: object) -> Iterator[Review]:
+        query = f"SELECT {_COLUMNS} FROM reviews WHERE {condition} ORDER BY number"  # noqa: S608 - words of this class
+        return (Review(*row) for row in self._db.execute(query, values).fetchall())
 
     def put(
         self,

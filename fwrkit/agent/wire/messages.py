@@ -220,10 +220,9 @@ class Forbidden:
 
 @dataclass(frozen=True)
 class Reviews:
-    """Server: what of the client's changes waits for an official: the first paths, and how many there are. It stays as it is until then."""
+    """Server: how many of the client's changes wait for an official. They stay as they are until then."""
 
     tag = "reviews"
-    paths: list[bytes]
     count: int
 
 

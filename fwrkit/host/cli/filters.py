@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from fwrkit.host.cli.context import Json, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.cli.refused import OwnNode
 from fwrkit.host.verbs import filters as verb
 
 EPILOG = "Examples: fwrkit filters · fwrkit filters --node alice"
+
+Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="Paths, as in the policy: www/films/** or *.mp4")]
 
 
 def filters(node: OwnNode = None, json: Json = False) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from fwrkit.host.cli import filters
 from fwrkit.host.cli.context import Json, begin
+from fwrkit.host.cli.filters import Pattern
 from fwrkit.host.cli.refused import OwnNode
 from fwrkit.host.verbs import filters as verb
 
@@ -15,7 +12,7 @@ EPILOG = "Examples: fwrkit ignore '*.mp4' · fwrkit ignore 'www/films/**' --node
 
 
 def ignore(
-    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Paths, as in the policy: www/films/** or *.mp4")],
+    pattern: Pattern,
     node: OwnNode = None,
     json: Json = False,
 ) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from fwrkit.host.cli.context import Json, begin
+from fwrkit.host.cli.filters import Pattern
 from fwrkit.host.cli.refused import OwnNode
 from fwrkit.host.verbs import filters as verb
 
@@ -14,7 +11,7 @@ EPILOG = "Examples: fwrkit unignore '*.mp4' · fwrkit unignore 'www/films/**' --
 
 
 def unignore(
-    pattern: Annotated[str, typer.Argument(metavar="PATTERN", help="Paths, as in the policy: www/films/** or *.mp4")],
+    pattern: Pattern,
     node: OwnNode = None,
     json: Json = False,
 ) -> None:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fwrkit.agent.paths import POLICY as PATH
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import Edit
-from fwrkit.agent.server.policing import PATH, SIZE_LIMIT, Policing
+from fwrkit.agent.server.policing import SIZE_LIMIT, Policing
 from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
 from tests.unit.agent.server.court import Court
 

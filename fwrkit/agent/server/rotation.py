@@ -57,9 +57,14 @@ class Rotation:
         return {"fingerprint": fingerprint(self._authority.all_public[0]), "until": now}
 
     def end_if_due(self) -> None:
-        """End a change whose time is over."""
-        if not self._authority.is_rotating or int(self._store.meta(_UNTIL) or 0) > int(self._clock()):
+        """End a change whose time is over. One that a crash left without a time, keys on disk and tables behind, gets all of it."""
+        if not self._authority.is_rotating:
             return
-        self._authority.finish_rotation()
-        self._sign_host()
-        self._publisher.audit(SERVER, "rekey", "authority", note="the key before is valid no more")
+        now, until = int(self._clock()), self._store.meta(_UNTIL)
+        if not until:
+            self._store.set_meta(_UNTIL, str(now + self._settings.authority_overlap))
+        elif int(until) <= now:
+            self._authority.finish_rotation()
+            self._store.set_meta(_UNTIL, "")
+            self._sign_host()
+            self._publisher.audit(SERVER, "rekey", "authority", note="the key before is valid no more")

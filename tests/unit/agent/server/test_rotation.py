@@ -41,3 +41,17 @@ def test_it_can_be_ended_at_once(hall: TownHall) -> None:
     assert hall.rotation.end()["until"] == NOON
     assert hall.signed == 1
     assert hall.authority.all_public == [new] != [before]
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+def test_a_crash_between_the_keys_and_the_tables_shuts_nobody_out(hall: TownHall, is_second: bool) -> None:
+    if is_second:
+        hall.rotation.begin(hall.citizen("ada"))
+        hall.rotation.end()
+    before = hall.authority.public
+    hall.authority.begin_rotation()  # what follows it in the same turn was not committed
+    hall.rotation.end_if_due()
+    assert before in hall.authority.all_public
+    hall.now += Settings().authority_overlap
+    hall.rotation.end_if_due()
+    assert before not in hall.authority.all_public

@@ -22,6 +22,8 @@ _LISTED = 100  # changes of one version that a log lists
 _LISTED_ALONE = 10_000  # that are listed where one version, or one difference, is looked at
 _MOST = 10_000  # entries of a log
 _PATCH_LIMIT = 1024 * 1024  # bytes
+_WHOLE_LIMIT = 1 << 30  # bytes of a log of everything
+_WHOLE_TIMEOUT = 3600.0  # seconds
 _BLAME_LIMIT = 1024 * 1024  # bytes of a file whose lines are looked at
 _HEX = re.compile(r"[0-9a-f]{4,40}\Z")
 _FORMAT = "%H%x00%ct%x00%an%x00%B%x00"
@@ -158,6 +160,27 @@ def _raw(words: list[bytes]) -> Iterator[tuple[str, bytes, str]]:
         fields = meta.strip(b"\n").split()
         if len(fields) == 5:
             yield fields[4].decode(), path, fields[3].decode()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One version as it lies in the repository: when (Unix seconds), by whom, and (path, id of the new blob in hex; empty: deleted)."""
+
+    time: int
+    author: str
+    changes: list[tuple[bytes, str]]
+
+
+def steps(repository: Repository, version: str) -> list[Step]:
+    """Return every version up to one (its id), the oldest first."""
+    options = ["--reverse", "--no-abbrev", "--raw", "-z", "--root", "--no-show-signature", f"--format={_FORMAT}", *_PLAIN]
+    output, is_cut = repository.read("log", *options, version, limit=_WHOLE_LIMIT, timeout=_WHOLE_TIMEOUT)
+    if is_cut:
+        raise FwrError(ExitCode.FAILED, "The history is too long to be read at once.", "Take the world without its history.")
+    return [
+        Step(int(when), author.decode("utf-8", "surrogateescape"), [(path, oid if oid != _NO_BLOB else "") for _, path, oid in changes])
+        for (_, when, author, _), changes in _parsed(output.split(b"\0"))
+    ]
 
 
 def _change(change: tuple[str, bytes, str], sizes: dict[str, int]) -> PathChange:

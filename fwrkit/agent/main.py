@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import history_verbs, joining, run
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.control import ask
+from fwrkit.agent.server import founding
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -77,6 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     give.add_argument("number", type=int)
     history_verbs.add_parsers(verbs)
     verbs.add_parser("tidy", help="make the history small")
+    found = verbs.add_parser("found", help="server, before it is started: make its world from a copy of another")
+    found.add_argument("--world", required=True, help="where that world's volume is")
+    found.add_argument("--history", default="", help="where its state volume is")
+    found.add_argument("--at", default="", help="the version that is wanted; as it is now, if none is named")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -89,6 +96,9 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb == "found":
+        origin = founding.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
+        return dataclasses.asdict(founding.found(_node(), places, origin, lambda line: print(line, file=sys.stderr, flush=True)))  # noqa: T201
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None

@@ -9,7 +9,7 @@ State = bytes | None
 """None: absent. Empty bytes: a directory. 32 bytes: a file whose content has this SHA-256."""
 
 ABSENT: State = None
-DIRECTORY: State = b""
+DIRECTORY = b""
 HASH_SIZE = 32
 
 

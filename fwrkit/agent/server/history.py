@@ -140,6 +140,23 @@ class History:
         self.sync()
         return str(commit)
 
+    def commit_tree(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, number: int = 0) -> str:
+        """Commit a whole tree, (path, raw blob id), on top of the newest commit, and return the commit's id; ``number`` as in :meth:`commit`."""
+        root = _Node({}, {})
+        for path, oid in files:
+            self._set(root, path.split(b"/"), oid, b"f")
+        parents = [pygit2.Oid(hex=self.head())] if self.head() else []
+        return self._commit(pygit2.Oid(raw=self._write_tree(root)), author, seconds, with_number(message, number), parents)
+
+    def start_at(self, commit: str) -> None:
+        """Make a commit (hex) whose objects were put here the newest one."""
+        self.reopen()
+        self._repository.references.create(BRANCH, pygit2.Oid(hex=commit), force=True)
+
+    def has(self, oid: bytes) -> bool:
+        """Say whether an object is here, by its raw id."""
+        return pygit2.Oid(raw=oid) in self._repository
+
     def add_tag(self, reference: str, text: bytes) -> None:
         """Write a tag's object and a reference to it, durably. Raise pygit2.AlreadyExistsError if there is such a reference."""
         if reference in self._repository.references:

@@ -275,6 +275,14 @@ class Store:
         )
         return int(cursor.lastrowid or 0)
 
+    def add_past(self, versions: Iterable[tuple[bytes, State, int, int, str, bytes | None]]) -> None:
+        """Remember versions that are in the history already, the oldest first: (path, state, size, time, author, raw blob id), times in Unix
+        nanoseconds. The canon does not move."""
+        self._db.executemany(
+            "INSERT INTO versions (path, state, size, time, author, received, oid, is_committed) VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, 1)",
+            versions,
+        )
+
     def was_version(self, path: bytes, state: State, author: str | None = None) -> bool:
         """Say whether a state was ever the canon's at this path, by an author if one is named."""
         query = "SELECT 1 FROM versions WHERE path = ? AND state IS ? AND author = coalesce(?, author) LIMIT 1"

@@ -33,6 +33,12 @@ def create_world(node: Node, world: Path, templates: Path, store: Store) -> None
         store.set_meta("world_laid", "yes")
 
 
+def remember(store: Store, values: dict[str, str]) -> None:
+    """Have the tables know what a world is that was not made from a template here. In a transaction."""
+    for name, value in {**values, "world_laid": "yes"}.items():
+        store.set_meta(name, value)
+
+
 def operator(node: Node, store: Store) -> Citizen:
     """Return the operator, first official of the world, whose edits those in the server's own world are."""
     citizen = store.citizen(uid=os.geteuid())
@@ -71,20 +77,22 @@ def _remember(node: Node, template: Path, store: Store) -> None:
 
 
 def _lay(node: Node, world: Path, template: Path, store: Store) -> None:
-    _own(world, node.owner)
+    own(world, node.owner)
     for site in _SITES:
         if not (world / site).exists():
             shutil.copytree(template / site, world / site)
             _own_all(world / site, node.owner)
     records = world / ".fwr"
     records.mkdir(exist_ok=True)
-    (records / "world.toml").write_text(_world_toml(store))
+    (records / "world.toml").write_text(world_text(store))
     if not (records / "policy.toml").exists():
         (records / "policy.toml").write_text(default_text(store.meta("template")))
     _own_all(records, node.owner)
 
 
-def _world_toml(store: Store) -> str:
+def world_text(store: Store) -> str:
+    """Return the text of ``.fwr/world.toml``: what the tables say that this world is."""
+
     def strings(values: Iterable[str]) -> str:
         return "[\n" + "".join(f"    {toml_string(value)},\n" for value in values) + "]"
 
@@ -98,17 +106,26 @@ def _world_toml(store: Store) -> str:
         "# append-only logs that are merged by union, in time order\n"
         f"union_logs = {strings(json.loads(store.meta('union_logs')))}\n"
         "# texts that are merged line by line where two changed different places\n"
-        f"texts = {strings(json.loads(store.meta('texts') or '[]'))}\n"
+        f"texts = {strings(json.loads(store.meta('texts') or '[]'))}\n" + _ancestor(store.meta("forked_from"))
     )
 
 
-def _own(path: Path, owner: tuple[int, int]) -> None:
+def _ancestor(text: str) -> str:
+    """Given what the tables say of the world that this one was forked from (JSON, empty: of none), return its lines."""
+    if not text:
+        return ""
+    lines = "".join(f"{name} = {toml_string(value)}\n" for name, value in json.loads(text).items())
+    return f"\n# the world that this one was forked from, and the newest version that they share\n[forked_from]\n{lines}"
+
+
+def own(path: Path, owner: tuple[int, int]) -> None:
+    """Give a path (not what a link names) to the world's owner, if this process may."""
     if os.geteuid() == 0:
         os.chown(path, *owner, follow_symlinks=False)
 
 
 def _own_all(root: Path, owner: tuple[int, int]) -> None:
-    _own(root, owner)
+    own(root, owner)
     for directory, names, files in os.walk(root):
         for name in (*names, *files):
-            _own(Path(directory) / name, owner)
+            own(Path(directory) / name, owner)

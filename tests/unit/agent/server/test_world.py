@@ -113,7 +113,7 @@ def test_whatever_a_world_is_called_its_record_can_be_read(name: str) -> None:
     store = Store(":memory:")
     for key, value in (("world_id", "w"), ("world_name", name), ("template", "static"), ("ignore", "[]"), ("union_logs", "[]")):
         store.set_meta(key, value)
-    assert tomllib.loads(world._world_toml(store))["name"] == name
+    assert tomllib.loads(world.world_text(store))["name"] == name
     store.close()
 
 

@@ -1,0 +1,199 @@
+"""The history that a world is founded with: brought from another repository, as it was up to one version of it.
+
+Objects come as one pack, so that what the other one is repacked into meanwhile makes no difference. What the tables know of versions (which
+content a path had, and when) is read from the commits: no table of the other server is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.agent import history_reading, paths
+from fwrkit.agent.files.copying import Copied
+from fwrkit.agent.files.tree import NotRegular, Tree, copy_all, write_all
+from fwrkit.agent.repository import Pointer, Repository, large_path, pointer_oid
+from fwrkit.agent.server.history import CommittedFile, History
+from fwrkit.agent.server.store import Store
+from fwrkit.agent.states import ABSENT, DIRECTORY, State
+from fwrkit.core.errors import ExitCode, FwrError
+
+_TIMEOUT = 7200.0  # seconds for a whole repository
+_LISTED = 3
+# DokuWiki takes a page for edited by hand whose time is not that of its changelog's last line
+_CHANGELOG = re.compile(rb"(?s)(.+)/data/(meta|media_meta)/(.+)\.changes\Z")
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a path has in the version: the file, by whom it was changed last and when (Unix nanoseconds)."""
+
+    file: CommittedFile
+    author: str
+    time: int
+
+
+class Past:
+    """One version of a repository, and all before it. ``world`` is the tree beside it, where large contents may lie that the repository lacks.
+
+    ``heads``: the version's files; ``count``: how many versions there are; ``lost``: large contents of old versions that are not to be had.
+    Raise FwrError from the constructor: NOT_FOUND or USAGE if there is no such version.
+    """
+
+    def __init__(self, source: Repository, world: Path, wanted: str) -> None:
+        self._source = source
+        self._world = world
+        self.version = history_reading.resolve(source, wanted)
+        self.heads: dict[bytes, Head] = {}
+        self.count = 0
+        self.lost = 0
+        self._large: dict[bytes, int] = {}
+        self._target: History | None = None
+
+    def bring(self, history: History, store: Store, report: Callable[[str], None]) -> None:
+        """Bring it into an empty repository and empty tables. Raise FwrError (FAILED) if it can not be read as a whole."""
+        pack = history.path / "objects" / "pack" / "pack"
+        done = self._source.run("pack-objects", "--revs", "-q", str(pack), stdin=f"{self.version}\n".encode(), timeout=_TIMEOUT)
+        if not done.is_ok:
+            text = f"The history there can not be read as a whole: {done.last_words().rstrip('.')}."
+            raise FwrError(ExitCode.FAILED, text, "See what is damaged: fwrkit doctor. Without it: leave --history out.")
+        history.start_at(self.version)
+        self._target = history
+        report("Reading the history")
+        self._remember(history, store)
+        report(f"{self.count:,} versions are here; copying {len(self._large):,} contents of large files")
+        for state, size in self._large.items():
+            self._bring_large(history, state, size)
+
+    def _remember(self, history: History, store: Store) -> None:
+        known: dict[str, CommittedFile] = {}
+        rows: list[tuple[bytes, State, int, int, str, bytes | None]] = []
+        for step in history_reading.steps(Repository(history.path), self.version):
+            self.count += 1
+            moment = step.time * 10**9
+            for path, oid in step.changes:
+                if not oid:
+                    self.heads.pop(path, None)
+                    rows.append((path, ABSENT, 0, moment, step.author, None))
+                    continue
+                file = known.get(oid)
+                if file is None:
+                    file = known[oid] = history.committed(bytes.fromhex(oid))
+                    if pointer_oid(Pointer(file.state, file.size)) == file.oid:
+                        self._large[file.state] = file.size
+                self.heads[path] = Head(file, step.author, moment)
+                rows.append((path, file.state, file.size, moment, step.author, file.oid))
+        with store.transaction():
+            store.add_past(rows)
+
+    def _bring_large(self, history: History, state: bytes, size: int) -> None:
+        source = large_path(self._source.path, state)
+        try:
+            fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return  # an old one that is kept no longer, or never was: of a current one, the world has it
+        try:
+            _write_large(history, state, size, fd)
+        finally:
+            os.close(fd)
+
+    def check_out(self, target: Tree, leave_out: Callable[[bytes], bool], directories: Sequence[bytes]) -> dict[bytes, Copied]:
+        """Fill a tree with the version's files, and with some directories in any case. Raise FwrError (NOT_FOUND) where a large content lacks."""
+        copied: dict[bytes, Copied] = {}
+        for directory in directories:
+            _make_directory(target, directory, copied)
+        missing = []
+        for path, head in sorted(self.heads.items()):
+            if leave_out(path):
+                continue
+            _make_directory(target, paths.parent(path), copied)
+            if not self._write(target, path, head):
+                missing.append(path)
+                continue
+            copied[path] = Copied(head.file.state, head.file.size, head.time)
+        if missing:
+            names = ", ".join(paths.shown(path) for path in missing[:_LISTED])
+            text = f"{len(missing)} large files of that version are not on this node: {names}."
+            raise FwrError(ExitCode.NOT_FOUND, text, "Read them there first (fwrkit cat PATH@VERSION), or fork from the server.")
+        self._set_times(target, copied)
+        return copied
+
+    def _write(self, target: Tree, path: bytes, head: Head) -> bool:
+        history, file = self._target, head.file
+        assert history is not None
+        if file.state not in self._large:
+            content = history.read(file.oid, file.state)
+            target.create(path, lambda fd: write_all(fd, content), head.time)
+            return True
+        if history.large_object(file.state) is None:
+            with contextlib.closing(Tree(self._world)) as world, contextlib.suppress(OSError, NotRegular):
+                fd = world.open_file(path)
+                try:
+                    _write_large(history, file.state, file.size, fd)
+                finally:
+                    os.close(fd)
+        large = history.large_object(file.state)
+        if large is None:
+            return False
+        fd = os.open(large, os.O_RDONLY)
+        try:
+            target.create(path, lambda out: (copy_all(fd, out), None)[1], head.time)
+        finally:
+            os.close(fd)
+        return True
+
+    def _set_times(self, target: Tree, copied: dict[bytes, Copied]) -> None:
+        """Give pages of a wiki the times that their changelogs say: a commit may be some seconds younger than what it holds."""
+        for path in list(copied):
+            match = _CHANGELOG.match(path)
+            if match is None:
+                continue
+            site, kind, name = match.groups()
+            page = site + (b"/data/pages/" + name + b".txt" if kind == b"meta" else b"/data/media/" + name)
+            moment = _last_time(target, path)
+            if page in copied and copied[page].state != DIRECTORY and moment:
+                os.utime(os.path.join(target.root, page), ns=(moment, moment), follow_symlinks=False)
+                copied[page] = Copied(copied[page].state, copied[page].size, moment)
+
+    def count_lost(self, history: History, store: Store) -> None:
+        """When everything is here that is to be had: have the tables know which contents of old versions are not."""
+        for state in self._large:
+            if history.large_object(state) is None:
+                self.lost += store.drop_content(state)
+
+
+def _make_directory(target: Tree, path: bytes, copied: dict[bytes, Copied]) -> None:
+    if not path or path in copied:
+        return
+    target.make_directories(path)
+    for each in (*paths.ancestors(path), path):
+        copied.setdefault(each, Copied(DIRECTORY))
+
+
+def _write_large(history: History, state: bytes, size: int, fd: int) -> None:
+    """Put a large content into the repository if an open file has it."""
+    if os.fstat(fd).st_size != size or history.large_object(state) is not None:
+        return
+    path = large_path(history.path, state)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        is_it = copy_all(fd, file.fileno()) == state
+    if is_it:
+        os.replace(temporary, path)
+    else:
+        temporary.unlink()
+
+
+def _last_time(target: Tree, path: bytes) -> int:
+    """Return the time of a changelog's last line in Unix nanoseconds, 0 if it says none."""
+    fd = target.open_file(path)
+    with os.fdopen(fd, "rb") as file:
+        file.seek(max(0, os.fstat(fd).st_size - 8192))
+        lines = file.read().splitlines()
+    word = lines[-1].split(b"\t")[0] if lines else b""
+    return int(word) * 10**9 if word.isdigit() and len(word) <= 12 else 0

@@ -164,8 +164,9 @@ def _raw(words: list[bytes]) -> Iterator[tuple[str, bytes, str]]:
 
 @dataclass(frozen=True)
 class Step:
-    """One version as it lies in the repository: when (Unix seconds), by whom, and (path, id of the new blob in hex; empty: deleted)."""
+    """One version as it lies in the repository: its id, when (Unix seconds), by whom, and (path, id of the new blob in hex; empty: deleted)."""
 
+    version: str
     time: int
     author: str
     changes: list[tuple[bytes, str]]
@@ -178,8 +179,13 @@ def steps(repository: Repository, version: str) -> list[Step]:
     if is_cut:
         raise FwrError(ExitCode.FAILED, "The history is too long to be read at once.", "Take the world without its history.")
     return [
-        Step(int(when), author.decode("utf-8", "surrogateescape"), [(path, oid if oid != _NO_BLOB else "") for _, path, oid in changes])
-        for (_, when, author, _), changes in _parsed(output.split(b"\0"))
+        Step(
+            version.decode(),
+            int(when),
+            author.decode("utf-8", "surrogateescape"),
+            [(path, oid if oid != _NO_BLOB else "") for _, path, oid in changes],
+        )
+        for (version, when, author, _), changes in _parsed(output.split(b"\0"))
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import history_verbs, joining, run
+from fwrkit.agent import history_verbs, joining, run, volumes
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.control import ask
 from fwrkit.agent.server import founding
@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--world", required=True, help="where that world's volume is")
     found.add_argument("--history", default="", help="where its state volume is")
     found.add_argument("--at", default="", help="the version that is wanted; as it is now, if none is named")
+    copy = verbs.add_parser("copy", help="copy a node's world, or its history, from one volume to another")
+    copy.add_argument("what", choices=["world", "history"])
+    copy.add_argument("source")
+    copy.add_argument("target")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -96,9 +100,12 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb == "copy":
+        source, target = Path(arguments.source), Path(arguments.target)
+        return volumes.copy_world(source, target, _report) if arguments.what == "world" else volumes.copy_history(source, target)
     if verb == "found":
         origin = founding.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
-        return dataclasses.asdict(founding.found(_node(), places, origin, lambda line: print(line, file=sys.stderr, flush=True)))  # noqa: T201
+        return dataclasses.asdict(founding.found(_node(), places, origin, _report))
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None
@@ -110,6 +117,10 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
     return ask(places.control, verb, values, values.get("timeout", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _node() -> Node:

@@ -72,10 +72,10 @@ def snapshots(repository: Repository, authorities: Sequence[str]) -> list[Snapsh
 
 def look(repository: Repository, name: str, oid: str, authorities: Sequence[str]) -> Snapshot:
     """Given a tag's name and the id (hex) of what it names, return it, verified with the authority's public keys."""
-    kind, size = repository.kinds([oid]).get(oid, ("", 0))
+    kind, _ = repository.kinds([oid]).get(oid, ("", 0))
     if kind == "commit":
         return Snapshot(name, oid, 0, "", False, "it is a tag that nobody signed")
-    tag = parse_tag(repository.read("cat-file", "tag", oid, limit=_TAG_LIMIT)[0]) if kind == "tag" and size <= _TAG_LIMIT else None
+    tag = tag_of(repository, oid)
     if tag is None:
         return Snapshot(name, "", 0, "", False, "it is no snapshot")
     said = Snapshot(name, tag.version, tag.time, tag.by, False)
@@ -86,6 +86,14 @@ def look(repository: Repository, name: str, oid: str, authorities: Sequence[str]
     if not is_signed(tag, authorities):
         return replace(said, note="the world's authority did not sign it")
     return replace(said, is_verified=True)
+
+
+def tag_of(repository: Repository, oid: str) -> Tag | None:
+    """Given the id (hex) of what a reference names, return what the tag there says, unverified; None if it is no snapshot."""
+    kind, size = repository.kinds([oid]).get(oid, ("", 0))
+    if kind != "tag" or size > _TAG_LIMIT:
+        return None
+    return parse_tag(repository.read("cat-file", "tag", oid, limit=_TAG_LIMIT)[0])
 
 
 def known_authorities(keys: Path) -> list[str]:

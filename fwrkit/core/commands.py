@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fwrkit.core.errors import ExitCode, FwrError
 
 _PIECE = 65536  # bytes
+_LAST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,39 @@ def run(command: Command, timeout: float | None = None) -> Completed:
     except subprocess.TimeoutExpired as error:
         raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.") from error
     return Completed(command, done.returncode, done.stdout, done.stderr)
+
+
+def run_told(command: Command, told: Callable[[str], None], timeout: float) -> Completed:
+    """Like :func:`run`, but hand on each line of the error output as it comes. It stays in this process's group: Ctrl-C ends it, too."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
+        given.write(command.stdin or b"")
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                list(command.argv), stdin=given, stdout=output, stderr=subprocess.PIPE, env=command.environment(), cwd=command.cwd
+            )
+        except FileNotFoundError as error:
+            program = os.fsdecode(command.argv[0])
+            raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        lines: list[bytes] = []
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                lines = [*lines[-_LAST_LINES:], line]
+                told(line.decode(errors="replace").rstrip("\r\n"))
+            status = process.wait()
+            is_late = late.finished.is_set()
+        finally:
+            late.cancel()
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+        if is_late:
+            raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.")
+        output.seek(0)
+        return Completed(command, status, output.read(), b"".join(lines))
 
 
 def check(command: Command, timeout: float | None = None) -> Completed:

@@ -8,6 +8,8 @@ The tables come into being last, in one step: what was interrupted before that b
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import secrets
@@ -15,7 +17,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fwrkit.agent import paths, public_records
@@ -69,6 +71,7 @@ class Founded:
     versions: int
     files: int
     bytes: int
+    snapshots: int
     lost: int
     is_still: bool
     citizens: list[str]
@@ -90,15 +93,25 @@ def found(node: Node, places: Places, origin: Origin, report: Callable[[str], No
     Raise FwrError: NOT_FOUND (no world or no history there, no such version, contents that are not there), TAKEN (this node has a world
     already), FAILED (what is there can not be read).
     """
-    state = places.state
-    done = _founded_before(state)
+    done = _founded_before(places.state)
     if done is not None:
         return done
+    try:
+        return _found(node, places, origin, report)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command.") from error
+
+
+def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None]) -> Founded:
+    state = places.state
     source = _world_in(origin.volume)
     kind = _read_kind(source, places.templates)
     past = _past(origin, source)
-    _make_room(places)
+    mark = _make_room(places)
     with contextlib.ExitStack() as stack:
+        stack.callback(os.close, mark)
         store = Store(state / _TABLES)
         stack.callback(store.close)
         world_id = secrets.token_hex(8)
@@ -137,21 +150,26 @@ def _founded_before(state: Path) -> Founded | None:
     return Founded(**json.loads(founded))
 
 
-def _make_room(places: Places) -> None:
-    """Begin with nothing: what an interrupted founding left is removed; anything else is somebody's."""
+def _make_room(places: Places) -> int:
+    """Begin with nothing: what an interrupted founding left is removed; anything else is somebody's. Return a descriptor that keeps others out."""
     mark, history = places.state / _MARK, places.state / "history.git"
-    if not mark.exists():
-        if history.exists() or (places.world.is_dir() and any(places.world.iterdir())):
-            raise FwrError(
-                ExitCode.TAKEN, "There is something in this node's volumes already.", "Choose another name, or an empty directory."
-            )
-        mark.touch()
+    is_used = history.exists() or (places.world.is_dir() and any(places.world.iterdir()))
+    if is_used and not mark.exists():
+        hint = "Choose another name, or an empty directory."
+        raise FwrError(ExitCode.TAKEN, "There is something in this node's volumes already.", hint)
+    lock = os.open(mark, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise FwrError(ExitCode.TAKEN, "The world of this node is being made just now.", "Wait until it is, then try again.") from error
     for path in (history, places.state / "canon", places.state / "incoming"):
         shutil.rmtree(path, ignore_errors=True)
     for path in places.world.iterdir() if places.world.is_dir() else ():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for suffix in ("", "-wal", "-shm"):
         (places.state / f"{_TABLES}{suffix}").unlink(missing_ok=True)
+    return lock
 
 
 def _world_in(volume: Path) -> Path:
@@ -241,13 +259,17 @@ def _settle(
         store.mark_committed((number, rows.get(path)) for number, path, *_ in store.uncommitted(1 << 40))
         if past is not None:
             past.count_lost(history, store)
+            named = [(tag.name, tag.version, tag.by, tag.time) for tag in past.snapshots]
+            store.set_meta("brought_snapshots", json.dumps(named))
         register.add_entry(now, operator.name, "fork", node.world_name, {"from": kind.name, "id": kind.id, "version": shared[:10]})
     history.commit_tree(((path, oid) for path, oid, _ in blobs), operator.name, now, f"fork of {kind.name} as {node.world_name}\n", last)
     canon.tree.sync_all()
-    return Founded(
-        world_id, node.world_name, kind.template, kind.id, kind.name, shared, past.count if past is not None else 0, len(blobs),
-        sum(what.size for _, _, what in blobs), past.lost if past is not None else 0, is_still, _citizens(source, operator.name),
+    answer = Founded(
+        id=world_id, name=node.world_name, template=kind.template, origin_id=kind.id, origin_name=kind.name, version=shared, versions=0,
+        files=len(blobs), bytes=sum(what.size for _, _, what in blobs), snapshots=0, lost=0, is_still=is_still,
+        citizens=_citizens(source, operator.name),
     )  # fmt: skip
+    return answer if past is None else replace(answer, versions=past.count, snapshots=len(past.snapshots), lost=past.lost)
 
 
 def _write_records(target: Tree, store: Store, copied: dict[bytes, Copied], now: int) -> None:

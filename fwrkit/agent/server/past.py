@@ -16,13 +16,14 @@ from pathlib import Path
 from fwrkit.agent import history_reading, paths
 from fwrkit.agent.files.copying import Copied
 from fwrkit.agent.files.tree import NotRegular, Tree, copy_all, write_all
-from fwrkit.agent.repository import Pointer, Repository, large_path, pointer_oid
+from fwrkit.agent.packing import bring_pack
+from fwrkit.agent.repository import SNAPSHOTS, Pointer, Repository, large_path, pointer_oid
 from fwrkit.agent.server.history import CommittedFile, History
 from fwrkit.agent.server.store import Store
+from fwrkit.agent.snapshots import Tag, is_snapshot_name, tag_of
 from fwrkit.agent.states import ABSENT, DIRECTORY, State
 from fwrkit.core.errors import ExitCode, FwrError
 
-_TIMEOUT = 7200.0  # seconds for a whole repository
 _LISTED = 3
 # DokuWiki takes a page for edited by hand whose time is not that of its changelog's last line
 _CHANGELOG = re.compile(rb"(?s)(.+)/data/(meta|media_meta)/(.+)\.changes\Z")
@@ -40,7 +41,8 @@ class Head:
 class Past:
     """One version of a repository, and all before it. ``world`` is the tree beside it, where large contents may lie that the repository lacks.
 
-    ``heads``: the version's files; ``count``: how many versions there are; ``lost``: large contents of old versions that are not to be had.
+    ``heads``: the version's files; ``count``: how many versions there are; ``lost``: large contents of old versions that are not to be had;
+    ``snapshots``: the names that versions up to this one have in the other world.
     Raise FwrError from the constructor: NOT_FOUND or USAGE if there is no such version.
     """
 
@@ -51,16 +53,13 @@ class Past:
         self.heads: dict[bytes, Head] = {}
         self.count = 0
         self.lost = 0
+        self.snapshots: list[Tag] = []
         self._large: dict[bytes, int] = {}
         self._target: History | None = None
 
     def bring(self, history: History, store: Store, report: Callable[[str], None]) -> None:
         """Bring it into an empty repository and empty tables. Raise FwrError (FAILED) if it can not be read as a whole."""
-        pack = history.path / "objects" / "pack" / "pack"
-        done = self._source.run("pack-objects", "--revs", "-q", str(pack), stdin=f"{self.version}\n".encode(), timeout=_TIMEOUT)
-        if not done.is_ok:
-            text = f"The history there can not be read as a whole: {done.last_words().rstrip('.')}."
-            raise FwrError(ExitCode.FAILED, text, "See what is damaged: fwrkit doctor. Without it: leave --history out.")
+        bring_pack(self._source, history.path, [self.version])
         history.start_at(self.version)
         self._target = history
         report("Reading the history")
@@ -72,8 +71,10 @@ class Past:
     def _remember(self, history: History, store: Store) -> None:
         known: dict[str, CommittedFile] = {}
         rows: list[tuple[bytes, State, int, int, str, bytes | None]] = []
+        named = _tags(self._source)
         for step in history_reading.steps(Repository(history.path), self.version):
             self.count += 1
+            self.snapshots += named.get(step.version, [])
             moment = step.time * 10**9
             for path, oid in step.changes:
                 if not oid:
@@ -164,6 +165,16 @@ class Past:
         for state in self._large:
             if history.large_object(state) is None:
                 self.lost += store.drop_content(state)
+
+
+def _tags(source: Repository) -> dict[str, list[Tag]]:
+    """Return the snapshots of a repository by version."""
+    found: dict[str, list[Tag]] = {}
+    for name, oid in source.references(SNAPSHOTS).items():
+        tag = tag_of(source, oid)
+        if tag is not None and tag.name == name and is_snapshot_name(name):
+            found.setdefault(tag.version, []).append(tag)
+    return found
 
 
 def _make_directory(target: Tree, path: bytes, copied: dict[bytes, Copied]) -> None:

@@ -24,6 +24,7 @@ from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.snapshots import adopt_snapshots
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
@@ -73,6 +74,7 @@ class Server:
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
         self._authority.create()
+        adopt_snapshots(history, self._authority, self.store)
         self.offices = Offices(
             node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.core import commands
-from fwrkit.core.commands import Command
+from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters import space
 
 _UP_TIMEOUT = 300.0  # seconds
+_RUN_TIMEOUT = 6 * 3600.0
 OVERRIDE = "compose.override.yaml"
 
 
@@ -37,6 +39,14 @@ class Project:
     def recreate(self) -> None:
         """Like :meth:`up`, with new containers: what they referred to may be gone."""
         self._run("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--force-recreate")
+
+    def run_once(self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None]) -> Completed:
+        """Run a program in a ``sync`` container of its own while the project does not run; ``mounts`` (volume or directory to a place in the
+        container) are there to be read. Lines of its error output are told; it is removed when it ends, and networks and volumes are there then.
+        """
+        read = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}:ro")]
+        command = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
+        return commands.run_told(command, told, _RUN_TIMEOUT)
 
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""

@@ -106,6 +106,20 @@ class Engine:
             found = self._client.volumes.list(filters={"label": f"{labels.COMPOSE_PROJECT}={project}"})
             return {str(each.name): dict(each.attrs.get("Labels") or {}) for each in found}
 
+    def has_volume(self, name: str) -> bool:
+        """Given a volume's name, say whether there is one."""
+        with _translated():
+            try:
+                self._client.volumes.get(name)
+            except docker.errors.NotFound:
+                return False
+            return True
+
+    def make_volume(self, name: str) -> None:
+        """Given a volume's name, make it."""
+        with _translated():
+            self._client.volumes.create(name)
+
     def remove_volume(self, name: str) -> None:
         """Given a volume's name, remove it; it is no error if it is gone."""
         with _translated():

@@ -26,7 +26,8 @@ class Node:
     """What one node was asked to be.
 
     ``upstream`` is the server node on this machine, ``remote`` the address (host:port) of one elsewhere; at most one is set.
-    ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
+    ``origin`` is what a server's world is still to be made from (``world`` and ``state``: volumes or directories, ``version``), ``founded`` what
+    came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
     of the agent's settings, as text.
     """
 
@@ -49,6 +50,8 @@ class Node:
     citizen_site_hash: str = ""
     image: str = ""
     settings: str = ""
+    origin: dict[str, str] = dataclasses.field(default_factory=dict)
+    founded: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the node as a JSON object."""

@@ -25,6 +25,7 @@ from fwrkit.host.cli import (
     doctor,
     down,
     filters,
+    fork,
     history,
     ignore,
     images,
@@ -56,6 +57,7 @@ from fwrkit.host.cli import (
     unignore,
     unmute,
     up,
+    volume,
 )
 from fwrkit.host.cli import exec as exec_
 from fwrkit.host.cli import open as open_
@@ -85,6 +87,7 @@ for _name, _function, _epilog in (
     ("exec", exec_.execute, exec_.EPILOG),
     ("render", render.render, render.EPILOG),
     ("invite", invite.invite, invite.EPILOG),
+    ("fork", fork.fork, fork.EPILOG),
     ("revert", revert.revert, revert.EPILOG),
     ("restore", restore.restore, restore.EPILOG),
     ("mute", mute.mute, mute.EPILOG),
@@ -119,6 +122,7 @@ app.add_typer(refused.app, name="refused")
 app.add_typer(review.app, name="review")
 app.add_typer(requests.app, name="requests")
 app.add_typer(history.app, name="history")
+app.add_typer(volume.app, name="volume")
 app.add_typer(images.app, name="images")
 
 

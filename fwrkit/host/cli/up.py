@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,10 @@ from fwrkit.host.cli.output import Output
 from fwrkit.host.cli.password import citizen_site_hash
 from fwrkit.host.verbs import up as verb
 
-EPILOG = "Examples: fwrkit up server · fwrkit up server --template static --address wiki.example.org · fwrkit up laptop"
+EPILOG = (
+    "Examples: fwrkit up server · fwrkit up server --template static --address wiki.example.org · fwrkit up laptop ·"
+    " fwrkit up server --name mine --from-volume copy"
+)
 
 
 def up(
@@ -31,17 +34,23 @@ def up(
     citizen_site: Annotated[
         str | None, typer.Option(metavar="password", help="Show /fwr on the server too, behind a password that is asked for.")
     ] = None,
+    from_volume: Annotated[
+        str | None, typer.Option(metavar="WORLD", help="Make the world from a copy: a volume, or a directory of this machine.")
+    ] = None,
+    history: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Where the copy's history is; without it, history begins anew.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make and start a server, or start a node that exists."""
     machine, out = begin(json)
-    options = (template, address, world, citizen, citizen_site)
+    options = (template, address, world, citizen, citizen_site, from_volume, history)
     if node == "server" or name is not None or any(option is not None for option in options):
         if name is not None and node != "server":
             raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
         wish = verb.ServerWish(
             name=name or node, template=template, address=address, ssh_port=ssh_port, http_port=http_port, world=world, citizen=citizen,
-            citizen_site_hash=_hash(citizen_site),
+            citizen_site_hash=_hash(citizen_site), from_volume=from_volume, history=history,
         )  # fmt: skip
         result = verb.up_server(machine, wish)
     else:
@@ -61,6 +70,26 @@ def _hash(citizen_site: str | None) -> str | None:
 
 def _show(out: Output, result: verb.Up) -> None:
     out.line(f"{result.node} is up.", "bold green")
+    if result.is_new and result.founded:
+        show_founded(out, result.founded)
+    show_addresses(out, result)
+
+
+def show_founded(out: Output, founded: dict[str, Any]) -> None:
+    """Say what a world was made from."""
+    out.line(f"A world of its own, made from '{founded['origin_name']}': {founded['files']:,} files, {founded['bytes'] / 1e6:,.1f} MB.")
+    if founded["version"]:
+        out.line(f"Its history goes on from there: {founded['versions']:,} versions, the newest of them {founded['version'][:10]}.")
+    else:
+        out.line("Its history begins anew: none came with the copy.")
+    if founded["lost"]:
+        out.line(f"Of {founded['lost']:,} old versions of large files, the copy had the name only.")
+    if not founded["is_still"]:
+        out.line("The world was edited all the time: each file is whole, but they may be some seconds apart.")
+
+
+def show_addresses(out: Output, result: verb.Up) -> None:
+    """Say where a node is to be found."""
     rows = [[f"{site} site", url] for site, url in result.urls.items()]
     if result.role == "server":
         reach = (

@@ -12,6 +12,7 @@ from fwrkit.host.adapters.agent import error_in
 from fwrkit.host.adapters.engine import Container
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs import founding
 from fwrkit.host.verbs.ports import chosen_again
 
 _AGENT_DEADLINE = 90.0  # seconds until the agent must have answered
@@ -31,6 +32,9 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
     machine.nodes.save(node)
     machine.nodes.save_compose(node, templates.render(node, machine.home))
+    if node.origin:
+        node = founding.ensure(machine, node)
+        machine.nodes.save_compose(node, templates.render(node, machine.home))
     if node.upstream:
         network = machine.home.network(node.upstream, "uplink")
         machine.engine.ensure_network(network, machine.home.project(node.upstream), "uplink")

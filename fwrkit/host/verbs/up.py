@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name, check_node_name
@@ -12,7 +13,7 @@ from fwrkit.core.records import NodeStatus
 from fwrkit.host.adapters import compose, templates, world_directory
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node, new_node_id
-from fwrkit.host.verbs import addresses, ports, remains
+from fwrkit.host.verbs import addresses, founding, ports, remains, rm
 from fwrkit.host.verbs.start import start, start_new
 
 TEMPLATES = ("dokuwiki", "static", "php")
@@ -30,11 +31,16 @@ class ServerWish:
     world: str | None = None
     citizen: str | None = None
     citizen_site_hash: str | None = None
+    from_volume: str | None = None
+    history: str | None = None
 
 
 @dataclass(frozen=True)
 class Up:
-    """A node that runs. ``urls`` are what to open; ``is_new``: made by this call; ``is_joined`` is false for a client whose join is not finished."""
+    """A node that runs. ``urls`` are what to open; ``is_new``: made by this call; ``is_joined`` is false for a client whose join is not finished.
+
+    ``founded`` tells of the copy that a server's world was made from, empty if it was made from a template.
+    """
 
     node: str
     role: str
@@ -44,6 +50,7 @@ class Up:
     address: str
     is_joined: bool
     status: NodeStatus
+    founded: dict[str, Any] = field(default_factory=dict)
 
 
 def up_server(machine: Machine, wish: ServerWish) -> Up:
@@ -61,9 +68,27 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     _check_wish(wish)
     compose.version()
     machine.engine.version()
+    origin = founding.origin(machine, wish.from_volume, wish.history or "") if wish.from_volume is not None else {}
+    return make_server(machine, wish, origin)
+
+
+def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str]) -> Up:
+    """Given a wish that was looked at, and what the world is made from (see ``Node``; empty: a template), make a server and start it.
+
+    A node whose world can not be made is removed again, but for volumes that were there before.
+    """
+    had_volumes = bool(machine.engine.volumes(machine.home.project(wish.name)))
     with machine.nodes.locked():
-        node = machine.nodes.save(_new_server(machine, wish))
-    node, status = start_new(machine, node, are_ports_asked_for=wish.http_port is not None or wish.ssh_port is not None)
+        if machine.nodes.find(wish.name) is not None:
+            raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.name}' already.", "Choose another name.")
+        node = machine.nodes.save(dataclasses.replace(_new_server(machine, wish), origin=origin))
+    try:
+        node, status = start_new(machine, node, are_ports_asked_for=wish.http_port is not None or wish.ssh_port is not None)
+    except FwrError:
+        made = machine.nodes.find(wish.name)
+        if made is not None and made.origin:
+            rm.remove(machine, made, with_volumes=not had_volumes)
+        raise
     return _up(node, status, is_new=True)
 
 
@@ -74,12 +99,13 @@ def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port:
         moved = _moved(machine, node, ssh_port, http_port)
         if moved != node:
             node = machine.nodes.save(moved)
-    return _up(node, start(machine, node), is_new=False)
+    status = start(machine, node)
+    return _up(machine.nodes.get(name), status, is_new=False)
 
 
 def _up(node: Node, status: NodeStatus, *, is_new: bool) -> Up:
     is_joined = node.role == "server" or node.is_joined
-    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, is_joined, status)
+    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, is_joined, status, node.founded)
 
 
 def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | None) -> Node:
@@ -114,6 +140,10 @@ def _new_server(machine: Machine, wish: ServerWish) -> Node:
 
 
 def _check_wish(wish: ServerWish) -> None:
+    if wish.from_volume is None and wish.history is not None:
+        raise FwrError(ExitCode.USAGE, "--history belongs to --from-volume.", "Name the world's volume too.")
+    if wish.from_volume is not None and wish.template is not None:
+        raise FwrError(ExitCode.USAGE, "A world that is copied has its template already.", "Leave --template out.")
     if wish.template is not None and wish.template not in TEMPLATES:
         raise FwrError(ExitCode.USAGE, f"There is no template '{wish.template}'.", f"Use one of: {', '.join(TEMPLATES)}.")
     if wish.citizen is not None:
@@ -126,6 +156,8 @@ def _check_same(node: Node, wish: ServerWish) -> None:
     """A wish for a server that exists may repeat what it is, never change it in passing; ports and the password are no part of what it is."""
     if node.role != "server":
         raise FwrError(ExitCode.TAKEN, f"'{node.name}' is a {node.role} on this machine.", f"Start it with: fwrkit up {node.name}")
+    if wish.from_volume is not None and not node.origin:
+        raise FwrError(ExitCode.TAKEN, f"The server '{node.name}' has a world already.", "Make another from the copy: give it a --name.")
     wished = {"template": wish.template, "address": wish.address, "citizen": wish.citizen}
     wished["world_dir"] = os.path.realpath(os.path.expanduser(wish.world)) if wish.world is not None else None
     for name, value in wished.items():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from fwrkit.core import invites
+from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
@@ -37,6 +39,12 @@ VERSIONS = [
 ]
 
 
+FOUNDED = {
+    "id": "f" * 16, "template": "static", "origin_id": "w" * 16, "origin_name": "commons", "version": "a" * 40, "versions": 12, "files": 3,
+    "bytes": 2_000_000, "snapshots": 1, "lost": 0, "is_still": True, "citizens": ["bob", "carol"],
+}  # fmt: skip
+
+
 @dataclass
 class SimulatedDocker:
     """What an engine remembers: containers and volumes by project, networks, and logs by container."""
@@ -45,6 +53,11 @@ class SimulatedDocker:
     volumes_of: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     networks: set[str] = field(default_factory=set)
     logs: dict[str, list[str]] = field(default_factory=dict)
+    others: set[str] = field(default_factory=set)  # volumes of no project
+    founded: list[tuple[str, list[str], dict[str, str]]] = field(
+        default_factory=list
+    )  # which worlds were made from copies: node, words, mounts
+    founding: FwrError | None = None  # what the agent says to that
     lacks_images: bool = False
     fails_to_start: bool = False
     crashes: bool = False
@@ -61,7 +74,14 @@ class SimulatedDocker:
     def volumes(self, project: str) -> dict[str, dict[str, str]]:
         return dict(self.volumes_of.get(project, {}))
 
+    def has_volume(self, name: str) -> bool:
+        return name in self.others or any(name in volumes for volumes in self.volumes_of.values())
+
+    def make_volume(self, name: str) -> None:
+        self.others.add(name)
+
     def remove_volume(self, name: str) -> None:
+        self.others.discard(name)
         for volumes in self.volumes_of.values():
             volumes.pop(name, None)
 
@@ -96,6 +116,15 @@ class SimulatedProject:
         }
 
     recreate = up
+
+    def run_once(self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None]) -> Completed:
+        assert (self.directory / "compose.yaml").is_file(), "rendered before it is started"
+        assert self.name not in self.docker.containers_of, "before its agent runs"
+        self.docker.volumes_of.setdefault(self.name, {f"{self.name}_{key}": {} for key in ("world", "state", "keys")})
+        self.docker.founded.append((self.node.name, list(words), dict(mounts)))
+        told("Copying the world")
+        answer = self.docker.founding.to_json() if self.docker.founding else {**FOUNDED, "name": self.node.world_name}
+        return Completed(Command(words), 0 if self.docker.founding is None else 1, json.dumps(answer).encode(), b"")
 
     def down(self) -> None:
         self.docker.containers_of.pop(self.name, None)

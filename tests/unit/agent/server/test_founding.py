@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent import audit, public_records
+from fwrkit.agent.files import database
+from fwrkit.agent.files.copying import Copier
 from fwrkit.agent.repository import Repository
-from fwrkit.agent.server import founding, tables
+from fwrkit.agent.server import tables
 from fwrkit.agent.server.founding import Origin, found
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Node, Places, Settings
+from fwrkit.agent.snapshots import known_authorities, snapshots, tag_text
 from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.past import BEGIN, DAY, Past
@@ -86,8 +89,8 @@ def places(tmp_path: Path) -> Places:
 
 @pytest.fixture(autouse=True)
 def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = founding.Copier.run
-    monkeypatch.setattr(founding.Copier, "run", lambda self: run(self, pause=0.006))
+    run = Copier.run
+    monkeypatch.setattr(Copier, "run", lambda self: run(self, pause=0.006))
 
 
 def world_of(places: Places) -> dict[str, bytes]:
@@ -220,9 +223,10 @@ def test_a_server_starts_on_it_and_has_nothing_to_do(old: Old, places: Places) -
 def test_it_is_done_once_and_what_was_interrupted_begins_anew(old: Old, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     old.put("www/a", "one")
     with monkeypatch.context() as patch:
-        patch.setattr(founding.database, "copy", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        with pytest.raises(OSError, match="No space"):
+        patch.setattr(database, "copy", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(FwrError) as caught:
             found(NODE, places, Origin(old.volume))
+        assert caught.value.code is ExitCode.NO_SPACE
     (old.world / "www/a").unlink()
     old.put("www/b", "two")
     founded = found(NODE, places, Origin(old.volume))
@@ -296,3 +300,20 @@ def test_the_audit_log_begins_anew(old: Old, places: Places) -> None:
     assert not (places.world / ".fwr/audit").exists()
     with pytest.raises(FwrError):
         public_records.read_roll(places.world)
+
+
+def test_snapshots_are_signed_by_the_new_authority(old: Old, places: Places) -> None:
+    first = old.commit("bob", www_a=b"one")
+    old.past.history.add_tag("refs/tags/v1", tag_text(first, "v1", "carol", "world", BEGIN) + b"-----BEGIN SSH SIGNATURE-----\nforeign\n")
+    old.past.history.add_tag("refs/tags/odd", b"object " + first.encode() + b"\ntype commit\ntag odd\n\nno snapshot\n")
+    second = old.commit("bob", www_a=b"two")
+    old.past.history.add_tag("refs/tags/v2", tag_text(second, "v2", "carol", "world", BEGIN) + b"-----BEGIN SSH SIGNATURE-----\nforeign\n")
+    founded = found(NODE, places, old.origin(first))
+    assert founded.snapshots == 1, "of what came later, nothing"
+    for _ in range(2):  # at the second start, nothing is left to do
+        server = Server(NODE, places, with_network=False)
+        server.start()
+        server.stop()
+        [snapshot] = snapshots(Repository(places.state / "history.git"), known_authorities(places.keys))
+        assert (snapshot.name, snapshot.version, snapshot.by, snapshot.time) == ("v1", first, "carol", BEGIN)
+        assert snapshot.is_verified, snapshot.note

@@ -12,6 +12,7 @@ import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict, KeptRefusal
+from fwrkit.host.adapters import one_shot
 from fwrkit.host.cli import main
 from tests.unit.host.cli.conftest import Fwrkit
 from tests.unit.host.simulated import VERSIONS, SimulatedMachine
@@ -29,6 +30,8 @@ VERBS = (
     "exec",
     "render",
     "invite",
+    "fork",
+    "volume copy",
     "doctor",
     "approve",
     "reject",
@@ -87,10 +90,12 @@ STATUS = {
 PATH_CHANGE = {"path": str, "kind": str, "size": int}
 ENTRY = {"version": str, "time": int, "author": str, "message": str, "count": int, "changes": [PATH_CHANGE]}
 SNAPSHOT = {"name": str, "version": str, "time": int, "by": str, "is_verified": bool, "note": str}
+UP = {
+    "node": str, "role": str, "is_new": bool, "urls": dict, "ssh_port": int, "address": str, "is_joined": bool, "status": STATUS,
+    "founded": dict,
+}  # fmt: skip
 CONTRACT: dict[str, dict[str, Any]] = {
-    "up": {
-        "node": str, "role": str, "is_new": bool, "urls": dict, "ssh_port": int, "address": str, "is_joined": bool, "status": STATUS,
-    },
+    "up": UP,
     "join": {
         "node": str, "citizen": str, "world": str, "server": str, "is_new": bool, "is_joined": bool, "urls": dict, "status": STATUS,
         "public_key": str, "fingerprint": str, "authority": str,
@@ -102,6 +107,8 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "sync": {"node": str, "in_sync": bool, "missing": list},
     "invite": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int},
+    "fork": {"up": UP, "invites": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int}},
+    "volume": {"node": str, "world": str, "files": int, "bytes": int, "is_still": bool, "history": str, "versions": int},
     "citizens": {
         "is_live": bool,
         "why": str,
@@ -182,7 +189,8 @@ def check_shape(data: Any, shape: dict[str, Any]) -> None:
                 assert type(item[name]) is kind, name
 
 
-def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -> None:
+def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_shot, "copy", lambda *_: {"files": 3, "bytes": 5, "is_still": True})
     lines = {
         "up": ["up", "server", "--address", "wiki.example.org"],
         "join": ["join", "server", "--name", "alice"],
@@ -192,6 +200,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "status": ["status", "alice"],
         "sync": ["sync", "alice"],
         "invite": ["invite", "bob"],
+        "volume": ["volume", "copy", "alice", "spare"],
         "citizens": ["citizens"],
         "requests": ["requests"],
         "reverted": ["revert", "a", "--to", "aaaa"],
@@ -222,6 +231,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine) -
         "snapshot": ["snapshot", "v1"],
         "snapshots": ["snapshots"],
         "tidied": ["history", "gc"],
+        "fork": ["fork", "alice", "mine", "--address", "mine.example.org", "--invite-all"],
         "down": ["down", "alice"],
         "rm": ["rm", "alice", "--yes"],
         "error": ["status", "nobody"],
@@ -292,6 +302,10 @@ def test_the_version(fwrkit: Fwrkit) -> None:
         (["ban", "bob"], ExitCode.USAGE),
         (["policy", "set", "/"], ExitCode.USAGE),
         (["leave", "alice"], ExitCode.USAGE),
+        (["fork", "nobody", "mine"], ExitCode.NOT_FOUND),
+        (["volume", "copy", "nobody", "spare"], ExitCode.NOT_FOUND),
+        (["up", "server", "--history", "x"], ExitCode.USAGE),
+        (["up", "server", "--from-volume", "nothing"], ExitCode.NOT_FOUND),
     ],
 )
 def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str], status: ExitCode) -> None:

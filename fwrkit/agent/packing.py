@@ -1,0 +1,29 @@
+"""Bringing a repository's objects to another place as one pack, without writing anything where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from fwrkit.agent.repository import Repository
+from fwrkit.core.commands import stream
+from fwrkit.core.errors import ExitCode, FwrError
+
+_TIMEOUT = 7200.0  # seconds for a whole repository
+
+
+def bring_pack(source: Repository, target: Path, versions: Iterable[str]) -> None:
+    """Given a repository and another's directory, bring there what some ids (hex) name, with all that they refer to.
+
+    The source may be in use, and repacked meanwhile. Raise FwrError (FAILED) if it can not be read as a whole.
+    """
+    wanted = sorted(set(versions))
+    pack = target / "objects" / "pack" / f"pack-{wanted[0]}.pack"
+    command = source.command("pack-objects", "--revs", "-q", "--stdout", stdin="".join(f"{each}\n" for each in wanted).encode())
+    with pack.open("wb") as file:  # not by pack-objects itself, which would need to write to the source
+        done = stream(command, lambda piece: file.write(piece) > 0, _TIMEOUT)
+    if done.is_ok:
+        done = Repository(target).run("index-pack", "-o", str(pack.with_suffix(".idx")), str(pack), timeout=_TIMEOUT)
+    if not done.is_ok:
+        text = f"The history there can not be read as a whole: {done.last_words().rstrip('.')}."
+        raise FwrError(ExitCode.FAILED, text, "See what is damaged: fwrkit doctor. Without it: leave --history out.")

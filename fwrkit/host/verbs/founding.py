@@ -1,0 +1,49 @@
+"""A server whose world is made from a copy of another: before it is started for the first time."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters.agent import parse_answer
+from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.adapters.nodes import Node
+
+_WORLD, _STATE = "/from/world", "/from/state"  # in the container
+
+
+def origin(machine: Machine, world: str, state: str = "", version: str = "") -> dict[str, str]:
+    """Given where a copy lies (volumes, or directories of this machine), return it for the node's record. Raise FwrError (NOT_FOUND, USAGE)."""
+    found = {"world": _place(machine, world), "state": _place(machine, state) if state else "", "version": version}
+    return {name: value for name, value in found.items() if value}
+
+
+def ensure(machine: Machine, node: Node) -> Node:
+    """Given a node whose compose file is written, make its world if that is still to be done, and return the node as it is recorded then.
+
+    Raise FwrError: the agent's own.
+    """
+    if not node.origin:
+        return node
+    machine.report(f"Making the world of {node.name} from {node.origin['world']}")
+    mounts = {node.origin["world"]: _WORLD}
+    words = ["fwrkit-agent", "found", f"--world={_WORLD}"]
+    if "state" in node.origin:
+        mounts[node.origin["state"]] = _STATE
+        words.append(f"--history={_STATE}")
+    if "version" in node.origin:
+        words.append(f"--at={node.origin['version']}")
+    answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report))
+    return machine.nodes.save(dataclasses.replace(node, origin={}, founded=answer, template=str(answer["template"])))
+
+
+def _place(machine: Machine, text: str) -> str:
+    if "/" in text:
+        path = os.path.realpath(os.path.expanduser(text))
+        if not os.path.isdir(path) or ":" in path:
+            raise FwrError(ExitCode.NOT_FOUND, f"There is no directory {text}.", "Name a volume (docker volume ls) or a directory.")
+        return path
+    if not machine.engine.has_volume(text):
+        raise FwrError(ExitCode.NOT_FOUND, f"There is no volume '{text}'.", "See which there are: docker volume ls")
+    return text

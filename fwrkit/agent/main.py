@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     give = verbs.add_parser("refused-content", help="one of them, byte for byte; an error is JSON on standard error")
     give.add_argument("number", type=int)
     history_verbs.add_parsers(verbs)
+    fresh = verbs.add_parser("freshen", help="bring the node's history up to what its world has")
+    fresh.add_argument("--patience", type=float, default=10.0, help="seconds")
     verbs.add_parser("tidy", help="make the history small")
     found = verbs.add_parser("found", help="server, before it is started: make its world from a copy of another")
     found.add_argument("--world", required=True, help="where that world's volume is")
@@ -116,7 +118,7 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         values = json.loads(sys.stdin.read() or "{}")
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
-    return ask(places.control, verb, values, values.get("timeout", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
+    return ask(places.control, verb, values, values.get("timeout", 0.0) + values.get("patience", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
 
 
 def _report(line: str) -> None:

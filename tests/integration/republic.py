@@ -148,8 +148,7 @@ class Republic:
 
     def fwrkit(self, *words: str, stdin: bytes = b"", timeout: float = 300, check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a command of fwrkit. Raise Failed if its status is not 0 (unless ``check`` is false)."""
-        environment = {**os.environ, "FWRKIT_HOME": str(self.home)}
-        done = subprocess.run([FWRKIT, *words], input=stdin, capture_output=True, timeout=timeout, env=environment, check=False)
+        done = subprocess.run([FWRKIT, *words], input=stdin, capture_output=True, timeout=timeout, env=self.environment, check=False)
         if check and done.returncode != 0:
             raise Failed(words, done)
         return done
@@ -157,6 +156,11 @@ class Republic:
     def json(self, *words: str, **options: Any) -> Any:
         """Run a command with ``--json`` and return the data of its envelope."""
         return json.loads(self.fwrkit(*words, "--json", **options).stdout)["data"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of its commands."""
+        return {**os.environ, "FWRKIT_HOME": str(self.home)}
 
     @property
     def identity(self) -> str:
@@ -185,9 +189,16 @@ class Republic:
                 self.written.setdefault(state, f"template {path}")
         return node
 
+    def beside(self, server: str) -> Republic:
+        """Return the republic of another server of this home, which is there already: what its world holds now counts as written."""
+        other = Republic(self.home)
+        node = other.nodes["server"] = Node(other, server, is_server=True)
+        other.witness(node)
+        return other
+
     def join(self, name: str, *options: str) -> Node:
         """Have a client join the server of this machine."""
-        self.json("join", "server", "--name", name, *options)
+        self.json("join", self.nodes["server"].name, "--name", name, *options)
         node = self.nodes[name] = Node(self, name)
         return node
 
@@ -253,9 +264,10 @@ class Republic:
 class Node:
     """One node, its files and its network."""
 
-    def __init__(self, republic: Republic, name: str) -> None:
+    def __init__(self, republic: Republic, name: str, is_server: bool | None = None) -> None:
         self.republic = republic
         self.name = name
+        self.is_server = name == "server" if is_server is None else is_server
         self.is_reachable = True
         self.project = json.loads(republic.fwrkit("render", name, "--json").stdout)["data"]["project"]
         self._hand: Hand | None = None
@@ -302,7 +314,7 @@ class Node:
 
     def litter(self) -> Any:
         """Return all paths of the node's volumes and its number of zombies."""
-        return json.loads(self.python(_LITTER, user="0" if self.name == "server" else "2011"))
+        return json.loads(self.python(_LITTER, user="0" if self.is_server else "2011"))
 
     def do(self, *items: dict[str, Any]) -> None:
         """Write, rename and delete files as a program on this machine would, and remember it for the invariants."""

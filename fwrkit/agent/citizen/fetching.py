@@ -139,20 +139,27 @@ class Fetcher:
         """See to it that what the server has accepted by now is there, within ``patience`` seconds. Return whether it surely is."""
         until = self._clock() + patience
         patient_until = self._clock() + min(patience, _WAITING)  # some paths wait for long, and are not what is asked for
+        wanted, heard_at = 0, 0.0
         while (left := until - self._clock()) > 0 and not self._stop.is_set():
             view = self._view()
             if not view.is_ready:
                 return False
-            age = self._clock() - view.position_at
-            if (view.waiting and self._clock() < patient_until) or (age < _SOON and view.position_at != self._covered):
+            is_waiting = view.waiting and self._clock() < patient_until
+            if not wanted or is_waiting:  # what comes later is not asked for: where somebody always writes, it would never end
+                wanted, heard_at = view.position, view.position_at
+            if is_waiting or (self._clock() - heard_at < _SOON and view.position_at != self._covered):
                 self._stop.wait(min(left, 0.05))
                 continue
-            if view.position_at != self._covered:
-                self._try()
-            if view.position_at == self._covered:
+            if self._has(wanted, view):
+                return True
+            self._try()
+            if self._has(wanted, view):
                 return True
             self._stop.wait(min(left, 0.3))
         return False
+
+    def _has(self, wanted: int, view: View) -> bool:
+        return view.position_at == self._covered or (self._repository.exists and self._repository.number() >= wanted > 0)
 
     def fetch(self) -> bool:
         """Fetch now. Return whether the branch has moved. Raise FwrError: FAILED, TIMED_OUT."""

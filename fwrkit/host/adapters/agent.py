@@ -128,6 +128,10 @@ class Agent:
         """Return the snapshots that the node holds, the newest first."""
         return [Snapshot.from_json(item) for item in self._call("snapshots")["snapshots"]]
 
+    def freshen(self, patience: float) -> bool:
+        """Have the node's history brought up to what its world has, within some seconds; return whether it was."""
+        return self._call("freshen", f"--patience={patience:g}", patience=patience + _TIMEOUT)["fresh"] is True
+
     def tidy(self) -> Tidied:
         """Make the node's history as small as it gets."""
         return Tidied.from_json(self._call("tidy", patience=_TIDY_TIMEOUT))

@@ -46,7 +46,9 @@ class Project:
         """
         read = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}:ro")]
         command = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
-        return commands.run_told(command, told, _RUN_TIMEOUT)
+        done = commands.run_told(command, told, _RUN_TIMEOUT)
+        _check_addresses(done)
+        return done
 
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""
@@ -60,8 +62,16 @@ class Project:
         with space.told(str(self.directory)):
             done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
             if not done.is_ok:
+                _check_addresses(done)
                 hint = f"Run it by hand to see more: {done.command.shown()}"
                 raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
+
+
+def _check_addresses(done: Completed) -> None:
+    """Raise FwrError (FAILED) if Docker had no addresses left for one more network: each node has one or two."""
+    if not done.is_ok and b"non-overlapping IPv4 address pool" in done.stderr:
+        hint = "Remove networks that nobody uses (docker network prune), or give the engine more: default-address-pools in its daemon.json."
+        raise FwrError(ExitCode.FAILED, "Docker has no addresses left for another network.", hint)
 
 
 def version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -13,6 +14,8 @@ from fwrkit.host.verbs import addresses, founding
 from fwrkit.host.verbs import invite as inviting
 from fwrkit.host.verbs.invite import Invited
 from fwrkit.host.verbs.up import ServerWish, Up, make_server, up_node
+
+_PATIENCE = 10.0  # seconds for a node to fetch the newest history
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def _check(wish: ForkWish) -> None:
 
 
 def _origin(machine: Machine, source: Node, wish: ForkWish) -> dict[str, str]:
+    if machine.is_running(source):
+        with contextlib.suppress(FwrError):  # its history tells by whom what was; without it, the world is there all the same
+            machine.agent(source).freshen(_PATIENCE)
     version = wish.version or ""
     if wish.snapshot is not None:
         version = _snapshot(machine, source, wish.snapshot)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fwrkit.core import commands
-from fwrkit.core.commands import Command
+from fwrkit.core.commands import Command, run_told
 from fwrkit.core.errors import ExitCode, FwrError
 
 
@@ -108,3 +108,23 @@ def test_a_stream_reads_what_it_is_given() -> None:
     pieces: list[bytes] = []
     commands.stream(python("import sys; print(sys.stdin.read())", stdin=b"fed"), lambda piece: keep(pieces, piece), 30)
     assert b"".join(pieces) == b"fed\n"
+
+
+def test_what_a_program_says_is_told_as_it_comes() -> None:
+    said: list[str] = []
+    done = run_told(Command(["sh", "-c", "cat; echo one >&2; echo two >&2; exit 3"], stdin=b"given"), said.append, 10)
+    assert (done.status, done.stdout, done.stderr, said) == (3, b"given", b"one\ntwo\n", ["one", "two"])
+    with pytest.raises(FwrError) as raised:
+        run_told(Command(["sleep", "5"]), said.append, 0.1)
+    assert raised.value.code == ExitCode.TIMED_OUT
+    with pytest.raises(FwrError) as raised:
+        run_told(Command(["no-such-program-at-all"]), said.append, 1)
+    assert raised.value.code == ExitCode.NOT_FOUND
+
+
+def test_a_program_that_is_told_of_ends_with_who_listens() -> None:
+    def enough(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_told(Command(["sh", "-c", "echo begun >&2; exec sleep 60"]), enough, 10)

@@ -354,6 +354,11 @@ class SimulatedAgent:
         self._record()
         return list(self.machine.republic.snapshots)
 
+    def freshen(self, patience: float) -> bool:
+        self._record()
+        self.machine.republic.looked_up.append((self.node, "freshened"))
+        return True
+
     def tidy(self) -> Tidied:
         self._record()
         return Tidied(3 * 1024 * 1024, 10 * 1024, 2, 2048)

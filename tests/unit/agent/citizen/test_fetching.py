@@ -209,6 +209,22 @@ def test_what_one_has_just_saved_is_there(client: Client, monkeypatch: pytest.Mo
     assert client.fetcher.freshen(3), "what waits for long does not stop reading"
 
 
+def test_what_was_accepted_by_now_is_there_however_much_comes_after_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def wait(seconds: float | None = None) -> bool:  # somebody always writes
+        client.clock.wait(seconds or 0.0)
+        seen.append(client.past.put(a=b"%d" % len(seen)))
+        client.moves()
+        return False
+
+    monkeypatch.setattr(client.fetcher._stop, "wait", wait)
+    first = client.past.put(a=b"first")
+    client.moves()
+    assert client.fetcher.freshen(3)
+    assert client.repository.run("merge-base", "--is-ancestor", first, client.head()).is_ok
+
+
 def test_a_history_that_does_not_go_on_is_kept(client: Client) -> None:
     first, second = client.past.put(a=b"1"), client.past.put(a=b"2")
     client.fetcher.fetch()

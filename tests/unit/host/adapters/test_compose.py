@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,35 @@ def test_a_failure_says_composes_last_words(tmp_path: Path, monkeypatch: pytest.
     assert raised.value.code == ExitCode.FAILED
     assert raised.value.message == "Docker Compose failed: port is already allocated"
     assert "docker compose --project-name fwrkit-abc-server" in raised.value.hint
+
+
+def test_a_program_runs_once_and_reads_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[Command] = []
+
+    def run(command: Command, told: Callable[[str], None], timeout: float) -> Completed:
+        ran.append(command)
+        told("Copying")
+        return Completed(command, 0, b"{}", b"Copying\n")
+
+    monkeypatch.setattr(commands, "run_told", run)
+    said: list[str] = []
+    done = Project("fwrkit-abc-mine", tmp_path).run_once(["fwrkit-agent", "found"], {"old_world": "/from/world"}, said.append)
+    assert (done.stdout, said) == (b"{}", ["Copying"])
+    words = [str(word) for word in ran[0].argv]
+    assert words[words.index("run") :] == [
+        "run", "--rm", "--no-deps", "--no-TTY", "--volume", "old_world:/from/world:ro", "sync", "fwrkit-agent", "found",
+    ]  # fmt: skip
+
+
+def test_no_addresses_left_is_said_plainly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = b"could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network\n"
+    monkeypatch.setattr(commands, "run", lambda command, timeout: Completed(command, 1, b"", words))
+    monkeypatch.setattr(commands, "run_told", lambda command, told, timeout: Completed(command, 1, b"", words))
+    project = Project("fwrkit-abc-server", tmp_path)
+    for fail in (project.up, lambda: project.run_once([], {}, print)):
+        with pytest.raises(FwrError) as raised:
+            fail()
+        assert raised.value.message == "Docker has no addresses left for another network."
 
 
 @pytest.mark.parametrize(("status", "out"), [(1, b""), (0, b""), (0, b"1.29.2\n")])

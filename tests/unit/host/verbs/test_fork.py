@@ -36,6 +36,7 @@ def test_a_fork_is_a_server_made_from_the_nodes_volumes(alice: SimulatedMachine)
     assert (node.role, node.citizen, node.template, node.world_name, node.origin) == ("server", "alice", "static", "mine", {})
     assert made.up.founded["origin_name"] == "commons"
     assert made.invites == []
+    assert alice.republic.looked_up == [("alice", "freshened")], "so that it is known by whom the newest was"
     volume = alice.home.volume
     assert alice.docker.founded == [
         (

@@ -13,14 +13,16 @@ from typing import Any
 from fwrkit import __version__
 from fwrkit.agent import history_verbs, joining, run, volumes
 from fwrkit.agent.citizen import refusals
+from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.control import ask
 from fwrkit.agent.server import founding
+from fwrkit.agent.server.succession import Succession
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
 _RAW = ("cat", "refused-content")  # verbs whose standard output is a file's content
-_TIMEOUTS = {"ask": 100.0, "policy-change": 100.0, "change-key": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
+_TIMEOUTS = {"ask": 100.0, "policy-change": 100.0, "change-key": 100.0, "follow": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     request.add_argument("--port", required=True, type=int)
     request.add_argument("--citizen", required=True)
     verbs.add_parser("change-key", help="client: give the node a new key")
+    follow = verbs.add_parser("follow", help="client: go to where the world's server is now; the line comes on standard input")
+    follow.add_argument("--accept", action="store_true", help="take up another authority, where an official declares it")
+    declare = verbs.add_parser("declare", help="client of an official: sign that the world has a new authority")
+    declare.add_argument("authority", help="its public key")
+    verbs.add_parser("standing", help="client: whether it could take the server's place")
     verbs.add_parser("key", help="client: print the public key")
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
@@ -85,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     found = verbs.add_parser("found", help="server, before it is started: make its world from a copy of another")
     found.add_argument("--world", required=True, help="where that world's volume is")
     found.add_argument("--history", default="", help="where its state volume is")
+    found.add_argument("--succeed", default="", help="go on as the same world: where the keys volume of the successor's node is")
+    found.add_argument("--authority", action="store_true", help="with that: the authority's private key comes on standard input")
     found.add_argument("--at", default="", help="the version that is wanted; as it is now, if none is named")
     copy = verbs.add_parser("copy", help="copy a node's world, or its history, from one volume to another")
     copy.add_argument("what", choices=["world", "history"])
@@ -107,7 +116,7 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return volumes.copy_world(source, target, _report) if arguments.what == "world" else volumes.copy_history(source, target)
     if verb == "found":
         origin = founding.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
-        return dataclasses.asdict(founding.found(_node(), places, origin, _report))
+        return dataclasses.asdict(founding.found(_node(), places, origin, _report, _succession(arguments)))
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None
@@ -116,9 +125,20 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
     if verb == "policy-change":
         values = json.loads(sys.stdin.read() or "{}")
+    if verb == "follow":
+        values["line"] = sys.stdin.readline()
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
     return ask(places.control, verb, values, values.get("timeout", 0.0) + values.get("patience", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
+
+
+def _succession(arguments: argparse.Namespace) -> Succession | None:
+    if not arguments.succeed:
+        return None
+    upstream = read_upstream(Path(arguments.succeed))
+    if upstream is None:
+        raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
+    return Succession(upstream, sys.stdin.read() if arguments.authority else "")
 
 
 def _report(line: str) -> None:

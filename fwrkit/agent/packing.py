@@ -12,14 +12,17 @@ from fwrkit.core.errors import ExitCode, FwrError
 _TIMEOUT = 7200.0  # seconds for a whole repository
 
 
-def bring_pack(source: Repository, target: Path, versions: Iterable[str]) -> None:
+def bring_pack(source: Repository, target: Path, versions: Iterable[str], without: str = "") -> None:
     """Given a repository and another's directory, bring there what some ids (hex) name, with all that they refer to.
+
+    ``without``: a version that is there already, with all before it.
 
     The source may be in use, and repacked meanwhile. Raise FwrError (FAILED) if it can not be read as a whole.
     """
     wanted = sorted(set(versions))
+    lines = [*wanted, *([f"^{without}"] if without else [])]
     pack = target / "objects" / "pack" / f"pack-{wanted[0]}.pack"
-    command = source.command("pack-objects", "--revs", "-q", "--stdout", stdin="".join(f"{each}\n" for each in wanted).encode())
+    command = source.command("pack-objects", "--revs", "-q", "--stdout", stdin="".join(f"{line}\n" for line in lines).encode())
     with pack.open("wb") as file:  # not by pack-objects itself, which would need to write to the source
         done = stream(command, lambda piece: file.write(piece) > 0, _TIMEOUT)
     if done.is_ok:

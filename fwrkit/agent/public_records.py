@@ -30,6 +30,13 @@ def read_roll(world: Path) -> list[CitizenRecord]:
         raise FwrError(ExitCode.FAILED, f"The roll in this copy of the world can not be read ({error}).", "See: fwrkit log .fwr") from error
 
 
+def read_keys(world: Path) -> dict[str, str]:
+    """Return the public keys (type and base64) of the citizens in this copy's roll, by name. Raise FwrError as :func:`read_roll`."""
+    read_roll(world)
+    data = tomllib.loads(read(world, ROLL).decode())
+    return {str(item["name"]): str(item["key"]) for item in data.get("citizen", []) if item.get("key")}
+
+
 def _citizen(item: dict[str, object]) -> CitizenRecord:
     ban = item.get("banned")
     ban = ban if isinstance(ban, dict) else {}

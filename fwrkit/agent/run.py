@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 import threading
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import audit_memory, doctor, paths, public_records
+from fwrkit.agent import audit_memory, doctor, following, paths, public_records
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
@@ -29,11 +31,13 @@ from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.policy_verbs import PolicyVerbs
+from fwrkit.agent.repository import Repository
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.snapshots import known_authorities
 from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
+from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, Refusal
 
@@ -146,6 +150,11 @@ class Agent:
         if self._credentials is not None:
             credentials = self._credentials
             verbs["change-key"] = lambda _: credentials.change_key()
+            verbs["follow"] = self._follow
+            verbs["declare"] = lambda given: asdict(
+                following.declare(self._places.keys, self._places.world, str(given["authority"]), int(time.time()))
+            )
+            verbs["standing"] = lambda _: self._standing()
         server = self._server
         if server is not None:
             verbs["freshen"] = server.freshen
@@ -155,6 +164,19 @@ class Agent:
             verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
             verbs["tidy"] = lambda _: fetcher.tidy(kept).to_json()
         return verbs
+
+    def _follow(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        move = moves.decode(str(arguments["line"]))
+        answer = following.follow(self._places.keys, self._places.world, move, arguments["accept"] is True)
+        self._link.hang_up("the server is elsewhere")
+        return answer
+
+    def _standing(self) -> dict[str, Any]:
+        repository = Repository(self._places.state / HISTORY)
+        number = repository.number() if repository.exists else 0
+        return following.standing(
+            self._places.keys, self._places.world, self._engine.last_position(), number, self._engine.view.is_connected
+        )
 
     def _audit(self) -> dict[str, Any]:
         """Return the audit log of this copy of the world; what this node has seen of it before has to be there still."""

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fwrkit.agent import signatures
 from fwrkit.agent.keys import is_public_key
 from fwrkit.agent.repository import SNAPSHOTS, Repository
-from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import FwrError
 from fwrkit.core.history import Snapshot
 from fwrkit.core.names import check_snapshot_name
 
 NAMESPACE = "git"
 SIGNATURE = b"-----BEGIN SSH SIGNATURE-----"
-_SIGNER = "authority"
 _TAG_LIMIT = 65536  # bytes of one tag's object
 _OBJECT = re.compile(rb"object ([0-9a-f]{40})\ntype commit\ntag ([!-~]+)\ntagger ([^<>\n]*) <([^<>\n]*)> ([0-9]+) [+-][0-9]{4}\n\n")
 
@@ -56,12 +54,7 @@ def parse_tag(data: bytes) -> Tag | None:
 
 def is_signed(tag: Tag, authorities: Sequence[str]) -> bool:
     """Say whether a tag's text was signed by one of some public keys (type and base64)."""
-    with tempfile.TemporaryDirectory(prefix="verify-") as work:
-        signers, signature = Path(work) / "signers", Path(work) / "signature"
-        signers.write_text("".join(f'{_SIGNER} namespaces="{NAMESPACE}" {authority}\n' for authority in authorities))
-        signature.write_bytes(tag.signature)
-        argv = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", _SIGNER, "-n", NAMESPACE, "-s", str(signature)]
-        return run(Command(argv, stdin=tag.payload), timeout=30).is_ok
+    return signatures.is_signed(tag.payload, tag.signature, NAMESPACE, authorities)
 
 
 def snapshots(repository: Repository, authorities: Sequence[str]) -> list[Snapshot]:

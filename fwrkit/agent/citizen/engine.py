@@ -183,6 +183,10 @@ class Engine:
 
         return self._call(work)
 
+    def last_position(self) -> int:
+        """Return the server's newest version that this node has ever heard of: also after a start without the server."""
+        return self._call(lambda: int(self._record.meta("position") or 0))
+
     def filters(self) -> Filters:
         """Return the node's own filters."""
         return self._call(lambda: Filters.from_text(self._record.meta(_FILTERS)))

@@ -55,6 +55,11 @@ class Link:
             self._channel.close("the node stops")
         self._thread.join(5)
 
+    def hang_up(self, reason: str) -> None:
+        """End the connection that there is; the next one is dialled as the node's upstream is then."""
+        if self._channel is not None:
+            self._channel.close(reason)
+
     def _loop(self) -> None:
         tries = 0
         while not self._stop.is_set():

@@ -30,7 +30,8 @@ class Upstream:
     """Where a client's upstream is and who the client is there.
 
     ``authority`` is the world's authority by which the client joined: type and base64; ``authorities`` those that are valid by now, if the
-    server has told since; ``former`` those before them, which count for snapshots only.
+    server has told since; ``former`` those before them, which count for snapshots only. ``epoch`` is the number of the last declaration of a
+    new authority that this node has accepted (0: none).
     """
 
     host: str
@@ -41,6 +42,7 @@ class Upstream:
     authority: str
     authorities: tuple[str, ...] = ()
     former: tuple[str, ...] = ()
+    epoch: int = 0
 
     @property
     def trusted(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from fwrkit.agent.keys import make_key, public_key
+from fwrkit.agent.signatures import sign_command
 from fwrkit.agent.snapshots import NAMESPACE
 from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
@@ -103,8 +104,7 @@ class Authority:
 
     def sign_text(self, text: bytes) -> bytes:
         """Return the signature of a text, as git keeps it in a signed tag."""
-        argv = ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(self._known)]
-        return check(self._command(argv, text), timeout=30).stdout
+        return check(self._command(sign_command(self._known, NAMESPACE), text), timeout=30).stdout
 
     def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
         return Command(argv, stdin=stdin, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"})

@@ -137,6 +137,11 @@ class Enrolment:
         """The fingerprint of the authority by which servers of this world are known: what a request shows, to be compared."""
         return fingerprint(self._authority.public)
 
+    @property
+    def authority_key(self) -> str:
+        """The authority itself: its public key (type and base64)."""
+        return self._authority.public
+
     def renewed(self, citizen: Citizen) -> dict[str, Any]:
         """Return a new certificate for a citizen who is connected, as :meth:`answer` does, and remember that they know the authority now."""
         self.up_to_date.add(citizen.id)

@@ -1,4 +1,5 @@
-"""A world from a copy: what lies in a node's volumes becomes a world of its own, with another id and another authority (a *fork*).
+"""A world from a copy: what lies in a node's volumes becomes a world of its own, with another id and another authority (a *fork*);
+or the same world goes on from it, where its server is gone (a *succession*).
 
 Of the copy only the world's files are taken, and of the state beside it the repository and its large contents: never keys, replicas, bases or
 archives, so that nothing can bring the two together by accident. It runs once, in a container of its own, before the new server's agent starts.
@@ -33,8 +34,9 @@ from fwrkit.agent.server.history import History
 from fwrkit.agent.server.past import Head, Past
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.store import FORMER, Store
+from fwrkit.agent.server.succession import Succession, install_authority, take_over_audit, take_over_roll
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.states import DIRECTORY, file_state
+from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
 from fwrkit.core.errors import ExitCode, FwrError
 
 _LIMIT = 1024 * 1024  # bytes of a world.toml
@@ -85,10 +87,15 @@ class _Kind:
     name: str
     template: str
     lists: dict[str, list[str]]
+    forked_from: str
 
 
-def found(node: Node, places: Places, origin: Origin, report: Callable[[str], None] = lambda _: None) -> Founded:
+def found(
+    node: Node, places: Places, origin: Origin, report: Callable[[str], None] = lambda _: None, succession: Succession | None = None
+) -> Founded:
     """Given a new server's node and its empty volumes, make its world from a copy. Repeating it is harmless; what was interrupted begins anew.
+
+    With a ``succession`` it is the same world, and goes on as it was.
 
     Raise FwrError: NOT_FOUND (no world or no history there, no such version, contents that are not there), TAKEN (this node has a world
     already), FAILED (what is there can not be read).
@@ -97,28 +104,28 @@ def found(node: Node, places: Places, origin: Origin, report: Callable[[str], No
     if done is not None:
         return done
     try:
-        return _found(node, places, origin, report)
+        return _found(node, places, origin, report, succession)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command.") from error
 
 
-def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None]) -> Founded:
+def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None], succession: Succession | None) -> Founded:
     state = places.state
     source = _world_in(origin.volume)
     kind = _read_kind(source, places.templates)
     past = _past(origin, source)
+    plan = _plan(node, kind, succession)
     mark = _make_room(places)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, mark)
         store = Store(state / _TABLES)
         stack.callback(store.close)
-        world_id = secrets.token_hex(8)
-        history = History(state / "history.git", world_id)
+        history = History(state / "history.git", plan.id)
         if past is not None:
             report("Copying the history")
-            past.bring(history, store, report)
+            past.bring(history, store, report, with_tags=succession is not None)
         canon = Canon(state, store, history)
         stack.callback(canon.tree.close)
         places.world.mkdir(exist_ok=True)
@@ -126,8 +133,10 @@ def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], N
         target = Tree(places.world, node.owner)
         stack.callback(target.close)
         report("Copying the world")
-        copied, is_still = _fill(source, target, past if origin.version else None, kind, places.templates, report)
-        answer = _settle(node, store, history, canon, target, copied, kind, world_id, past, is_still, source)
+        copied, is_still = _fill(source, target, past if origin.version else None, plan, kind, places.templates, report)
+        words = install_authority(succession, places.keys) if succession is not None else ""
+        founder = _Founder(node, plan, kind, past, source, Parts(store, history, canon, target))
+        answer = replace(founder.settle(copied, words), is_still=is_still)
         store.set_meta("founded", json.dumps(asdict(answer)))
         target.sync_all()
         history.sync()
@@ -184,7 +193,9 @@ def _read_kind(source: Path, templates: Path) -> _Kind:
     try:
         data = tomllib.loads(public_records.read(source, b".fwr/world.toml").decode())
         lists = {name: [str(each) for each in data.get(name, [])] for name in _LISTS}
-        kind = _Kind(str(data["id"]), str(data["name"]), str(data["template"]), lists)
+        ancestor = data.get("forked_from")
+        forked_from = json.dumps({name: str(value) for name, value in ancestor.items()}) if isinstance(ancestor, dict) else ""
+        kind = _Kind(str(data["id"]), str(data["name"]), str(data["template"]), lists, forked_from)
         IgnoreList([*lists["ignore"], *lists["union_logs"], *lists["texts"]])
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = f"What .fwr/world.toml says of the world there can not be read ({error})."
@@ -209,78 +220,139 @@ def _past(origin: Origin, source: Path) -> Past | None:
 
 
 def _fill(
-    source: Path, target: Tree, past: Past | None, kind: _Kind, templates: Path, report: Callable[[str], None]
+    source: Path, target: Tree, past: Past | None, plan: _Plan, kind: _Kind, templates: Path, report: Callable[[str], None]
 ) -> tuple[dict[bytes, Copied], bool]:
     """Fill the world: from a version of the history if there is one to take it from, else with what lies in the copy now."""
     if past is not None:
         skeleton = templates / kind.template
         empty = [os.fsencode(path.relative_to(skeleton)) for path in sorted(skeleton.rglob("*")) if path.is_dir()]
-        return past.check_out(target, _SERVERS_OWN.matches, empty), True
+        return past.check_out(target, plan.left_out.matches, empty), True
     with contextlib.closing(Tree(source)) as tree:
-        copier = Copier(tree, target, lambda path: _NEVER.matches(path) or _SERVERS_OWN.matches(path), report)
+        copier = Copier(tree, target, lambda path: _NEVER.matches(path) or plan.left_out.matches(path), report)
         is_still = copier.run()
     return copier.copied, is_still
 
 
-def _settle(
-    node: Node, store: Store, history: History, canon: Canon, target: Tree, copied: dict[bytes, Copied], kind: _Kind, world_id: str,
-    past: Past | None, is_still: bool, source: Path,
-) -> Founded:  # fmt: skip
-    """Make canon, tables and the first commit of the new world out of what lies in it."""
-    now = int(time.time())
-    shared = history.head()
-    register = Register(store.db)
-    with store.transaction():
-        about = {"id": kind.id, "name": kind.name, "version": shared}
-        lists = {name: json.dumps(values) for name, values in kind.lists.items()}
-        meta = {"world_id": world_id, "world_name": node.world_name, "template": kind.template, "forked_from": json.dumps(about)}
-        world.remember(store, {**meta, **lists})
-        operator = world.operator(node, store)
-        _write_records(target, store, copied, now)
-        ignored = IgnoreList((*ALWAYS, *kind.lists["ignore"]))
-        travelling = {path: what for path, what in copied.items() if not ignored.matches(path) and paths.why_not(path) is None}
-        known = past.heads if past is not None else {}
-        blobs = []
-        for path in sorted(travelling):
-            what = travelling[path]
+@dataclass(frozen=True)
+class _Plan:
+    """What the world will be, which of the copied records do not belong to it, and whether it is the same world as the copied one."""
+
+    id: str
+    name: str
+    left_out: IgnoreList
+    is_same: bool
+
+
+def _plan(node: Node, kind: _Kind, succession: Succession | None) -> _Plan:
+    if succession is None:
+        return _Plan(secrets.token_hex(8), node.world_name, _SERVERS_OWN, is_same=False)
+    if succession.upstream.world_id != kind.id:
+        text = f"The copy is of '{kind.name}', and its node belongs to '{succession.upstream.world_name}'."
+        raise FwrError(ExitCode.REFUSED, text, "Promote the node whose volumes these are.")
+    return _Plan(kind.id, kind.name, IgnoreList(()), is_same=True)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a server's state is made of, and its world."""
+
+    store: Store
+    history: History
+    canon: Canon
+    target: Tree
+
+
+@dataclass(frozen=True)
+class _Founder:
+    """Makes canon, tables and the first commit out of what was copied into a world."""
+
+    node: Node
+    plan: _Plan
+    kind: _Kind
+    past: Past | None
+    source: Path
+    parts: Parts
+
+    def settle(self, copied: dict[bytes, Copied], authority: str) -> Founded:
+        """Do it in one transaction, and return what came of it. ``authority``: what became of it, where the world stays the same."""
+        store, history, past, now = self.parts.store, self.parts.history, self.past, int(time.time())
+        shared = history.head()
+        register = Register(store.db)
+        with store.transaction():
+            self._remember(shared)
+            operator = world.operator(self.node, store).name
+            self._write_records(copied, now)
+            blobs = self._fill_canon(copied, operator, now)
+            if past is not None:
+                past.count_lost(history, store)
+                if not self.plan.is_same:
+                    named = [(tag.name, tag.version, tag.by, tag.time) for tag in past.snapshots]
+                    store.set_meta("brought_snapshots", json.dumps(named))
+            if self.plan.is_same:
+                take_over_roll(self.source, store, register, operator)
+                fault = take_over_audit(self.source, register)
+                details = {
+                    "node": self.node.name,
+                    "version": shared[:10],
+                    "authority": authority,
+                    **({"log before": fault} if fault else {}),
+                }
+                register.add_entry(now, operator, "promote", self.plan.name, details)
+                number = store.go_on_from(past.number if past is not None else 0)
+            else:
+                details = {"from": self.kind.name, "id": self.kind.id, "version": shared[:10]}
+                register.add_entry(now, operator, "fork", self.plan.name, details)
+                number = store.last_version()
+        words = f"{self.node.name} is promoted\n" if self.plan.is_same else f"fork of {self.kind.name} as {self.plan.name}\n"
+        history.commit_tree(((path, oid) for path, oid, _ in blobs), operator, now, words, number)
+        self.parts.canon.tree.sync_all()
+        answer = Founded(
+            id=self.plan.id, name=self.plan.name, template=self.kind.template, origin_id=self.kind.id, origin_name=self.kind.name,
+            version=shared, versions=0, files=len(blobs), bytes=sum(size for _, _, size in blobs), snapshots=0, lost=0, is_still=True,
+            citizens=_citizens(self.source, operator),
+        )  # fmt: skip
+        return answer if past is None else replace(answer, versions=past.count, snapshots=len(past.snapshots), lost=past.lost)
+
+    def _remember(self, shared: str) -> None:
+        about = {"id": self.kind.id, "name": self.kind.name, "version": shared}
+        forked_from = self.kind.forked_from if self.plan.is_same else json.dumps(about)
+        meta = {"world_id": self.plan.id, "world_name": self.plan.name, "template": self.kind.template, "forked_from": forked_from}
+        world.remember(self.parts.store, {**meta, **{name: json.dumps(values) for name, values in self.kind.lists.items()}})
+
+    def _write_records(self, copied: dict[bytes, Copied], now: int) -> None:
+        """Write what the world is, where it is another one, and a policy where none was brought."""
+        texts = {} if self.plan.is_same else {b".fwr/world.toml": world.world_text(self.parts.store)}
+        if paths.POLICY not in copied:
+            texts[paths.POLICY] = default_text(self.kind.template)
+        self.parts.target.make_directories(paths.RECORDS)
+        copied[paths.RECORDS] = Copied(DIRECTORY)
+        for path, text in texts.items():
+            copied[path] = _write_file(self.parts.target, path, text.encode(), now * 10**9)
+
+    def _fill_canon(self, copied: dict[bytes, Copied], operator: str, now: int) -> list[tuple[bytes, bytes, int]]:
+        """Put what travels into the canon, its tables and the history; return path, raw blob id and size of each file."""
+        store, tree = self.parts.store, self.parts.canon.tree
+        ignored = IgnoreList((*ALWAYS, *self.kind.lists["ignore"]))
+        known = self.past.heads if self.past is not None else {}
+        blobs, changed = [], []
+        for path in sorted(path for path in copied if not ignored.matches(path) and paths.why_not(path) is None):
+            what, before = copied[path], known.get(path)
             if what.state == DIRECTORY:
-                canon.tree.make_directories(path)
-                store.set_head(path, DIRECTORY, 0, 0, operator.name, now * 10**9)
+                tree.make_directories(path)
+                store.set_entry(path, DIRECTORY, 0, 0, operator)
                 continue
-            canon.tree.make_directories(paths.parent(path))
-            _copy_file(target, canon.tree, path, what)
-            before = known.get(path)
-            oid = _blob(history, canon, path, what, node.settings.large_limit, before)
-            author = before.author if before is not None and before.file.state == what.state else operator.name
-            store.set_head(path, what.state, what.size, what.time, author, now * 10**9, f"forked from {kind.name}")
-            blobs.append((path, oid, what))
-        last = store.last_version()
-        rows = {path: oid for path, oid, _ in blobs}
-        store.mark_committed((number, rows.get(path)) for number, path, *_ in store.uncommitted(1 << 40))
-        if past is not None:
-            past.count_lost(history, store)
-            named = [(tag.name, tag.version, tag.by, tag.time) for tag in past.snapshots]
-            store.set_meta("brought_snapshots", json.dumps(named))
-        register.add_entry(now, operator.name, "fork", node.world_name, {"from": kind.name, "id": kind.id, "version": shared[:10]})
-    history.commit_tree(((path, oid) for path, oid, _ in blobs), operator.name, now, f"fork of {kind.name} as {node.world_name}\n", last)
-    canon.tree.sync_all()
-    answer = Founded(
-        id=world_id, name=node.world_name, template=kind.template, origin_id=kind.id, origin_name=kind.name, version=shared, versions=0,
-        files=len(blobs), bytes=sum(what.size for _, _, what in blobs), snapshots=0, lost=0, is_still=is_still,
-        citizens=_citizens(source, operator.name),
-    )  # fmt: skip
-    return answer if past is None else replace(answer, versions=past.count, snapshots=len(past.snapshots), lost=past.lost)
-
-
-def _write_records(target: Tree, store: Store, copied: dict[bytes, Copied], now: int) -> None:
-    """Write what the new world is, and a policy where none was brought."""
-    texts = {b".fwr/world.toml": world.world_text(store)}
-    if paths.POLICY not in copied:
-        texts[paths.POLICY] = default_text(store.meta("template"))
-    target.make_directories(paths.RECORDS)
-    copied[paths.RECORDS] = Copied(DIRECTORY)
-    for path, text in texts.items():
-        copied[path] = _write_file(target, path, text.encode(), now * 10**9)
+            tree.make_directories(paths.parent(path))
+            _copy_file(self.parts.target, tree, path, what)
+            oid = _blob(self.parts.history, self.parts.canon, path, what, self.node.settings.large_limit, before)
+            blobs.append((path, oid, what.size))
+            if before is not None and before.file.state == what.state:
+                store.set_entry(path, what.state, what.size, what.time, before.author)
+            else:
+                changed.append((store.set_head(path, what.state, what.size, what.time, operator, now * 10**9, "as it was copied"), oid))
+        gone = sorted(known.keys() - {path for path, _, _ in blobs})
+        numbers = [(store.set_head(path, ABSENT, 0, 0, operator, now * 10**9, "as it was copied"), None) for path in gone]
+        store.mark_committed([*changed, *numbers])
+        return blobs
 
 
 def _write_file(target: Tree, path: bytes, content: bytes, moment: int) -> Copied:

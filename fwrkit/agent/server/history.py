@@ -150,8 +150,13 @@ class History:
 
     def start_at(self, commit: str) -> None:
         """Make a commit (hex) whose objects were put here the newest one."""
+        self.point_at({BRANCH: commit})
+
+    def point_at(self, references: Mapping[str, str]) -> None:
+        """Make references to objects (hex) that were put here."""
         self.reopen()
-        self._repository.references.create(BRANCH, pygit2.Oid(hex=commit), force=True)
+        for name, oid in references.items():
+            self._repository.references.create(name, pygit2.Oid(hex=oid), force=True)
 
     def has(self, oid: bytes) -> bool:
         """Say whether an object is here, by its raw id."""

@@ -72,6 +72,7 @@ class Offices:
             hub, store, register,
             {
                 **powers.of_citizens(store, self.enrolment, self._roll, self._change_authority, hub.guard, node.address, self.citizens, self._publisher.audit),
+                **powers.of_moves(store, self.enrolment, node.address, self._publisher.audit),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),

@@ -41,7 +41,8 @@ class Head:
 class Past:
     """One version of a repository, and all before it. ``world`` is the tree beside it, where large contents may lie that the repository lacks.
 
-    ``heads``: the version's files; ``count``: how many versions there are; ``lost``: large contents of old versions that are not to be had;
+    ``number``: the server's id of the newest version in it, as far as it says; ``heads``: the version's files; ``count``: how many versions
+    there are; ``lost``: large contents of old versions that are not to be had;
     ``snapshots``: the names that versions up to this one have in the other world.
     Raise FwrError from the constructor: NOT_FOUND or USAGE if there is no such version.
     """
@@ -53,17 +54,25 @@ class Past:
         self.heads: dict[bytes, Head] = {}
         self.count = 0
         self.lost = 0
+        self.number = source.number() if self.version == source.head() else 0
         self.snapshots: list[Tag] = []
         self._large: dict[bytes, int] = {}
         self._target: History | None = None
 
-    def bring(self, history: History, store: Store, report: Callable[[str], None]) -> None:
-        """Bring it into an empty repository and empty tables. Raise FwrError (FAILED) if it can not be read as a whole."""
+    def bring(self, history: History, store: Store, report: Callable[[str], None], with_tags: bool = False) -> None:
+        """Bring it into an empty repository and empty tables, with the snapshots as they are signed if asked.
+
+        Raise FwrError (FAILED) if it can not be read as a whole.
+        """
         bring_pack(self._source, history.path, [self.version])
         history.start_at(self.version)
         self._target = history
         report("Reading the history")
         self._remember(history, store)
+        if with_tags and self.snapshots:
+            tags = self._source.references(SNAPSHOTS)
+            bring_pack(self._source, history.path, [tags[each.name] for each in self.snapshots], without=self.version)
+            history.point_at({SNAPSHOTS + each.name: tags[each.name] for each in self.snapshots})
         report(f"{self.count:,} versions are here; copying {len(self._large):,} contents of large files")
         for state, size in self._large.items():
             self._bring_large(history, state, size)

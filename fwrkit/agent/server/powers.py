@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from fwrkit.agent import moments, paths
+from fwrkit.agent import moments, paths, signatures
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments, Verb
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
@@ -20,6 +22,7 @@ from fwrkit.agent.server.roll import OFFICIAL, Roll
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.states import file_state
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.moves import NAMESPACE, Declaration, Move
 from fwrkit.core.names import FIRST_UID
 
 _REVIEWS = 500  # changes that one answer lists
@@ -83,6 +86,45 @@ def of_citizens(
         "renew": Verb(lambda citizen, _: enrolment.renewed(citizen), EVERYBODY),
         "change-key": Verb(lambda citizen, data: enrolment.change_key(citizen, str(data["public_key"])), EVERYBODY),
         "change-authority": Verb(change_authority, OFFICIALS, is_slow=True),
+    }
+
+
+def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None, audit: Callable[..., None]) -> dict[str, Verb]:
+    """Return the verbs about where the world's server is. ``address`` and ``audit`` as in :func:`of_citizens`."""
+
+    def declaration() -> Declaration | None:
+        text = store.meta("declaration")
+        told = Declaration(**json.loads(text)) if text else None
+        return told if told is not None and told.authority == enrolment.authority_key else None
+
+    def move(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        host, port = _place(citizen, arguments, address)
+        world = store.meta
+        told = Move(host, port, world("world_id"), world("world_name"), enrolment.authority_key, declaration())
+        return {"line": told.encode(), "authority": enrolment.authority, "is_declared": told.declaration is not None}
+
+    def declared(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        if citizen.uid >= FIRST_UID:
+            raise FwrError(
+                ExitCode.REFUSED, "Only the operator writes down who declared the authority.", "On the server's machine: fwrkit promote"
+            )
+        told = Declaration(**{name: arguments[name] for name in ("world_id", "authority", "number", "by", "signature")})
+        key = next(
+            (each.public_key for each in store.citizens() if each.name == told.by and each.role == OFFICIAL and not each.is_banned), ""
+        )
+        is_true = bool(key) and signatures.is_signed(told.text, told.signature.encode(), NAMESPACE, [key])
+        if told.world_id != store.meta("world_id") or told.authority != enrolment.authority_key or not is_true:
+            raise FwrError(
+                ExitCode.REFUSED, f"This is no declaration of {told.by} about this world's authority.", "See who may: fwrkit citizens"
+            )
+        store.set_meta("declaration", json.dumps(asdict(told)))
+        audit(told.by, "declare", "authority", key=enrolment.authority)
+        return {"authority": enrolment.authority}
+
+    return {
+        "move": Verb(move, EVERYBODY),
+        "authority": Verb(lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority}, EVERYBODY),
+        "declared": Verb(declared, OFFICIALS),
     }
 
 

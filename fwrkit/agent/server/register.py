@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fwrkit.agent.audit import GENESIS, Entry
@@ -113,6 +114,14 @@ class Register:
         values = (entry.number, entry.time, entry.actor, entry.event, entry.subject, json.dumps(entry.details), entry.previous, entry.hash)
         self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         return entry
+
+    def take_over(self, entries: Iterable[Entry]) -> None:
+        """Go on with the log of another server of the same world: its entries as they are."""
+        rows = (
+            (each.number, each.time, each.actor, each.event, each.subject, json.dumps(each.details), each.previous, each.hash)
+            for each in entries
+        )
+        self._db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def entries(self, first: int = 1, before: int = 1 << 62) -> list[Entry]:
         """Return the audit log's entries from one time to another (Unix seconds, half-open), in order."""

@@ -19,6 +19,7 @@ from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
 
 SCHEMA_VERSION = 1
+_GAP = 1 << 20  # ids of versions
 FORMER = "former"  # the role of who has left
 
 _SCHEMA = """
@@ -282,6 +283,20 @@ class Store:
             "INSERT INTO versions (path, state, size, time, author, received, oid, is_committed) VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, 1)",
             versions,
         )
+
+    def set_entry(self, path: bytes, state: bytes, size: int, time: int, author: str) -> None:
+        """Say what the canon has at a path, where that is no new version: whose tables are being made."""
+        self._db.execute("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)", (path, state, size, time, author))
+
+    def go_on_from(self, version: int) -> int:
+        """Give ids to versions from here on that are beyond another server's newest, and whatever it may have made after that was heard of.
+
+        Return the last id that is passed over.
+        """
+        self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'versions'")
+        last = max(version, self.last_version()) + _GAP
+        self._db.execute("INSERT INTO sqlite_sequence VALUES ('versions', ?)", (last,))
+        return last
 
     def was_version(self, path: bytes, state: State, author: str | None = None) -> bool:
         """Say whether a state was ever the canon's at this path, by an author if one is named."""

@@ -64,6 +64,19 @@ class Agent:
         """Give the node a new key; return its fingerprint."""
         return str(self._call("change-key", patience=_PATIENCE)["fingerprint"])
 
+    def follow(self, line: str, *, is_accepted: bool) -> dict[str, Any]:
+        """Have a client go to where a line says that its world's server is; return ``host``, ``port``, ``world_name`` and ``authority``."""
+        more = ["--accept"] if is_accepted else []
+        return self._call("follow", *more, stdin=line.encode() + b"\n", patience=_PATIENCE)
+
+    def declare(self, authority: str) -> dict[str, Any]:
+        """Have a client of an official sign that the world has a new authority (its public key); return the declaration."""
+        return self._call("declare", "--", authority)
+
+    def standing(self) -> dict[str, Any]:
+        """Say whether a client could take the server's place: ``is_connected``, ``missing`` versions, the ``authority``'s fingerprint."""
+        return self._call("standing")
+
     def public_key(self) -> str:
         """Return the node's public key as one line."""
         return str(self._call("key")["public_key"])

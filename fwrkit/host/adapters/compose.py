@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +41,15 @@ class Project:
         """Like :meth:`up`, with new containers: what they referred to may be gone."""
         self._run("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans", "--force-recreate")
 
-    def run_once(self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None]) -> Completed:
+    def run_once(
+        self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None], stdin: bytes | None = None
+    ) -> Completed:
         """Run a program in a ``sync`` container of its own while the project does not run; ``mounts`` (volume or directory to a place in the
         container) are there to be read. Lines of its error output are told; it is removed when it ends, and networks and volumes are there then.
         """
         read = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}:ro")]
-        command = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
+        base = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
+        command = dataclasses.replace(base, stdin=stdin)
         done = commands.run_told(command, told, _RUN_TIMEOUT)
         _check_addresses(done)
         return done

@@ -36,6 +36,10 @@ class Machine:
         """Given a node, return its agent, whether it runs or not."""
         return Agent(node.name, self.home.container(node.name, "sync"))
 
+    def volume(self, node: Node, key: str) -> str:
+        """Given a node and ``world``, ``state`` or ``keys``, return the volume's name, or the directory of this machine in its place."""
+        return node.world_dir if key == "world" and node.world_dir else self.home.volume(node.name, key)
+
     def containers(self, node: Node) -> dict[str, Container]:
         """Given a node, return its containers by service."""
         return {each.service: each for each in self.engine.containers(self.home.project(node.name))}

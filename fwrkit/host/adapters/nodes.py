@@ -26,7 +26,7 @@ class Node:
     """What one node was asked to be.
 
     ``upstream`` is the server node on this machine, ``remote`` the address (host:port) of one elsewhere; at most one is set.
-    ``origin`` is what a server's world is still to be made from (``world`` and ``state``: volumes or directories, ``version``), ``founded`` what
+    ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``), ``founded`` what
     came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
     of the agent's settings, as text.
     """

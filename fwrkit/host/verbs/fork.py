@@ -59,7 +59,7 @@ def fork(machine: Machine, wish: ForkWish) -> Forked:
             citizen=wish.citizen or source.citizen,
         )  # fmt: skip
         up = make_server(machine, server, _origin(machine, source, wish))
-    elif existing.origin and existing.origin.get("world") == _volume(machine, source, "world"):
+    elif existing.origin and existing.origin.get("world") == machine.volume(source, "world"):
         up = up_node(machine, wish.new)
     else:
         raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.new}' on this machine already.", "Choose another name for the new world.")
@@ -86,7 +86,7 @@ def _origin(machine: Machine, source: Node, wish: ForkWish) -> dict[str, str]:
     version = wish.version or ""
     if wish.snapshot is not None:
         version = _snapshot(machine, source, wish.snapshot)
-    return founding.origin(machine, _volume(machine, source, "world"), _volume(machine, source, "state"), version)
+    return founding.origin(machine, machine.volume(source, "world"), machine.volume(source, "state"), version)
 
 
 def _snapshot(machine: Machine, source: Node, name: str) -> str:
@@ -98,10 +98,6 @@ def _snapshot(machine: Machine, source: Node, name: str) -> str:
         hint = "Look at it (fwrkit show); to take it all the same: --at VERSION"
         raise FwrError(ExitCode.REFUSED, f"The snapshot '{name}' is not to be trusted: {found[0].note}.", hint)
     return found[0].version
-
-
-def _volume(machine: Machine, node: Node, key: str) -> str:
-    return node.world_dir if key == "world" and node.world_dir else machine.home.volume(node.name, key)
 
 
 def _invites(machine: Machine, up: Up) -> list[Invited]:

@@ -10,19 +10,23 @@ from fwrkit.host.adapters.agent import parse_answer
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
 
-_WORLD, _STATE = "/from/world", "/from/state"  # in the container
+_WORLD, _STATE, _KEYS = "/from/world", "/from/state", "/from/keys"  # in the container
 
 
-def origin(machine: Machine, world: str, state: str = "", version: str = "") -> dict[str, str]:
-    """Given where a copy lies (volumes, or directories of this machine), return it for the node's record. Raise FwrError (NOT_FOUND, USAGE)."""
-    found = {"world": _place(machine, world), "state": _place(machine, state) if state else "", "version": version}
+def origin(machine: Machine, world: str, state: str = "", version: str = "", keys: str = "") -> dict[str, str]:
+    """Given where a copy lies (volumes, or directories of this machine), return it for the node's record.
+
+    With ``keys``, those of a client, it is to be the same world. Raise FwrError (NOT_FOUND, USAGE).
+    """
+    places = {name: _place(machine, text) for name, text in (("world", world), ("state", state), ("keys", keys)) if text}
+    found = {**places, "version": version}
     return {name: value for name, value in found.items() if value}
 
 
-def ensure(machine: Machine, node: Node) -> Node:
+def ensure(machine: Machine, node: Node, authority: bytes | None = None) -> Node:
     """Given a node whose compose file is written, make its world if that is still to be done, and return the node as it is recorded then.
 
-    Raise FwrError: the agent's own.
+    ``authority`` is the private key of the world's authority where a server succeeds another and has it. Raise FwrError: the agent's own.
     """
     if not node.origin:
         return node
@@ -34,8 +38,13 @@ def ensure(machine: Machine, node: Node) -> Node:
         words.append(f"--history={_STATE}")
     if "version" in node.origin:
         words.append(f"--at={node.origin['version']}")
-    answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report))
-    return machine.nodes.save(dataclasses.replace(node, origin={}, founded=answer, template=str(answer["template"])))
+    if "keys" in node.origin:
+        mounts[node.origin["keys"]] = _KEYS
+        words += [f"--succeed={_KEYS}", *(["--authority"] if authority is not None else [])]
+    answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report, authority))
+    return machine.nodes.save(
+        dataclasses.replace(node, origin={}, founded=answer, template=str(answer["template"]), world_name=str(answer["name"]))
+    )
 
 
 def _place(machine: Machine, text: str) -> str:

@@ -21,7 +21,7 @@ _RESTARTS_TOLERATED = 2
 _LAST_LINES = 10
 
 
-def start(machine: Machine, node: Node) -> NodeStatus:
+def start(machine: Machine, node: Node, authority: bytes | None = None) -> NodeStatus:
     """Given a recorded node, make sure that its image, compose file and containers are there; return the status once the agent answers.
 
     Raise FwrError: TAKEN if a port is in use, NOT_FOUND if the world directory or the image's sources are gone, TIMED_OUT or FAILED
@@ -33,7 +33,7 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     machine.nodes.save(node)
     machine.nodes.save_compose(node, templates.render(node, machine.home))
     if node.origin:
-        node = founding.ensure(machine, node)
+        node = founding.ensure(machine, node, authority)
         machine.nodes.save_compose(node, templates.render(node, machine.home))
     if node.upstream:
         network = machine.home.network(node.upstream, "uplink")
@@ -43,17 +43,17 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     return wait_for_agent(machine, node)
 
 
-def start_new(machine: Machine, node: Node, *, are_ports_asked_for: bool) -> tuple[Node, NodeStatus]:
+def start_new(machine: Machine, node: Node, *, are_ports_asked_for: bool, authority: bytes | None = None) -> tuple[Node, NodeStatus]:
     """Like :func:`start`, for a node that was just recorded: where somebody (another checkout, say) was quicker, it takes other ports.
 
     Return the node, as it was recorded at last, with its status.
     """
     try:
-        status = start(machine, node)
+        status = start(machine, node, authority)
     except FwrError as error:
         if error.code != ExitCode.TAKEN or are_ports_asked_for:
             raise
-        status = start(machine, chosen_again(machine, node))
+        status = start(machine, chosen_again(machine, node), authority)
     return machine.nodes.get(node.name), status
 
 

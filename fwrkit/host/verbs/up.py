@@ -72,8 +72,10 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     return make_server(machine, wish, origin)
 
 
-def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str]) -> Up:
+def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str], authority: bytes | None = None) -> Up:
     """Given a wish that was looked at, and what the world is made from (see ``Node``; empty: a template), make a server and start it.
+
+    ``authority`` as in :func:`founding.ensure`.
 
     A node whose world can not be made is removed again, but for volumes that were there before.
     """
@@ -83,7 +85,8 @@ def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str]) -> U
             raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.name}' already.", "Choose another name.")
         node = machine.nodes.save(dataclasses.replace(_new_server(machine, wish), origin=origin))
     try:
-        node, status = start_new(machine, node, are_ports_asked_for=wish.http_port is not None or wish.ssh_port is not None)
+        are_ports_asked_for = wish.http_port is not None or wish.ssh_port is not None
+        node, status = start_new(machine, node, are_ports_asked_for=are_ports_asked_for, authority=authority)
     except FwrError:
         made = machine.nodes.find(wish.name)
         if made is not None and made.origin:

@@ -39,16 +39,15 @@ def copy(machine: Machine, name: str, target: str, *, with_history: bool) -> Cop
         if machine.engine.has_volume(volume):
             raise FwrError(ExitCode.TAKEN, f"There is a volume '{volume}' already.", "Choose another name.")
     image = images.ensure(machine.engine, node.role, node.image, machine.report)
-    world = node.world_dir or machine.home.volume(node.name, "world")
     try:
         machine.report(f"Copying the world of {name}")
         machine.engine.make_volume(target)
-        files = one_shot.copy(image, "world", world, target, machine.report)
+        files = one_shot.copy(image, "world", machine.volume(node, "world"), target, machine.report)
         versions: dict[str, object] = {"versions": 0}
         if with_history:
             machine.report(f"Copying the history of {name}")
             machine.engine.make_volume(target + _HISTORY)
-            versions = one_shot.copy(image, "history", machine.home.volume(node.name, "state"), target + _HISTORY, machine.report)
+            versions = one_shot.copy(image, "history", machine.volume(node, "state"), target + _HISTORY, machine.report)
     except BaseException:
         for volume in made:
             machine.engine.remove_volume(volume)

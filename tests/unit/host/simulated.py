@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from fwrkit.core import invites
+from fwrkit.core import invites, moves
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
+from fwrkit.core.moves import Declaration, Move
 from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, KeptRefusal, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent, LogFilter
@@ -57,6 +58,7 @@ class SimulatedDocker:
     founded: list[tuple[str, list[str], dict[str, str]]] = field(
         default_factory=list
     )  # which worlds were made from copies: node, words, mounts
+    given: list[bytes | None] = field(default_factory=list)  # to each of these programs
     founding: FwrError | None = None  # what the agent says to that
     lacks_images: bool = False
     fails_to_start: bool = False
@@ -117,13 +119,20 @@ class SimulatedProject:
 
     recreate = up
 
-    def run_once(self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None]) -> Completed:
+    def run_once(
+        self, words: Sequence[str], mounts: Mapping[str, str], told: Callable[[str], None], stdin: bytes | None = None
+    ) -> Completed:
         assert (self.directory / "compose.yaml").is_file(), "rendered before it is started"
         assert self.name not in self.docker.containers_of, "before its agent runs"
         self.docker.volumes_of.setdefault(self.name, {f"{self.name}_{key}": {} for key in ("world", "state", "keys")})
         self.docker.founded.append((self.node.name, list(words), dict(mounts)))
+        self.docker.given.append(stdin)
         told("Copying the world")
-        answer = self.docker.founding.to_json() if self.docker.founding else {**FOUNDED, "name": self.node.world_name}
+        answer = (
+            self.docker.founding.to_json()
+            if self.docker.founding
+            else {**FOUNDED, "name": "commons" if "keys" in self.node.origin else self.node.world_name}
+        )
         return Completed(Command(words), 0 if self.docker.founding is None else 1, json.dumps(answer).encode(), b"")
 
     def down(self) -> None:
@@ -151,6 +160,7 @@ class SimulatedRepublic:
     roll: list[CitizenRecord] = field(default_factory=list)
     policy: str = "# a policy\n"
     refused: list[KeptRefusal] = field(default_factory=list)
+    declared: dict[str, Declaration] = field(default_factory=dict)  # by server
     filters: dict[str, list[str]] = field(default_factory=lambda: {"muted": [], "ignored": []})
     audit: dict[str, Any] = field(default_factory=dict)
     log: list[LogEntry] = field(default_factory=list)
@@ -203,6 +213,18 @@ class SimulatedAgent:
             return self._snapshot(**given)
         if what == "invite":
             return self._invite(**given)
+        if what == "move":
+            told = republic.declared.get(self.node)
+            return {
+                "line": Move(given["host"], given["port"], "w1", "commons", AUTHORITY, told).encode(),
+                "authority": "SHA256:x",
+                "is_declared": bool(told),
+            }
+        if what == "authority":
+            return {"key": AUTHORITY, "fingerprint": "SHA256:x"}
+        if what == "declared":
+            republic.declared[self.node] = Declaration(**given)
+            return {"authority": "SHA256:x"}
         raise FwrError(ExitCode.USAGE, f"The server does not know the verb '{what}'.", "")
 
     def _decide(self, ruling: str, citizen: str) -> dict[str, Any]:
@@ -276,6 +298,27 @@ class SimulatedAgent:
             "request", FwrError(ExitCode.REFUSED, "This world takes no requests.", "Ask for an invite.")
         )
         self.machine.republic.asked.append((self.node, "request", {"host": host, "port": port, "citizen": citizen}))
+        if isinstance(answer, FwrError):
+            raise answer
+        return answer
+
+    def follow(self, line: str, *, is_accepted: bool) -> dict[str, Any]:
+        self._record()
+        republic, move = self.machine.republic, moves.decode(line)
+        republic.asked.append((self.node, "follow", {"host": move.host, "accepted": is_accepted}))
+        answer = republic.answers.get("follow")
+        if isinstance(answer, FwrError):
+            raise answer
+        if move.declaration is not None and not is_accepted:
+            raise FwrError(ExitCode.HELD, "alice declared a new authority.", "Accept it: --accept")
+        return {"host": move.host, "port": move.port, "world_name": move.world_name, "authority": "SHA256:x"}
+
+    def declare(self, authority: str) -> dict[str, Any]:
+        return {"world_id": "w1", "authority": authority, "number": 5, "by": self._record().citizen, "signature": "s"}
+
+    def standing(self) -> dict[str, Any]:
+        self._record()
+        answer = self.machine.republic.answers.get("standing", {"is_connected": False, "missing": 0, "authority": "SHA256:old"})
         if isinstance(answer, FwrError):
             raise answer
         return answer

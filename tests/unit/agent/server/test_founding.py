@@ -258,7 +258,7 @@ def test_volumes_in_use_are_left_alone(old: Old, places: Places) -> None:
         (lambda old: old.put(".fwr/world.toml", 'id = "1"\nname = "x"\n'), ExitCode.FAILED, "can not be read"),
         (lambda old: old.put(".fwr/world.toml", WORLD.replace('"static"', '"../etc"')), ExitCode.NOT_FOUND, "template"),
         (lambda old: (old.state / "history.git/HEAD").unlink(), ExitCode.NOT_FOUND, "no history"),
-        (lambda old: _cut_a_blob(old), ExitCode.FAILED, "as a whole"),
+        (lambda old: _cut_a_blob(old), ExitCode.FAILED, "can not be read"),
     ],
 )
 def test_what_is_no_world_is_refused_in_one_sentence(old: Old, places: Places, spoil: object, code: ExitCode, word: str) -> None:

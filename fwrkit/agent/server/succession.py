@@ -1,0 +1,114 @@
+"""What makes a server the same world's as another: its roll, its audit log, its authority or the promise of a new one.
+
+Roll and log are read from the world itself, where every citizen has them; of the authority, only who kept it has the key.
+"""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.agent import public_records
+from fwrkit.agent.citizen.ssh import Upstream
+from fwrkit.agent.files.tree import NotRegular
+from fwrkit.agent.keys import fingerprint, is_public_key, public_key, write_private
+from fwrkit.agent.paths import ROLL
+from fwrkit.agent.server.register import Ban, Register
+from fwrkit.agent.server.roll import ROLES
+from fwrkit.agent.server.store import FORMER, Store
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import FIRST_UID, check_citizen_name
+
+
+@dataclass(frozen=True)
+class Succession:
+    """Who the successor's node was before, and the authority's private key (OpenSSH's own form), empty if it is lost."""
+
+    upstream: Upstream
+    authority: str = ""
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    role: str
+    since: int
+    key: str
+    ban: Ban | None
+
+
+def install_authority(succession: Succession, keys: Path) -> str:
+    """Put the authority where the server will find it, and those before where their snapshots are verified. Return what became of it, for the log.
+
+    Raise FwrError: USAGE if it is no key, REFUSED if it is another world's.
+    """
+    known = list(dict.fromkeys([*succession.upstream.former, succession.upstream.authority, *succession.upstream.trusted]))
+    former = keys / "authorities-former.pub"
+    if not succession.authority:
+        former.write_text("".join(f"{key}\n" for key in known))
+        return "a new one"
+    place = keys / "authority"
+    write_private(place, succession.authority if succession.authority.endswith("\n") else succession.authority + "\n")
+    try:
+        public = public_key(place)
+    except FwrError as error:
+        place.unlink()
+        raise FwrError(ExitCode.USAGE, "This is not the private key of an authority.", "Give the key itself, decrypted.") from error
+    if public not in succession.upstream.trusted:
+        place.unlink()
+        text = f"This is not the authority of '{succession.upstream.world_name}' ({fingerprint(public)})."
+        raise FwrError(ExitCode.REFUSED, text, "Use the one that the lost server had.")
+    place.with_suffix(".pub").write_text(public + "\n")
+    former.write_text("".join(f"{key}\n" for key in known if key != public))
+    return "kept"
+
+
+def take_over_roll(source: Path, store: Store, register: Register, operator: str) -> int:
+    """Given the world as it was copied, admit everybody who was in its roll, with roles, keys and bans. Return how many. In a transaction.
+
+    Raise FwrError (FAILED) if the roll can not be read: nobody would be let in.
+    """
+    rows = _read_roll(source)
+    for number, row in enumerate(row for row in rows if row.name != operator):
+        citizen = store.add_citizen(row.name, FIRST_UID + number, row.role, row.since)
+        store.update_citizen(citizen.id, public_key=row.key, is_banned=int(row.ban is not None))
+        if row.ban is not None:
+            register.ban(Ban(citizen.id, row.ban.reason, row.ban.since, row.ban.until, row.ban.by))
+    return len(rows)
+
+
+def _read_roll(source: Path) -> list[_Row]:
+    try:
+        data = tomllib.loads(public_records.read(source, ROLL).decode())
+        return [_row(item) for item in data.get("citizen", [])]
+    except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
+        text = f"The roll of citizens in this copy of the world can not be read ({error})."
+        raise FwrError(
+            ExitCode.FAILED, text, "Promote another node, or take an older version of it: fwrkit log .fwr/citizens.toml"
+        ) from error
+
+
+def _row(item: dict[str, object]) -> _Row:
+    name, role, key = check_citizen_name(str(item["name"])), str(item["role"]), str(item.get("key", ""))
+    if role not in (*ROLES, FORMER) or (key and not is_public_key(key)):
+        raise ValueError(f"of {name}")
+    banned = item.get("banned")
+    ban = None
+    if isinstance(banned, dict):
+        ban = Ban(0, str(banned.get("reason", "")), _seconds(banned.get("since")), _seconds(banned.get("until")), str(banned.get("by", "")))
+    return _Row(name, role, _seconds(item["since"]), key, ban)
+
+
+def _seconds(moment: object) -> int:
+    return int(moment.timestamp()) if isinstance(moment, datetime.datetime) else 0
+
+
+def take_over_audit(source: Path, register: Register) -> str:
+    """Given the world as it was copied, go on with its audit log. Return what is wrong with it: then the log begins anew. In a transaction."""
+    chain = public_records.read_audit(source)
+    if chain.fault:
+        return chain.fault
+    register.take_over(chain.entries)
+    return ""

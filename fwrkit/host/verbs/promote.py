@@ -1,0 +1,137 @@
+"""`fwrkit promote NODE`: where a world's server is gone, a new one begins from what a client has. The client goes on beside it, and follows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import CITIZEN_NAME_LIMIT, check_citizen_name, check_node_name
+from fwrkit.host.adapters import compose
+from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs import addresses, founding
+from fwrkit.host.verbs import follow as moving
+from fwrkit.host.verbs.follow import follow
+from fwrkit.host.verbs.up import ServerWish, Up, make_server, up_node
+
+_SUFFIX = "-server"
+_KEY_LIMIT = 65536  # bytes
+
+
+@dataclass(frozen=True)
+class PromoteWish:
+    """What ``promote`` was asked for; None means the default. ``authority`` is the file with the authority's private key."""
+
+    node: str
+    name: str | None = None
+    address: str | None = None
+    ssh_port: int | None = None
+    http_port: int | None = None
+    world: str | None = None
+    citizen: str | None = None
+    authority: str | None = None
+    new_epoch: bool = False
+    accept_loss: bool = False
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """A server of the same world. ``line`` is for citizens on other machines, empty where the server is for this one only; ``missing`` are versions
+    of the lost server that nobody here had; ``is_new_epoch``: citizens have to accept its authority."""
+
+    up: Up
+    line: str
+    authority: str
+    is_new_epoch: bool
+    missing: int
+
+
+def promote(machine: Machine, wish: PromoteWish) -> Promoted:
+    """Given a wish, make a server that goes on from what a client has, and have the client follow it. A second call finishes what was begun.
+
+    Raise FwrError: NOT_FOUND, TAKEN, USAGE, REFUSED (no official; the server is there; the node is behind, and ``accept_loss`` is not given; an
+    authority of another world).
+    """
+    source = machine.running(wish.node)
+    key = _check(source, wish)
+    name = wish.name or _name(machine, source)
+    existing = machine.nodes.find(check_node_name(name))
+    if existing is not None and not _is_begun(machine, existing, source):
+        raise FwrError(ExitCode.TAKEN, f"There is a node '{name}' on this machine already.", "Choose another name with --name.")
+    missing = _check_standing(machine, source, wish) if existing is None else 0
+    if existing is None:
+        compose.version()
+        server = ServerWish(
+            name=name, address=wish.address, ssh_port=wish.ssh_port, http_port=wish.http_port, world=wish.world,
+            citizen=wish.citizen or f"{source.citizen[: CITIZEN_NAME_LIMIT - len(_SUFFIX)].rstrip('-')}{_SUFFIX}",
+        )  # fmt: skip
+        world, state, keys = (machine.volume(source, each) for each in ("world", "state", "keys"))
+        origin = founding.origin(machine, world, state, keys=keys)
+        up = make_server(machine, server, origin, key)
+    else:
+        up = up_node(machine, name)
+    agent = machine.agent(machine.nodes.get(name))
+    if wish.new_epoch:
+        machine.report(f"Declaring the new authority as {source.citizen}")
+        agent.ask("declared", **machine.agent(source).declare(str(agent.ask("authority")["key"])))
+    machine.report(f"{source.name} follows {name}")
+    followed = follow(machine, source.name, name, is_accepted=True)
+    line = moving.line(machine, name).line if up.address else ""
+    return Promoted(up, line, followed.authority, wish.new_epoch, missing)
+
+
+def _check(source: Node, wish: PromoteWish) -> bytes | None:
+    """Raise FwrError (USAGE, NOT_FOUND) if the wish makes no sense; return the authority's private key, None without one."""
+    if source.role != "client" or not source.is_joined:
+        raise FwrError(ExitCode.USAGE, f"'{source.name}' is no client of a world.", "Name one that has joined: fwrkit ls")
+    if (wish.authority is None) == (not wish.new_epoch):
+        hint = "With the authority's key: --authority FILE. If nobody kept it: --new-epoch, which each citizen has to accept."
+        raise FwrError(ExitCode.USAGE, "By whose authority is it to be the same world's server?", hint)
+    if wish.citizen is not None:
+        check_citizen_name(wish.citizen)
+    if wish.address is not None:
+        addresses.check_host(wish.address)
+    return _read_key(wish.authority) if wish.authority is not None else None
+
+
+def _read_key(text: str) -> bytes:
+    try:
+        with Path(text).expanduser().open("rb") as file:
+            key = file.read(_KEY_LIMIT)
+    except OSError as error:
+        raise FwrError(ExitCode.NOT_FOUND, f"The authority's key can not be read: {error.strerror}.", f"Look at {text}.") from error
+    if b"PRIVATE KEY-----" not in key:
+        raise FwrError(ExitCode.USAGE, f"{text} is no private key.", "Give the authority's key itself, decrypted.")
+    return key
+
+
+def _check_standing(machine: Machine, source: Node, wish: PromoteWish) -> int:
+    """Return how many versions of the lost server this node does not have. Raise FwrError (REFUSED)."""
+    standing = machine.agent(source).standing()
+    if standing["is_connected"]:
+        hint = "To have another machine take its place, stop it first: fwrkit down SERVER, on its machine."
+        raise FwrError(ExitCode.REFUSED, f"The server of {source.name} is there.", hint)
+    missing = int(standing["missing"])
+    if missing and not wish.accept_loss:
+        text = f"The history of {source.name} lacks {missing} versions that the server had."
+        hint = (
+            "Promote a node that has them; or go on without: --accept-loss. What is in somebody's world comes back by itself,"
+            " and counts as theirs from then on."
+        )
+        raise FwrError(ExitCode.REFUSED, text, hint)
+    return missing
+
+
+def _is_begun(machine: Machine, existing: Node, source: Node) -> bool:
+    """Whether a node is what an earlier call of the same words has begun to make."""
+    if existing.origin:
+        return existing.origin.get("keys") == machine.volume(source, "keys")
+    return (
+        existing.role == "server" and bool(existing.founded) and existing.founded["id"] == existing.founded["origin_id"] == source.world_id
+    )
+
+
+def _name(machine: Machine, source: Node) -> str:
+    other = machine.nodes.find("server")
+    return "server" if other is None or _is_begun(machine, other, source) else f"{source.name}{_SUFFIX}"

@@ -1,0 +1,114 @@
+"""The same world goes on from a copy: its roll, its log, its names for versions, its authority if somebody kept it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fwrkit.agent import audit
+from fwrkit.agent.audit import GENESIS, Entry
+from fwrkit.agent.citizen.ssh import Upstream
+from fwrkit.agent.keys import make_key
+from fwrkit.agent.repository import Repository
+from fwrkit.agent.server.founding import found
+from fwrkit.agent.server.register import Register
+from fwrkit.agent.server.server import Server
+from fwrkit.agent.server.succession import Succession
+from fwrkit.agent.settings import Places
+from fwrkit.agent.signatures import sign
+from fwrkit.agent.snapshots import known_authorities, snapshots, tag_text
+from fwrkit.core.errors import ExitCode, FwrError
+from tests.unit.agent.past import BEGIN
+from tests.unit.agent.server.test_founding import NODE, Old, old, open_store, places  # noqa: F401 - fixtures
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> str:
+    return make_key(tmp_path / "lost", "authority")
+
+
+def succession(authority: str, key: str = "", world: str = "00112233aabbccdd") -> Succession:
+    return Succession(Upstream("old.example.org", 2211, world, "commons", "bob", authority, (authority,)), key)
+
+
+def log(*events: str) -> str:
+    entries: list[Entry] = []
+    for number, event in enumerate(events, 1):
+        entries.append(Entry(number, BEGIN + number, "ada", event, "x", {}, entries[-1].hash if entries else GENESIS))
+    return "".join(f"{each.to_line()}\n" for each in entries)
+
+
+def test_roll_log_and_snapshots_go_on(old: Old, places: Places, authority: str, tmp_path: Path) -> None:  # noqa: F811
+    bob = make_key(tmp_path / "bob", "bob")
+    roll = (old.world / ".fwr/citizens.toml").read_text().replace('name = "bob"', f'name = "bob"\nkey = "{bob}"')
+    old.put(".fwr/citizens.toml", roll)
+    old.put(".fwr/audit/2026-11.jsonl", log("join", "ban"))
+    first = old.commit("bob", www_a=b"one")
+    text = tag_text(first, "v1", "ada", "world", BEGIN)
+    old.past.history.add_tag("refs/tags/v1", text + sign(tmp_path / "lost", "git", text).encode())
+    old.put("www/a", "one")
+    founded = found(NODE, places, old.origin(), succession=succession(authority))
+    assert (founded.id, founded.name) == ("00112233aabbccdd", "commons")
+    assert "forked_from" not in (places.world / ".fwr/world.toml").read_text()
+    store = open_store(places)
+    roll_now = {each.name: each for each in store.citizens()}
+    assert [(name, each.role, each.is_banned) for name, each in roll_now.items()] == [
+        ("ada", "official", False), ("bob", "citizen", False), ("mallory", "citizen", True), ("carol", "former", False),
+    ]  # fmt: skip
+    assert roll_now["bob"].public_key == bob
+    assert len({each.uid for each in roll_now.values()}) == 4
+    register = Register(store.db)
+    ban = register.ban_of(roll_now["mallory"].id)
+    assert ban is not None and (ban.reason, ban.by) == ("spam", "ada")
+    chain = audit.follow([entry.to_line() for entry in register.entries()])
+    assert (chain.fault, [entry.event for entry in chain.entries]) == ("", ["join", "ban", "promote"])
+    assert chain.entries[-1].details["authority"] == "a new one"
+    store.close()
+    server = Server(NODE, places, with_network=False)
+    server.start()
+    assert server.store.set_head(b"x", None, 0, 0, "ada", 1) > 1 << 20, "beyond whatever the lost server may have made"
+    server.stop()
+    [snapshot] = snapshots(Repository(places.state / "history.git"), known_authorities(places.keys))
+    assert (snapshot.name, snapshot.is_verified) == ("v1", True), "signed by the authority before"
+
+
+def test_the_authority_is_the_worlds_own_or_none(old: Old, places: Places, authority: str, tmp_path: Path) -> None:  # noqa: F811
+    other = make_key(tmp_path / "other", "other")
+    assert other != authority
+    for key, code in (((tmp_path / "other").read_text(), ExitCode.REFUSED), ("nonsense", ExitCode.USAGE)):
+        with pytest.raises(FwrError) as caught:
+            found(NODE, places, old.origin(), succession=succession(authority, key))
+        assert caught.value.code is code
+        assert not (places.keys / "authority").exists()
+    found(NODE, places, old.origin(), succession=succession(authority, (tmp_path / "lost").read_text().rstrip()))
+    server = Server(NODE, places, with_network=False)
+    server.start()
+    server.stop()
+    assert (places.keys / "authorities.pub").read_text() == f"{authority}\n"
+
+
+def test_a_log_that_can_not_be_verified_begins_anew_and_says_so(old: Old, places: Places, authority: str) -> None:  # noqa: F811
+    old.put(".fwr/audit/2026-11.jsonl", log("join", "ban").replace('"join"', '"leave"'))
+    found(NODE, places, old.origin(), succession=succession(authority))
+    store = open_store(places)
+    [entry] = Register(store.db).entries()
+    assert entry.event == "promote"
+    assert entry.details["log before"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "roll", ["[[citizen", '[[citizen]]\nname = "bob"\n', '[[citizen]]\nname = "bob"\nrole = "king"\nsince = 2026-01-01\n']
+)
+def test_without_a_roll_nothing_is_made(old: Old, places: Places, authority: str, roll: str) -> None:  # noqa: F811
+    old.put(".fwr/citizens.toml", roll)
+    with pytest.raises(FwrError) as caught:
+        found(NODE, places, old.origin(), succession=succession(authority))
+    assert caught.value.code is ExitCode.FAILED
+
+
+def test_a_copy_of_another_world_is_refused(old: Old, places: Places, authority: str) -> None:  # noqa: F811
+    with pytest.raises(FwrError) as caught:
+        found(NODE, places, old.origin(), succession=succession(authority, world="another"))
+    assert caught.value.code is ExitCode.REFUSED

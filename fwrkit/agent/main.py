@@ -16,7 +16,7 @@ from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.control import ask
 from fwrkit.agent.server import founding
-from fwrkit.agent.server.succession import Succession
+from fwrkit.agent.server.succession import Succession, is_sealed, opened
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -138,7 +138,8 @@ def _succession(arguments: argparse.Namespace) -> Succession | None:
     upstream = read_upstream(Path(arguments.succeed))
     if upstream is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
-    return Succession(upstream, sys.stdin.read() if arguments.authority else "")
+    key = sys.stdin.read() if arguments.authority else ""
+    return Succession(upstream, opened(key, Path(arguments.succeed) / "node") if is_sealed(key) else key)
 
 
 def _report(line: str) -> None:

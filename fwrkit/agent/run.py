@@ -47,6 +47,7 @@ HISTORY = "history.git"  # in the state directory
 RECORD = "record.sqlite"  # in the state directory
 _WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
 _BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
+_FOLLOW_EVERY = 10.0  # seconds between two tries to go where the server is said to be
 _SHOWN = 200  # refused paths that a status lists at most
 
 
@@ -76,6 +77,7 @@ class Agent:
             connected, wanted = (lambda: engine.view.is_connected), (lambda: engine.renewals_wanted)
             self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, connected, wanted)
         self._ticker = Ticker(self._tend, name="tending")
+        self._follow_at = 0.0
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
 
@@ -87,6 +89,20 @@ class Agent:
     def _tend(self) -> None:
         if self._credentials is not None:
             self._credentials.tend()
+            self._follow_by_itself()
+
+    def _follow_by_itself(self) -> None:
+        """Where the upstream says that the world's server is elsewhere, go there: who answers has to be of the same authority."""
+        refusal = self._engine.view.refusal
+        if refusal is None or not moves.is_move(refusal.hint) or time.monotonic() < self._follow_at:
+            return
+        self._follow_at = time.monotonic() + _FOLLOW_EVERY
+        try:
+            there = self._follow({"line": refusal.hint, "accept": False})
+        except FwrError as error:
+            log.warning("the server is elsewhere, and not to be followed: %s", error.message)
+        else:
+            log.info("the server is at %s:%s now", there["host"], there["port"])
 
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys

@@ -34,11 +34,14 @@ Arguments = dict[str, Any]
 
 @dataclass(frozen=True)
 class Verb:
-    """Something that may be asked for, and by which roles. ``is_slow``: it does not need the hub, and may take its time."""
+    """Something that may be asked for, and by which roles. ``is_slow``: it does not need the hub, and may take its time. ``is_harmless``: also
+    of a server that takes nothing any more.
+    """
 
     do: Callable[[Citizen, Arguments], dict[str, Any]]
     roles: tuple[str, ...]
     is_slow: bool = False
+    is_harmless: bool = False
 
 
 class Asking:
@@ -84,6 +87,9 @@ class Asking:
         if citizen.role not in known.roles:
             who = "Only officials may do this" if known.roles == OFFICIALS else "Readers only read"
             raise FwrError(ExitCode.REFUSED, f"{who} ({verb}); {citizen.name} is {citizen.role}.", "See who is what: fwrkit citizens")
+        closed = self._hub.why_closed(citizen)
+        if closed is not None and not known.is_harmless:
+            raise closed
         return citizen
 
     def serve(self, path: Path) -> socket.socket:

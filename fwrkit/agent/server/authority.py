@@ -106,6 +106,10 @@ class Authority:
         """Return the signature of a text, as git keeps it in a signed tag."""
         return check(self._command(sign_command(self._known, NAMESPACE), text), timeout=30).stdout
 
+    def sealed_for(self, key: str) -> str:
+        """Return the authority's private key as text that only the holder of a public key (type and base64) can read. Source: age(1)."""
+        return check(self._command(["age", "--encrypt", "--armor", "-r", key, str(self._known)]), timeout=30).stdout.decode()
+
     def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
         return Command(argv, stdin=stdin, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"})
 

@@ -14,6 +14,7 @@ from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.enrolment import Enrolment
 from fwrkit.agent.server.fold import Fold
+from fwrkit.agent.server.handover import Handover
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
@@ -68,6 +69,7 @@ class Offices:
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
         self._rotation = Rotation(store, authority, self._publisher, node.settings, sign_host)
         reverting = Reverting(hub, store, fold, self._history)
+        self._handover = Handover(hub, store, authority, self._publisher)
         self.asking = Asking(
             hub, store, register,
             {
@@ -76,6 +78,7 @@ class Offices:
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
+                **powers.of_handover(self._handover),
                 "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
             },
         )  # fmt: skip
@@ -83,6 +86,7 @@ class Offices:
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
         hub.why_banned = self._roll.why_banned
+        hub.why_closed = self._handover.why_closed
         hub.is_renewal_due = lambda citizen: self._rotation.is_going_on and citizen.id not in self.enrolment.up_to_date
 
     def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments,
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
+from fwrkit.agent.server.handover import Handover
 from fwrkit.agent.server.reverting import Reverted, Reverting
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import OFFICIAL, Roll
@@ -72,7 +73,9 @@ def of_citizens(
         return change(citizen, arguments.get("now") is True)
 
     return {
-        "citizens": Verb(lambda _, __: {"citizens": listing(), "authority": enrolment.authority}, EVERYBODY, is_slow=True),
+        "citizens": Verb(
+            lambda _, __: {"citizens": listing(), "authority": enrolment.authority}, EVERYBODY, is_slow=True, is_harmless=True
+        ),
         "invite": Verb(invite, OFFICIALS),
         "requests": Verb(lambda _, __: {"requests": enrolment.requests(), "open": store.meta("requests") != "closed"}, OFFICIALS),
         "take-requests": Verb(take_requests, OFFICIALS),
@@ -83,7 +86,7 @@ def of_citizens(
         "role": Verb(lambda by, data: roll.set_role(by, str(data["name"]), str(data["role"])), OFFICIALS),
         "leave": Verb(lambda citizen, _: roll.leave(citizen), EVERYBODY),
         "decide": Verb(decide, OFFICIALS),
-        "renew": Verb(lambda citizen, _: enrolment.renewed(citizen), EVERYBODY),
+        "renew": Verb(lambda citizen, _: enrolment.renewed(citizen), EVERYBODY, is_harmless=True),
         "change-key": Verb(lambda citizen, data: enrolment.change_key(citizen, str(data["public_key"])), EVERYBODY),
         "change-authority": Verb(change_authority, OFFICIALS, is_slow=True),
     }
@@ -122,9 +125,18 @@ def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None
         return {"authority": enrolment.authority}
 
     return {
-        "move": Verb(move, EVERYBODY),
+        "move": Verb(move, EVERYBODY, is_harmless=True),
         "authority": Verb(lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority}, EVERYBODY),
         "declared": Verb(declared, OFFICIALS),
+    }
+
+
+def of_handover(handover: Handover) -> dict[str, Verb]:
+    """Return the verbs by which the operator gives the server away."""
+    return {
+        "handover": Verb(lambda by, data: handover.begin(by, str(data["name"])), OFFICIALS, is_slow=True),
+        "handover-finish": Verb(lambda by, data: handover.finish(by, str(data["line"])), OFFICIALS, is_slow=True),
+        "handover-cancel": Verb(lambda by, _: handover.cancel(by), OFFICIALS, is_slow=True),
     }
 
 

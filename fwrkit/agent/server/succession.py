@@ -18,6 +18,7 @@ from fwrkit.agent.paths import ROLL
 from fwrkit.agent.server.register import Ban, Register
 from fwrkit.agent.server.roll import ROLES
 from fwrkit.agent.server.store import FORMER, Store
+from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID, check_citizen_name
 
@@ -63,6 +64,20 @@ def install_authority(succession: Succession, keys: Path) -> str:
     place.with_suffix(".pub").write_text(public + "\n")
     former.write_text("".join(f"{key}\n" for key in known if key != public))
     return "kept"
+
+
+def is_sealed(text: str) -> bool:
+    """Say whether a text is encrypted by age: what ``fwrkit handover`` gives."""
+    return text.startswith("-----BEGIN AGE ENCRYPTED FILE-----")
+
+
+def opened(text: str, key: Path) -> str:
+    """Return what an authority's key says that was encrypted for a node's key. Raise FwrError (REFUSED) if it was for another."""
+    done = run(Command(["age", "--decrypt", "-i", str(key)], stdin=text.encode()), timeout=30)
+    if not done.is_ok:
+        text = "The authority's key was not handed over to this node."
+        raise FwrError(ExitCode.REFUSED, text, "Promote the node of whom it was handed over to: fwrkit handover SERVER CITIZEN")
+    return done.stdout.decode()
 
 
 def take_over_roll(source: Path, store: Store, register: Register, operator: str) -> int:

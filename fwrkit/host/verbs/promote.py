@@ -101,8 +101,8 @@ def _read_key(text: str) -> bytes:
             key = file.read(_KEY_LIMIT)
     except OSError as error:
         raise FwrError(ExitCode.NOT_FOUND, f"The authority's key can not be read: {error.strerror}.", f"Look at {text}.") from error
-    if b"PRIVATE KEY-----" not in key:
-        raise FwrError(ExitCode.USAGE, f"{text} is no private key.", "Give the authority's key itself, decrypted.")
+    if b"PRIVATE KEY-----" not in key and not key.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
+        raise FwrError(ExitCode.USAGE, f"{text} is no private key.", "Give the authority's key, or what `fwrkit handover` wrote.")
     return key
 
 

@@ -32,6 +32,7 @@ VERBS = (
     "invite",
     "fork",
     "promote",
+    "handover",
     "follow",
     "move",
     "volume copy",
@@ -113,6 +114,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "fork": {"up": UP, "invites": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int}},
     "promote": {"up": UP, "line": str, "authority": str, "is_new_epoch": bool, "missing": int},
     "follow": {"node": str, "server": str, "world": str, "authority": str},
+    "handover": {"server": str, "step": str, "citizen": str, "file": str, "place": str},
     "move": {"line": str, "authority": str, "is_declared": bool},
     "volume": {"node": str, "world": str, "files": int, "bytes": int, "is_still": bool, "history": str, "versions": int},
     "citizens": {
@@ -182,6 +184,7 @@ ANSWERS: dict[str, Any] = {
     "unban": {"name": "bob"},
     "role": {"name": "bob", "role": "reader", "before": "citizen"},
     "leave": {"name": "alice", "world": "w"},
+    "handover": {"citizen": "alice", "sealed": "-----BEGIN AGE ENCRYPTED FILE-----"},
 }
 
 
@@ -195,7 +198,7 @@ def check_shape(data: Any, shape: dict[str, Any]) -> None:
                 assert type(item[name]) is kind, name
 
 
-def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(one_shot, "copy", lambda *_: {"files": 3, "bytes": 5, "is_still": True})
     lines = {
         "up": ["up", "server", "--address", "wiki.example.org"],
@@ -239,6 +242,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, m
         "tidied": ["history", "gc"],
         "follow": ["follow", "alice", "server"],
         "move": ["move", "server"],
+        "handover": ["handover", "server", "alice", "--file", str(tmp_path / "key.age")],
         "promote": ["promote", "alice", "--new-epoch", "--name", "next"],
         "fork": ["fork", "alice", "mine", "--address", "mine.example.org", "--invite-all"],
         "down": ["down", "alice"],

@@ -94,7 +94,9 @@ def read_header(file: BinaryIO) -> Header:
 
 def no_backup() -> FwrError:
     """Return the error for what is no backup at all."""
-    return FwrError(ExitCode.FAILED, "This is no backup of fwrkit's, or its beginning is damaged.", "Give a file that `fwrkit backup` made.")
+    return FwrError(
+        ExitCode.FAILED, "This is no backup of fwrkit's, or its beginning is damaged.", "Give a file that `fwrkit backup` made."
+    )
 
 
 @dataclass(frozen=True)

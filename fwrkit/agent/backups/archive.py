@@ -131,8 +131,7 @@ class Writer:
         self._out(Member(LAST, False, len(manifest), 0o644, 0).encode())
         self._out(manifest)
         self._out(b"\0" * (-self._position % _BLOCK))
-        self._out(b"\0" * 2 * _BLOCK)
-        self._out(b"\0" * (-self._position % _RECORD))
+        self._out(b"\0" * _end_length(self._position))
 
 
 class Reader:
@@ -217,24 +216,15 @@ class Reader:
         if len(listed) != len(self._lines) or manifest != _manifest(listed, before):
             raise damaged("its manifest is not the one of what is in it")
         self.voids = [number for number, (seen, line) in enumerate(zip(self._lines, listed, strict=True)) if line != seen]
-        self._check_names([_path_of(line) for number, line in enumerate(listed) if number not in set(self.voids)])
+        voids = set(self.voids)
+        names = [_path_of(line) for number, line in enumerate(listed) if number not in voids]
+        _check_names(names)
+        self.files = sum(1 for name in names if not name.endswith(b"/"))
+        self.size = sum(int(json.loads(line)["size"]) for number, line in enumerate(listed) if number not in voids)
         self._padding()
-        rest = self.take(-self._position % _RECORD or _RECORD)
+        rest = self.take(_end_length(self._position))
         if any(rest) or self._read(1):
             raise damaged("there is something behind its end")
-
-    def _check_names(self, names: list[bytes]) -> None:
-        """Raise FwrError where members get in each other's way: two of one name, or something beneath a file."""
-        files = {name for name in names if not name.endswith(b"/")}
-        directories = [name[:-1] for name in names if name.endswith(b"/")]
-        if len(files) + len(directories) < len(names) or len(set(directories)) < len(directories):
-            raise damaged("two members have one name")
-        for name in [*files, *directories]:
-            check_name(name)
-            if any(above in files for above in ancestors(name)) or (name in files and name + b"/" in set()):
-                raise damaged(f"{_shown(name)} lies in a file")
-        if files.intersection(directories):
-            raise damaged("two members have one name")
 
 
 class _Content:
@@ -251,6 +241,23 @@ class _Content:
             self._left -= len(piece)
             self.digest.update(piece)
             yield piece
+
+
+def _end_length(position: int) -> int:
+    """How many zeros follow the last member, which ends at a position."""
+    return 2 * _BLOCK + -(position + 2 * _BLOCK) % _RECORD
+
+
+def _check_names(names: list[bytes]) -> None:
+    """Raise FwrError where members get in each other's way: two of one name, or something beneath a file. Directories end with a slash."""
+    files = {name for name in names if not name.endswith(b"/")}
+    directories = {name[:-1] for name in names if name.endswith(b"/")}
+    if len(files) + len(directories) < len(names) or files & directories:
+        raise damaged("two members have one name")
+    for name in (*files, *directories):
+        check_name(name)
+        if any(above in files for above in ancestors(name)):
+            raise damaged(f"{_shown(name)} lies in a file")
 
 
 def check_name(name: bytes) -> None:

@@ -50,6 +50,13 @@ class Project:
         _check_addresses(done)
         return done
 
+    def run_command(self, service: str) -> Command:
+        """Given a service, return what runs a program in a container of its kind, with its volumes and without its ports, that goes when it ends.
+
+        What comes behind it is the program. What the service waits for is done before.
+        """
+        return self.command("--progress", "quiet", "run", "--rm", "--no-TTY", "--quiet-pull", service)
+
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""
         self._run("down", "--remove-orphans")

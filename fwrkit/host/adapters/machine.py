@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
+from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent
+from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
 from fwrkit.host.adapters.engine import Container, Engine
 from fwrkit.host.adapters.home import Home
-from fwrkit.host.adapters.nodes import Node, NodeStore
+from fwrkit.host.adapters.nodes import WORLD_UID, Node, NodeStore
 
 
 class Machine:
@@ -35,6 +37,18 @@ class Machine:
     def agent(self, node: Node) -> Agent:
         """Given a node, return its agent, whether it runs or not."""
         return Agent(node.name, self.home.container(node.name, "sync"))
+
+    def archivist(self, node: Node, *, is_running: bool) -> Archivist:
+        """Given a node, return who makes and restores its backups: beside its running agent, else in a container that has its volumes."""
+        if is_running:
+            return Archivist(node.name, ["docker", "exec", "--interactive", self.home.container(node.name, "sync")])
+        return Archivist(node.name, self.project(node).run_command("sync").argv)
+
+    def examiner(self, image: str) -> Archivist:
+        """Given an image, return who looks at backups: in a container that has nothing and reaches nothing."""
+        options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]
+        confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
+        return Archivist("", ["docker", "run", "--rm", "--interactive", *confined, "--label", f"{labels.HOME}={self.home.identity}", image])
 
     def containers(self, node: Node) -> dict[str, Container]:
         """Given a node, return its containers by service."""

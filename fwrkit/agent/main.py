@@ -92,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("what", choices=["world", "history"])
     copy.add_argument("source")
     copy.add_argument("target")
-    verbs.add_parser("backup", help="write a backup; how, is a JSON line on standard input; what is in it, and errors, are JSON on standard error")
+    verbs.add_parser(
+        "backup", help="write a backup; how, is a JSON line on standard input; what is in it, and errors, are JSON on standard error"
+    )
     verbs.add_parser("backup-check", help="look whether a backup is whole: a JSON line on standard input, then the backup")
     verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
     verbs.add_parser("doctor", help="checks inside the container")

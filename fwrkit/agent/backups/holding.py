@@ -22,7 +22,7 @@ from fwrkit.agent.repository import Repository
 from fwrkit.core.errors import ExitCode, FwrError
 
 DATABASES = ("hub.sqlite", "record.sqlite")
-NAMED_BY_TABLES = ("incoming", "reviews")
+_NAMED = {"incoming": ("pending", "incoming"), "reviews": ("reviews", "file")}  # directory: by which table and column of the server's
 REFERENCES = "packed-refs"
 _LIMIT = 256 * 1024 * 1024  # bytes of references
 _PREFIX = "backup-"
@@ -79,6 +79,7 @@ def hold(state: Path, target: Path) -> None:
         if (state / name).exists():
             database.copy(state / name, target / name)
     _link(state, target)
+    _drop_unnamed(target)
     repository = Repository(state / "history.git")
     if repository.exists:
         listed, _ = repository.read("for-each-ref", "--format=%(objectname) %(refname)", limit=_LIMIT)
@@ -86,10 +87,24 @@ def hold(state: Path, target: Path) -> None:
 
 
 def _link(state: Path, target: Path) -> None:
-    for directory in NAMED_BY_TABLES:
+    for directory in _NAMED:
         if not (state / directory).is_dir():
             continue
         (target / directory).mkdir(mode=0o700, exist_ok=True)
         for name in os.listdir(state / directory):
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 os.link(state / directory / name, target / directory / name, follow_symlinks=False)
+
+
+def _drop_unnamed(target: Path) -> None:
+    """Remove the links of files that the copied tables do not name: what they held is in the history."""
+    if not (target / DATABASES[0]).exists():
+        return
+    with contextlib.closing(sqlite3.connect(target / DATABASES[0])) as tables:
+        for directory, (table, column) in _NAMED.items():
+            if not (target / directory).is_dir():
+                continue
+            known = {str(row[0]) for row in tables.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL")}  # noqa: S608
+            for link in (target / directory).iterdir():
+                if link.name not in known:
+                    link.unlink()

@@ -46,7 +46,7 @@ class Machine:
 
     def examiner(self, image: str) -> Archivist:
         """Given an image, return who looks at backups: in a container that has nothing and reaches nothing."""
-        options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]
+        options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]  # noqa: S108
         confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
         return Archivist("", ["docker", "run", "--rm", "--interactive", *confined, "--label", f"{labels.HOME}={self.home.identity}", image])
 

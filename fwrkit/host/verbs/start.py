@@ -34,14 +34,15 @@ def start(machine: Machine, node: Node) -> NodeStatus:
     return wait_for_agent(machine, node)
 
 
-def prepare(machine: Machine, node: Node) -> Node:
-    """Given a recorded node, see to it that its image, compose file and upstream's network are there; return it as it is recorded now.
+def prepare(machine: Machine, node: Node, *, is_recorded: bool = True) -> Node:
+    """Given a node, see to it that its image, compose file and upstream's network are there; return it as it is recorded now (if it is).
 
     Raise FwrError (NOT_FOUND) if the world directory or the image's sources are gone.
     """
     world_directory.check_present(node.world_dir, node.name)
     node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
-    machine.nodes.save(node)
+    if is_recorded:
+        machine.nodes.save(node)
     machine.nodes.save_compose(node, templates.render(node, machine.home))
     if node.origin:
         node = founding.ensure(machine, node)

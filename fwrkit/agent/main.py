@@ -119,7 +119,7 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         refused_content(arguments.number, places)
         return None
     if verb == "backup":
-        made = making.backup(json.loads(packing.read_line(0)), places, sys.stdout.fileno())
+        made = making.backup(json.loads(packing.read_line(0)), places, sys.stdout.fileno(), making.end_with_input)
         print(json.dumps({"made": made.to_json()}), file=sys.stderr)  # noqa: T201
         return None
     if verb == "backup-check":

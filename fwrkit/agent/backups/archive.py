@@ -46,14 +46,13 @@ class Member:
 
     def encode(self) -> bytes:
         """Return the header as it lies in the archive."""
-        seconds, rest = divmod(self.time, _BILLION)
         info = tarfile.TarInfo(self.name.decode("utf-8", "surrogateescape"))
         info.type = tarfile.DIRTYPE if self.is_directory else tarfile.REGTYPE
-        info.size, info.mode, info.mtime = self.size, self.mode, max(seconds, 0)
+        info.size, info.mode, info.mtime = self.size, self.mode, max(self.time // _BILLION, 0)
         info.uid, info.gid = self.owner
-        # seconds before 1970 and parts of one, exactly: tarfile's own number is a float
-        sign, seconds, rest = ("-", -seconds - 1, _BILLION - rest) if self.time < 0 and rest else ("", seconds, rest)
-        info.pax_headers = {"mtime": f"{sign}{seconds}.{rest:09d}"}
+        if self.time < 0 or self.time % _BILLION:  # exactly: tarfile's own number for that is a float
+            seconds, rest = divmod(abs(self.time), _BILLION)
+            info.pax_headers = {"mtime": f"{'-' if self.time < 0 else ''}{seconds}.{rest:09d}"}
         return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
@@ -156,6 +155,8 @@ class Reader:
             member = self._header()
             self._last = member.name
             if member.name == LAST:
+                if member != Member(LAST, False, member.size, 0o644, 0):
+                    raise damaged("its manifest is not as it was written")
                 self._finish(self._content(member), before)
                 return
             content = _Content(self, member)
@@ -195,12 +196,12 @@ class Reader:
                 raw += text + plain
                 info = tarfile.TarInfo.frombuf(plain, "utf-8", "surrogateescape")
             name = extended.get("path", info.name.encode("utf-8", "surrogateescape"))
-            seconds, _, rest = extended["mtime"].decode("ascii").partition(".")
+            seconds, _, rest = extended.get("mtime", b"%d.000000000" % info.mtime).decode("ascii").partition(".")
             time = int(seconds + rest)
             size = int(extended.get("size", b"%d" % info.size))
             owner = (int(extended.get("uid", b"%d" % info.uid)), int(extended.get("gid", b"%d" % info.gid)))
             member = Member(name.rstrip(b"/"), info.type == tarfile.DIRTYPE, size, info.mode, time, owner)
-            is_exact = size >= 0 and member.encode() == raw
+            is_exact = size >= 0 and info.mode <= 0o777 and member.encode() == raw
         except (tarfile.TarError, ValueError, KeyError, IndexError, OverflowError):
             is_exact = False
         if not is_exact:

@@ -17,7 +17,7 @@ import threading
 import time
 import tomllib
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Backup:
 
     def make(self, sealed: bytes | None) -> Made:
         """Write everything."""
-        now = time.time_ns()
+        now = self._header.made * 10**9
         self._writer.content(Member(FIRST, False, len(self._header.encode()), 0o644, now), self._header.encode())
         if sealed is not None:
             self._writer.content(Member(KEYS, False, len(sealed), 0o600, now), sealed)
@@ -201,7 +201,7 @@ class Backup:
         if not references.exists():
             return
         content = b"# pack-refs with: sorted \n" + references.read_bytes()
-        self._writer.content(Member(b"history/packed-refs", False, len(content), 0o644, time.time_ns()), content)
+        self._writer.content(Member(b"history/packed-refs", False, len(content), 0o644, self._header.made * 10**9), content)
         with contextlib.closing(Tree(self._places.state / "history.git")) as tree:
             for _ in range(_LISTS):
                 if self._objects(tree):
@@ -254,12 +254,15 @@ def _identity(world: Path) -> dict[str, Any]:
         return {}
 
 
-def backup(request: dict[str, Any], places: Places, out: int) -> Made:
-    """Given a request (``header``, ``lock``, ``is_compressed``, ``is_alone``: no agent runs), write the backup to a descriptor. Raise FwrError."""
+def backup(request: dict[str, Any], places: Places, out: int, begun: Callable[[Path], None] = lambda _: None) -> Made:
+    """Given a request (``header``, ``lock``, ``is_compressed``, ``is_alone``: no agent runs), write the backup to a descriptor.
+
+    ``begun`` is told where what goes with it lies meanwhile. Raise FwrError.
+    """
     header = dataclasses.replace(Header(**request["header"]), **_identity(places.world))
     lock = sealing.Lock.from_json(request["lock"])
     with holding.scratch(places.state) as scratch:
-        threading.Thread(target=_listen, args=(scratch,), daemon=True).start()
+        begun(scratch)
         with holding.told():
             sealed = sealing.seal(places.keys, lock) if lock is not None else None
             if header.role == "server" and not request["is_alone"]:
@@ -270,10 +273,14 @@ def backup(request: dict[str, Any], places: Places, out: int) -> Made:
                 return Backup(places, header, Writer(write), scratch).make(sealed)
 
 
-def _listen(scratch: Path) -> None:
-    """End the process when nobody holds its input open any more: who asked for the backup is gone."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 4096):
-            continue
-    shutil.rmtree(scratch, ignore_errors=True)
-    os._exit(int(ExitCode.INTERRUPTED))
+def end_with_input(scratch: Path) -> None:
+    """End the process when nobody holds its standard input open any more: who asked for the backup is gone."""
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                continue
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(int(ExitCode.INTERRUPTED))
+
+    threading.Thread(target=listen, daemon=True).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,10 +60,10 @@ def restore(
         raise FwrError(ExitCode.USAGE, "A backup is looked at before anything is made, in any case.", "Leave --dry-run out.")
     with verb.opened(machine, what, sys.stdin.buffer) as file:
         header = verb.look(file)
-        verb.check_keys(header, are_left_out=without_keys)
+        wish = verb.RestoreWish(name or "", world or "", address or "", None, not no_start)
+        verb.check(machine, header, wish, are_keys_left_out=without_keys)
         lock = _lock(header, what, identity) if header.has_keys and not without_keys else None
-        wish = verb.RestoreWish(name or "", world or "", address or "", lock, not no_start)
-        made = verb.restore(machine, file, wish)
+        made = verb.restore(machine, file, replace(wish, lock=lock))
     out.result("restored", made, lambda: _show(out, machine, made))
 
 

@@ -91,9 +91,14 @@ def look(file: BinaryIO) -> Header:
     return read_header(file)
 
 
-def check_keys(header: Header, *, are_left_out: bool) -> None:
-    """Raise FwrError (REFUSED) if the backup is a server's that has no keys, unless they are left out on purpose."""
-    if header.role == "server" and not header.has_keys and not are_left_out:
+def check(machine: Machine, header: Header, wish: RestoreWish, *, are_keys_left_out: bool) -> None:
+    """Raise FwrError for what is known before anybody is asked for a passphrase: as :func:`restore` does.
+
+    A server without keys is REFUSED, unless they are left out on purpose.
+    """
+    node = _planned(header, wish)
+    _check_free(machine, node, machine.nodes.directory(node.name) / _MARK)
+    if header.role == "server" and not header.has_keys and not are_keys_left_out:
         hint = "To go on with new ones, under which every citizen needs a new invite: --without-keys"
         raise FwrError(ExitCode.REFUSED, "Without its keys no client trusts this server, and there are none in the backup.", hint)
 

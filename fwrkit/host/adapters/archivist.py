@@ -12,6 +12,7 @@ from fwrkit.core.backups import Checked, Header, Made
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.agent import error_in, parse_answer
+from fwrkit.host.adapters.compose import check_addresses
 
 _TIMEOUT = 7 * 86400.0  # seconds: a large world on a slow disk takes as long as it takes
 
@@ -41,6 +42,7 @@ class Archivist:
         lines = done.stderr.decode(errors="replace").splitlines()
         made = _made(lines)
         if not done.is_ok or made is None:
+            check_addresses(done)
             raise error_in(lines) or self._no_answer(done)
         return made
 
@@ -54,6 +56,7 @@ class Archivist:
 
     def _fed(self, verb: str, request: dict[str, Any], pieces: Iterable[bytes]) -> dict[str, Any]:
         done = commands.feed(self._command(verb, request), pieces, _TIMEOUT)
+        check_addresses(done)
         return parse_answer(self.node, Completed(done.command, done.status, _last_line(done.stdout), done.stderr))
 
     def _command(self, verb: str, request: dict[str, Any]) -> Command:

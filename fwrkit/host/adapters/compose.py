@@ -47,7 +47,7 @@ class Project:
         read = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}:ro")]
         command = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
         done = commands.run_told(command, told, _RUN_TIMEOUT)
-        _check_addresses(done)
+        check_addresses(done)
         return done
 
     def run_command(self, service: str) -> Command:
@@ -69,13 +69,13 @@ class Project:
         with space.told(str(self.directory)):
             done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
             if not done.is_ok:
-                _check_addresses(done)
+                check_addresses(done)
                 hint = f"Run it by hand to see more: {done.command.shown()}"
                 raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
 
 
-def _check_addresses(done: Completed) -> None:
-    """Raise FwrError (FAILED) if Docker had no addresses left for one more network: each node has one or two."""
+def check_addresses(done: Completed) -> None:
+    """Given how Compose ended, raise FwrError (FAILED) if Docker had no addresses left for one more network: each node has one or two."""
     if not done.is_ok and b"non-overlapping IPv4 address pool" in done.stderr:
         hint = "Remove networks that nobody uses (docker network prune), or give the engine more: default-address-pools in its daemon.json."
         raise FwrError(ExitCode.FAILED, "Docker has no addresses left for another network.", hint)

@@ -130,6 +130,8 @@ def test_a_program_that_is_told_of_ends_with_who_listens() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_told(Command(["sh", "-c", "echo begun >&2; exec sleep 60"]), enough, 10)
+
+
 def test_what_is_fed_arrives_and_the_output_comes_back() -> None:
     echo = "import sys; data = sys.stdin.buffer.read(); print(len(data), data[:3].decode(), data[-3:].decode())"
     done = commands.feed(python(echo, stdin=b"one"), (b"x" * 100_000 for _ in range(30)), 30)

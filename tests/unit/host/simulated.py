@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-import io
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from fwrkit.core import invites
-from fwrkit.core.commands import Command, Completed
 from fwrkit.core import backups, invites
 from fwrkit.core.backups import Checked, Header, Made
+from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite

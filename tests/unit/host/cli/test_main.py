@@ -198,9 +198,8 @@ def check_shape(data: Any, shape: dict[str, Any]) -> None:
                 assert type(item[name]) is kind, name
 
 
-def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_shot, "copy", lambda *_: {"files": 3, "bytes": 5, "is_still": True})
-def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, tmp_path: Path) -> None:
     saved = str(tmp_path / "alice.fwrkit")
     lines = {
         "up": ["up", "server", "--address", "wiki.example.org"],

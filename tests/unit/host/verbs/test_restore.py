@@ -213,7 +213,7 @@ def test_what_a_record_may_not_say(machine: SimulatedMachine, saved: dict[str, P
 
 
 def test_what_a_record_says_of_the_other_machine_is_not_taken(machine: SimulatedMachine, saved: dict[str, Path]) -> None:
-    restore(machine, changed(saved["server"], world_dir="/etc", uid=0, gid=0, image="evil", later="field"))
+    restore(machine, changed(saved["server"], world_dir="/etc", uid=0, gid=0, image="evil", later="field", origin={"world": "/etc"}))
     node = machine.nodes.get("server")
-    assert (node.world_dir, node.uid, node.gid, "evil" in node.image) == ("", 2011, 2011, False)
+    assert (node.world_dir, node.uid, node.gid, "evil" in node.image, node.origin) == ("", 2011, 2011, False, {})
     assert "later" not in json.loads((machine.nodes.directory("server") / "node.json").read_text())

@@ -50,12 +50,12 @@ class Project:
         check_addresses(done)
         return done
 
-    def run_command(self, service: str) -> Command:
-        """Given a service, return what runs a program in a container of its kind, with its volumes and without its ports, that goes when it ends.
-
-        What comes behind it is the program. What the service waits for is done before.
+    def run_command(self, *, is_root: bool = False) -> Command:
+        """Return what runs a program in a ``sync`` container of its own, without its ports, that goes when it ends; what comes behind it is the
+        program. As root, it may give files to the world's owner, where the service itself may not.
         """
-        return self.command("--progress", "quiet", "run", "--rm", "--no-TTY", "--quiet-pull", service)
+        root = ["--user", "0:0", *(word for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER") for word in ("--cap-add", each))] if is_root else []
+        return self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *root, "sync")
 
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""

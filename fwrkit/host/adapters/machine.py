@@ -38,11 +38,14 @@ class Machine:
         """Given a node, return its agent, whether it runs or not."""
         return Agent(node.name, self.home.container(node.name, "sync"))
 
-    def archivist(self, node: Node, *, is_running: bool) -> Archivist:
-        """Given a node, return who makes and restores its backups: beside its running agent, else in a container that has its volumes."""
+    def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
+        """Given a node, return who makes and restores its backups: beside its running agent, else in a container that has its volumes.
+
+        ``is_root``: those are not the world's owner's yet.
+        """
         if is_running:
             return Archivist(node.name, ["docker", "exec", "--interactive", self.home.container(node.name, "sync")])
-        return Archivist(node.name, self.project(node).run_command("sync").argv)
+        return Archivist(node.name, self.project(node).run_command(is_root=is_root).argv)
 
     def examiner(self, image: str) -> Archivist:
         """Given an image, return who looks at backups: in a container that has nothing and reaches nothing."""

@@ -225,7 +225,9 @@ def _write_mark(mark: Path, node: Node) -> None:
 def _filled(machine: Machine, node: Node, wish: RestoreWish, voids: list[int], file: BinaryIO) -> Node:
     """Make the node's volumes and fill them. Its record is not there before they are whole."""
     node = prepare(machine, node, is_recorded=False)
-    machine.archivist(node, is_running=False).restore(wish.lock, voids, _pieces(machine, file, "restored"))
+    # an empty volume takes its owner from the image, each time that a container is made
+    is_root = node.role == "client" and node.uid != WORLD_UID
+    machine.archivist(node, is_running=False, is_root=is_root).restore(wish.lock, voids, _pieces(machine, file, "restored"))
     return node
 
 

@@ -420,7 +420,7 @@ class SimulatedMachine(Machine):
         self.restored: list[tuple[str, dict[str, Any] | None, bytes]] = []
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
-    def archivist(self, node: Node, *, is_running: bool) -> Archivist:
+    def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
         return cast(Archivist, SimulatedArchivist(self, node.name, not is_running))
 
     def examiner(self, image: str) -> Archivist:

@@ -15,7 +15,7 @@ from fwrkit.agent.backups.archive import FIRST, Member, Writer
 from fwrkit.core.commands import Command
 from fwrkit.core.commands import check as check_command
 from fwrkit.core.errors import ExitCode, FwrError
-from tests.unit.agent.backups.node import HEADER, back_up, check, files, live, places, restore
+from tests.unit.agent.backups.node import HEADER, NODE, back_up, check, files, live, places, restore
 
 FEW = settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr]  # each starts zstd
 LOCK = {"passphrase": "correct horse battery"}
@@ -164,3 +164,17 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(FwrError) as raised:
         restore(tmp_path / "x", places(tmp_path / "two"))
     assert raised.value.code == ExitCode.NO_SPACE
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_all_of_a_client_is_its_owner_s(tmp_path: Path) -> None:
+    node, other = live(tmp_path / "one"), places(tmp_path / "two")
+    back_up(node, tmp_path / "x", header={"role": "client"})
+    client = dataclasses.replace(NODE, role="client", owner=(4321, 4321))
+    fd = os.open(tmp_path / "x", os.O_RDONLY)
+    restoring.restore({"lock": None, "voids": []}, client, other, fd)
+    os.close(fd)
+    for root in (other.world, other.private, other.state, other.keys):
+        for directory, names, inner in os.walk(root):
+            for name in (".", *names, *inner):
+                assert os.lstat(os.path.join(directory, name)).st_uid == 4321, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Annotated, Any
@@ -63,8 +64,12 @@ def _lock(keys: bool, recipients: list[str] | None) -> dict[str, Any] | None:
 
 
 def _raw(piece: bytes) -> None:
-    sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:  # elsewhere whoever reads along may have seen enough; half a backup is none
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise FwrError(ExitCode.FAILED, "Nobody takes the backup any more: it is not whole.", "See why, then try again.") from error
 
 
 def _tell(out: Output, what: verb.BackedUp | FwrError) -> None:

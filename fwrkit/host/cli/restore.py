@@ -49,9 +49,7 @@ def restore(
     """Bring back something that was deleted, a directory with what went with it; or make a node from a backup."""
     machine, out = begin(json)
     options = (name, world, address, identity)
-    is_backup = (
-        what == verb.STANDARD_INPUT or what.endswith(SUFFIX) or any(option is not None for option in options) or without_keys or no_start
-    )
+    is_backup = verb.is_backup(what) or any(option is not None for option in options) or without_keys or no_start
     if not is_backup or node is not None:
         result = revert.restore(machine, what, dry_run, node)
         out.result("reverted", result, lambda: reverted.show(out, result))

@@ -122,6 +122,8 @@ def _check(wish: BackupWish) -> None:
 
 def _place(node: Node, target: str) -> Path:
     path = Path(target or ".")
+    if target.endswith("/") and not path.is_dir():
+        raise FwrError(ExitCode.NOT_FOUND, f"There is no directory {target}.", f"Make it first: mkdir -p {target}")
     return (path / f"{node.name}-{_now()}{SUFFIX}").absolute() if path.is_dir() else path.absolute()
 
 

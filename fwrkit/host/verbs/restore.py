@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fwrkit.core.backups import Header, read_header
+from fwrkit.core.backups import SUFFIX, Header, read_header
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name, check_client_name, check_node_name
 from fwrkit.core.records import NodeStatus
@@ -83,6 +83,17 @@ def opened(machine: Machine, name: str, standard_input: BinaryIO) -> Iterator[Bi
             file.flush()
         file.seek(0)
         yield file
+
+
+def is_backup(name: str) -> bool:
+    """Say whether a name stands for a backup: by how it ends, or because a file of this machine says that it is one."""
+    if name == STANDARD_INPUT or name.endswith(SUFFIX):
+        return True
+    try:
+        with open(os.path.expanduser(name), "rb") as file:
+            return bool(look(file))
+    except (FwrError, OSError, ValueError):
+        return False
 
 
 def look(file: BinaryIO) -> Header:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.core.errors import ExitCode
+from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.cli import backup
 from tests.unit.host.cli.conftest import Fwrkit
 from tests.unit.host.simulated import SimulatedMachine
@@ -73,3 +74,22 @@ def test_again_and_again_until_it_is_interrupted(fwrkit: Fwrkit, tmp_path: Path,
         signal.signal(signal.SIGTERM, before)
     assert (said.status, len(list(tmp_path.glob("*.fwrkit")))) == (ExitCode.INTERRUPTED, 1)
     assert fwrkit("backup", "alice", str(tmp_path), "--every", "soon").status == ExitCode.USAGE
+
+
+def test_half_a_backup_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
+    real = sys.stdout
+
+    class Out(io.TextIOWrapper):
+        def fileno(self) -> int:
+            return 1
+
+    monkeypatch.setattr(sys, "stdout", Out(Gone()))
+    with pytest.raises(FwrError) as raised:
+        backup._raw(b"piece")
+    monkeypatch.setattr(sys, "stdout", real)
+    assert raised.value.code == ExitCode.FAILED

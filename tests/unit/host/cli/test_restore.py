@@ -42,6 +42,7 @@ def test_a_backup_is_a_node_again(fwrkit: Fwrkit, machine: SimulatedMachine, sav
 
 def test_any_name_with_an_option(fwrkit: Fwrkit, machine: SimulatedMachine, saved: Path) -> None:
     other = saved.rename(saved.with_name("monday"))
+    assert fwrkit("restore", str(other), "--dry-run").status == ExitCode.USAGE, "it says of itself that it is a backup"
     said = fwrkit("restore", str(other), "--name", "bob", "--without-keys", "--no-start")
     assert (said.status, machine.restored[-1][:2]) == (0, ("bob", None))
     assert "fwrkit up bob" in said.out

@@ -102,6 +102,7 @@ def test_a_node_that_is_down(republic: SimulatedMachine, tmp_path: Path) -> None
 def test_what_makes_no_sense(republic: SimulatedMachine, tmp_path: Path) -> None:
     assert fault(republic, node="nobody").code == ExitCode.NOT_FOUND
     assert fault(republic, target=str(tmp_path / "no/x")).code == ExitCode.NOT_FOUND
+    assert fault(republic, target=str(tmp_path / "no") + "/").code == ExitCode.NOT_FOUND
     assert fault(republic, target=str(tmp_path / "x"), keep=3).code == ExitCode.USAGE
     assert fault(republic, target=str(tmp_path / "x"), restic="/r").code == ExitCode.USAGE
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Installs what fwrkit needs and this machine lacks: Docker Engine, the Compose plugin, mmdebstrap, shellcheck, python3-venv.
+# Installs what fwrkit needs and this machine lacks: Docker Engine, the Compose plugin, mmdebstrap, shellcheck, python3-venv; and what the tests
+# of backups need: zstd, age, restic.
 # Does nothing where they are there. Knows Debian 12 and newer and Ubuntu 24.04 and newer, as root; elsewhere says what to do.
 set -euo pipefail
 
@@ -38,6 +39,10 @@ packages() { # the packages that are missing, one a line; $1 is the system
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
     has shellcheck || echo shellcheck
     has git || echo git
+    local tool
+    for tool in zstd age restic; do
+        has "$tool" || echo "$tool"
+    done
     has_venv || echo python3-venv
 }
 

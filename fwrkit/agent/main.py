@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import history_verbs, joining, run, volumes
+from fwrkit.agent.backups import making, packing, restoring
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.control import ask
@@ -21,7 +23,7 @@ from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
-_RAW = ("cat", "refused-content")  # verbs whose standard output is a file's content
+_RAW = ("cat", "refused-content", "backup")  # verbs whose standard output is a file's content
 _TIMEOUTS = {"ask": 100.0, "policy-change": 100.0, "change-key": 100.0, "follow": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
@@ -99,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("what", choices=["world", "history"])
     copy.add_argument("source")
     copy.add_argument("target")
+    verbs.add_parser(
+        "backup", help="write a backup; how, is a JSON line on standard input; what is in it, and errors, are JSON on standard error"
+    )
+    verbs.add_parser("backup-check", help="look whether a backup is whole: a JSON line on standard input, then the backup")
+    verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -120,6 +127,16 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None
+    if verb == "backup":
+        made = making.backup(json.loads(packing.read_line(0)), places, sys.stdout.fileno(), making.end_with_input)
+        print(json.dumps({"made": made.to_json()}), file=sys.stderr)  # noqa: T201
+        return None
+    if verb == "backup-check":
+        return dataclasses.asdict(restoring.check_backup(json.loads(packing.read_line(0)), sys.stdin.fileno()))
+    if verb == "restore":
+        os.umask(0o022)
+        restoring.restore(json.loads(packing.read_line(0)), _node(), places, sys.stdin.fileno())
+        return {}
     if verb in history_verbs.VERBS:
         return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
@@ -139,7 +156,9 @@ def _succession(arguments: argparse.Namespace) -> Succession | None:
     if upstream is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
     key = sys.stdin.read() if arguments.authority else ""
-    return Succession(upstream, opened(key, Path(arguments.succeed) / "node") if is_sealed(key) else key)
+    key = opened(key, Path(arguments.succeed) / "node") if is_sealed(key) else key
+    former = tuple(dict.fromkeys([*upstream.former, upstream.authority]))
+    return Succession(upstream.world_id, upstream.world_name, upstream.trusted, former, key)
 
 
 def _report(line: str) -> None:

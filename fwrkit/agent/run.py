@@ -15,6 +15,7 @@ from typing import Any
 
 from fwrkit import __version__
 from fwrkit.agent import audit_memory, doctor, following, paths, public_records
+from fwrkit.agent.backups.restoring import check_finished
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
@@ -175,6 +176,7 @@ class Agent:
         if server is not None:
             verbs["freshen"] = server.freshen
             verbs["tidy"] = lambda _: server.tidy()
+            verbs["hold"] = server.hold
         if self._fetcher is not None:
             fetcher, kept = self._fetcher, self._node.settings.large_retention
             verbs["freshen"] = lambda given: {"fresh": fetcher.freshen(float(given["patience"]))}
@@ -337,4 +339,5 @@ def main(node: Node, places: Places) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname).1s %(name)s: %(message)s", stream=sys.stderr)
     os.umask(0o022)
     ignore_lease_breaks()
+    check_finished(places.state)
     return Agent(node, places).run()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import itertools
 import os
+import pty
 import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -133,27 +136,15 @@ def check(command: Command, timeout: float | None = None) -> Completed:
     return done
 
 
-def stream(command: Command, take: Callable[[bytes], bool], timeout: float) -> Completed:
+def stream(command: Command, take: Callable[[bytes], bool], timeout: float, *, is_held: bool = False) -> Completed:
     """Given a command, hand its output on piece by piece, and return how it ended, without the output.
 
-    It is ended as soon as ``take`` returns False: enough. ``timeout`` is in seconds. Raise FwrError as :func:`run` does.
+    It is ended as soon as ``take`` returns False: enough. ``timeout`` is in seconds. With ``is_held`` its input, of 4096 bytes at most, does
+    not end before it does: by that it knows that somebody is still listening. Raise FwrError as :func:`run` does.
     """
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
-        given.write(command.stdin or b"")
-        given.seek(0)
-        try:
-            process = start(command, stdin=given.fileno(), stdout=subprocess.PIPE, stderr=errors.fileno())
-        except FileNotFoundError as error:
-            program = os.fsdecode(command.argv[0])
-            raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
-        late = threading.Event()
-
-        def end_late() -> None:
-            late.set()
-            _end(process)
-
-        timer = threading.Timer(timeout, end_late)
-        timer.start()
+    with tempfile.TemporaryFile() as errors, _given(command.stdin or b"", is_held) as given:
+        process = _started(command, stdin=given, stdout=subprocess.PIPE, stderr=errors.fileno())
+        timer, late = _ended_after(process, timeout)
         assert process.stdout is not None
         try:
             pieces = iter(lambda: os.read(process.stdout.fileno(), _PIECE), b"")  # type: ignore[union-attr]
@@ -165,9 +156,152 @@ def stream(command: Command, take: Callable[[bytes], bool], timeout: float) -> C
             process.stdout.close()
         errors.seek(0)
         words = errors.read(_PIECE)
+    _check_in_time(command, timeout, late)
+    return Completed(command, status, b"", words)
+
+
+def feed(command: Command, pieces: Iterable[bytes], timeout: float) -> Completed:
+    """Given a command, write ``stdin`` and then pieces to its input, and return how it ended. It may end before it has read them all.
+
+    ``timeout`` is in seconds. Raise FwrError as :func:`run` does, and what ``pieces`` raises: the program is ended then.
+    """
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = _started(command, stdin=subprocess.PIPE, stdout=output.fileno(), stderr=errors.fileno())
+        timer, late = _ended_after(process, timeout)
+        assert process.stdin is not None
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                for piece in itertools.chain([command.stdin or b""], pieces):
+                    process.stdin.write(piece)
+                process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            status = process.wait()
+        finally:
+            timer.cancel()
+            _end(process)
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        for file in (output, errors):
+            file.seek(0)
+        done = Completed(command, status, output.read(), errors.read(_PIECE))
+    _check_in_time(command, timeout, late)
+    return done
+
+
+class Sink:
+    """A running program that takes pieces on its input: ``restic``, say. Leaving the block by an exception ends it before its input ends."""
+
+    def __init__(self, command: Command) -> None:
+        self._command = command
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = _started(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors.fileno())
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _end(self._process)
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._errors.close()
+
+    def write(self, piece: bytes) -> None:
+        """Hand a piece on. Raise BrokenPipeError if the program has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(piece)
+
+    def close(self) -> Completed:
+        """Say that this was all, and return how the program ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        status = self._process.wait()
+        self._errors.seek(0)
+        return Completed(self._command, status, b"", self._errors.read(_PIECE))
+
+
+def converse(command: Command, prompt: bytes, answer: bytes, timeout: float) -> Completed:
+    """Given a command that asks on its terminal, give it one, and the answer as often as it prompts. Return how it ended, without output.
+
+    For programs that read a secret from a terminal and from nothing else. ``timeout`` is in seconds. Raise FwrError as :func:`run` does.
+    """
+    terminal, its_end = pty.openpty()
+    with tempfile.TemporaryFile() as errors, open(terminal, "r+b", buffering=0) as asking:
+        asked = replace(command, argv=["setsid", "--ctty", "--wait", *command.argv])
+        try:
+            process = _started(asked, stdin=its_end, stdout=subprocess.DEVNULL, stderr=errors.fileno())
+        finally:
+            os.close(its_end)
+        timer, late = _ended_after(process, timeout)
+        try:
+            said = b""
+            while piece := _said(asking):
+                said += piece
+                while prompt in said:
+                    said = said.partition(prompt)[2]
+                    asking.write(answer + b"\n")
+            status = process.wait()
+        finally:
+            timer.cancel()
+            _end(process)
+        errors.seek(0)
+        words = errors.read(_PIECE)
+    _check_in_time(command, timeout, late)
+    return Completed(command, status, b"", words)
+
+
+def _said(terminal: io.FileIO) -> bytes:
+    try:
+        return terminal.read(_PIECE) or b""
+    except OSError:  # EIO: nobody has the other end any more
+        return b""
+
+
+@contextlib.contextmanager
+def _given(content: bytes, is_held: bool) -> Iterator[int]:
+    """Give a descriptor from which a content can be read; held, it comes to no end within the block."""
+    if is_held:
+        reading, writing = os.pipe()
+        try:
+            os.write(writing, content)
+            yield reading
+        finally:
+            os.close(reading)
+            os.close(writing)
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file.fileno()
+
+
+def _started(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    try:
+        return start(command, stdin=stdin, stdout=stdout, stderr=stderr)
+    except FileNotFoundError as error:
+        program = os.fsdecode(command.argv[0])
+        raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
+
+
+def _ended_after(process: subprocess.Popen[bytes], timeout: float) -> tuple[threading.Timer, threading.Event]:
+    """End a process after a time (seconds); return what calls that off, and what says whether it came to it."""
+    late = threading.Event()
+
+    def end_late() -> None:
+        late.set()
+        _end(process)
+
+    timer = threading.Timer(timeout, end_late)
+    timer.daemon = True
+    timer.start()
+    return timer, late
+
+
+def _check_in_time(command: Command, timeout: float, late: threading.Event) -> None:
     if late.is_set():
         raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.")
-    return Completed(command, status, b"", words)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

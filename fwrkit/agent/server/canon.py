@@ -6,6 +6,7 @@ Files of the canon are never written in place: whoever holds a hard link (replic
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections import OrderedDict
@@ -15,6 +16,8 @@ from fwrkit.agent.files.tree import Tree, write_all
 from fwrkit.agent.paths import parent
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
+
+log = logging.getLogger("fwrkit.canon")
 
 _CACHE_BYTES = 32 * 1024 * 1024
 
@@ -92,6 +95,18 @@ class Canon:
         self._place(entry.state, temporary, entry.time)
         os.rename(os.fsencode(temporary), os.path.join(self.tree.root, path))
         temporary.unlink(missing_ok=True)  # rename(2) leaves it where both are links to one file
+
+    def rebuild(self) -> int:
+        """Make the whole canon anew from the tables and the contents behind them; return how many paths. What has no content is left out, and said."""
+        count = 0
+        for entry in self._store.entries():
+            try:
+                self.settle(entry.path)
+            except KeyError:
+                log.warning("%r has no content any more", entry.path)
+            count += 1
+        self.tree.sync_all()
+        return count
 
     def _place(self, state: bytes, target: Path, time: int) -> None:
         """Put a content at a new name, by a link where it lies in a file already."""

@@ -246,8 +246,8 @@ class _Plan:
 def _plan(node: Node, kind: _Kind, succession: Succession | None) -> _Plan:
     if succession is None:
         return _Plan(secrets.token_hex(8), node.world_name, _SERVERS_OWN, is_same=False)
-    if succession.upstream.world_id != kind.id:
-        text = f"The copy is of '{kind.name}', and its node belongs to '{succession.upstream.world_name}'."
+    if succession.world_id != kind.id:
+        text = f"The copy is of '{kind.name}', and its node belongs to '{succession.world_name}'."
         raise FwrError(ExitCode.REFUSED, text, "Promote the node whose volumes these are.")
     return _Plan(kind.id, kind.name, IgnoreList(()), is_same=True)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit.agent import upkeep
+from fwrkit.agent.backups.holding import hold, told
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
 from fwrkit.agent.server import retention, tables, world
@@ -37,6 +38,7 @@ log = logging.getLogger("fwrkit.server")
 _AUTHORITY_ACCOUNT = "authority"
 _DOCTOR_PATIENCE = 20.0  # seconds
 _TIDY_PATIENCE = 3600.0
+_HOLD_PATIENCE = 600.0
 
 
 class Server:
@@ -56,8 +58,13 @@ class Server:
         self.operator = world.operator(node, self.store)
         upkeep.remove_locks(state / "history.git")
         history = History(state / "history.git", self.world_id)
+        if not (state / "canon").is_dir():
+            self.store.set_meta("canon", "missing")
         self.canon = Canon(state, self.store, history)
         self.canon.recover()
+        if self.store.meta("canon") == "missing":  # a restored backup, which has none: begun once, it is finished at a later start
+            self.canon.rebuild()
+            self.store.set_meta("canon", "")
         if repaired:
             log.warning("%s", repaired)
             for path in tables.adopt(self.store, history):
@@ -145,6 +152,13 @@ class Server:
     def tidy(self) -> dict[str, Any]:
         """Make the history small: verb ``tidy``."""
         return self._historian.call(self._historian.tidy, _TIDY_PATIENCE).to_json()
+
+    def hold(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Keep still for a backup what of tables and history belongs together: verb ``hold``."""
+        target = Path(str(arguments["target"]))
+        with told():
+            self._historian.call(lambda: hold(self._places.state, target), _HOLD_PATIENCE)
+        return {}
 
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""

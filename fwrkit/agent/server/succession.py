@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fwrkit.agent import public_records
-from fwrkit.agent.citizen.ssh import Upstream
 from fwrkit.agent.files.tree import NotRegular
 from fwrkit.agent.keys import fingerprint, is_public_key, public_key, write_private
 from fwrkit.agent.paths import ROLL
@@ -25,9 +24,13 @@ from fwrkit.core.names import FIRST_UID, check_citizen_name
 
 @dataclass(frozen=True)
 class Succession:
-    """Who the successor's node was before, and the authority's private key (OpenSSH's own form), empty if it is lost."""
+    """To which world the successor's node belongs, which authorities it trusts and which were before those (public keys, type and base64), and the
+    authority's private key (OpenSSH's own form), empty if it is lost."""
 
-    upstream: Upstream
+    world_id: str
+    world_name: str
+    trusted: tuple[str, ...]
+    former: tuple[str, ...] = ()
     authority: str = ""
 
 
@@ -45,7 +48,7 @@ def install_authority(succession: Succession, keys: Path) -> str:
 
     Raise FwrError: USAGE if it is no key, REFUSED if it is another world's.
     """
-    known = list(dict.fromkeys([*succession.upstream.former, succession.upstream.authority, *succession.upstream.trusted]))
+    known = list(dict.fromkeys([*succession.former, *succession.trusted]))
     former = keys / "authorities-former.pub"
     if not succession.authority:
         former.write_text("".join(f"{key}\n" for key in known))
@@ -57,9 +60,9 @@ def install_authority(succession: Succession, keys: Path) -> str:
     except FwrError as error:
         place.unlink()
         raise FwrError(ExitCode.USAGE, "This is not the private key of an authority.", "Give the key itself, decrypted.") from error
-    if public not in succession.upstream.trusted:
+    if public not in succession.trusted:
         place.unlink()
-        text = f"This is not the authority of '{succession.upstream.world_name}' ({fingerprint(public)})."
+        text = f"This is not the authority of '{succession.world_name}' ({fingerprint(public)})."
         raise FwrError(ExitCode.REFUSED, text, "Use the one that the lost server had.")
     place.with_suffix(".pub").write_text(public + "\n")
     former.write_text("".join(f"{key}\n" for key in known if key != public))

@@ -51,8 +51,15 @@ class Project:
         base = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
         command = dataclasses.replace(base, stdin=stdin)
         done = commands.run_told(command, told, _RUN_TIMEOUT)
-        _check_addresses(done)
+        check_addresses(done)
         return done
+
+    def run_command(self, *, is_root: bool = False) -> Command:
+        """Return what runs a program in a ``sync`` container of its own, without its ports, that goes when it ends; what comes behind it is the
+        program. As root, it may give files to the world's owner, where the service itself may not.
+        """
+        root = ["--user", "0:0", *(word for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER") for word in ("--cap-add", each))] if is_root else []
+        return self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *root, "sync")
 
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""
@@ -66,13 +73,13 @@ class Project:
         with space.told(str(self.directory)):
             done = commands.run(self.command("--progress", "plain", *words), _UP_TIMEOUT)
             if not done.is_ok:
-                _check_addresses(done)
+                check_addresses(done)
                 hint = f"Run it by hand to see more: {done.command.shown()}"
                 raise FwrError(ExitCode.FAILED, f"Docker Compose failed: {done.last_words()}", hint)
 
 
-def _check_addresses(done: Completed) -> None:
-    """Raise FwrError (FAILED) if Docker had no addresses left for one more network: each node has one or two."""
+def check_addresses(done: Completed) -> None:
+    """Given how Compose ended, raise FwrError (FAILED) if Docker had no addresses left for one more network: each node has one or two."""
     if not done.is_ok and b"non-overlapping IPv4 address pool" in done.stderr:
         hint = "Remove networks that nobody uses (docker network prune), or give the engine more: default-address-pools in its daemon.json."
         raise FwrError(ExitCode.FAILED, "Docker has no addresses left for another network.", hint)

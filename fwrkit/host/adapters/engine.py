@@ -94,9 +94,9 @@ class Engine:
                 yield from _build_lines(event, tag)
 
     def containers(self, project: str) -> list[Container]:
-        """Given a compose project, return its containers, stopped ones too."""
+        """Given a compose project, return its services' containers, stopped ones too."""
         with _translated():
-            wanted = {"label": f"{labels.COMPOSE_PROJECT}={project}"}
+            wanted = {"label": [f"{labels.COMPOSE_PROJECT}={project}", f"{labels.COMPOSE_ONE_OFF}=False"]}
             found = self._client.api.containers(all=True, filters=wanted)
             return [each for each in map(self._inspected, (item["Id"] for item in found)) if each is not None]
 

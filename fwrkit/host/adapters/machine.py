@@ -8,11 +8,13 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
+from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent
+from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
 from fwrkit.host.adapters.engine import Container, Engine
 from fwrkit.host.adapters.home import Home
-from fwrkit.host.adapters.nodes import Node, NodeStore
+from fwrkit.host.adapters.nodes import WORLD_UID, Node, NodeStore
 
 
 class Machine:
@@ -39,6 +41,21 @@ class Machine:
     def volume(self, node: Node, key: str) -> str:
         """Given a node and ``world``, ``state`` or ``keys``, return the volume's name, or the directory of this machine in its place."""
         return node.world_dir if key == "world" and node.world_dir else self.home.volume(node.name, key)
+
+    def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
+        """Given a node, return who makes and restores its backups: beside its running agent, else in a container that has its volumes.
+
+        ``is_root``: those are not the world's owner's yet.
+        """
+        if is_running:
+            return Archivist(node.name, ["docker", "exec", "--interactive", self.home.container(node.name, "sync")])
+        return Archivist(node.name, self.project(node).run_command(is_root=is_root).argv)
+
+    def examiner(self, image: str) -> Archivist:
+        """Given an image, return who looks at backups: in a container that has nothing and reaches nothing."""
+        options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]  # noqa: S108
+        confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
+        return Archivist("", ["docker", "run", "--rm", "--interactive", *confined, "--label", f"{labels.HOME}={self.home.identity}", image])
 
     def containers(self, node: Node) -> dict[str, Container]:
         """Given a node, return its containers by service."""

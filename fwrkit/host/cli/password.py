@@ -1,4 +1,4 @@
-"""The password of the citizens' site: asked for, never on the command line; only its hash is kept."""
+"""Passwords: asked for, never on the command line. Of that of the citizens' site only the hash is kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 USER = "citizen"
 VARIABLE = "FWRKIT_CITIZEN_SITE_PASSWORD"
 _SHORTEST = 8
+_LONGEST_PASSPHRASE = 1024
 
 
 def citizen_site_hash() -> str:
@@ -27,3 +28,18 @@ def citizen_site_hash() -> str:
         raise FwrError(ExitCode.USAGE, "This password is too short or too long.", f"Use {_SHORTEST} to 72 bytes.")
     # Apache knows bcrypt by the mark of PHP's variant; the algorithm is the same
     return f"{USER}:{bcrypt.hashpw(password.encode(), bcrypt.gensalt(10)).decode().replace('$2b$', '$2y$', 1)}"
+
+
+def passphrase(*, is_new: bool) -> str:
+    """Return the passphrase of a backup's keys: asked for on the terminal (twice where it is new), else a line of standard input.
+
+    Raise FwrError (USAGE).
+    """
+    if sys.stdin.isatty():
+        text = str(typer.prompt("Passphrase of the backup", hide_input=True, confirmation_prompt=is_new, err=True))
+    else:
+        text = sys.stdin.readline().rstrip("\n")
+    if not text.isprintable() or not _SHORTEST <= len(text.encode()) <= _LONGEST_PASSPHRASE:
+        hint = f"Use {_SHORTEST} to {_LONGEST_PASSPHRASE} bytes; where nobody is asked: --recipient, or a line of standard input."
+        raise FwrError(ExitCode.USAGE, "This passphrase is too short, too long, or cannot be typed.", hint)
+    return text

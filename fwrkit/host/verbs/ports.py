@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Collection
 
 from fwrkit.host.adapters import ports, templates
 from fwrkit.host.adapters.machine import Machine
@@ -17,6 +18,14 @@ def http_port(machine: Machine, asked: int | None, host: str) -> int:
 def ssh_port(machine: Machine, asked: int | None, host: str) -> int:
     """Given what ``--ssh-port`` said (None: nothing), return the port. Raise FwrError: USAGE or TAKEN."""
     return _port(machine.nodes, asked, host, ports.PREFERRED_SSH, "--ssh-port")
+
+
+def kept_or_other(
+    machine: Machine, port: int, promised: Collection[int], host: str, choose: Callable[[Machine, int | None, str], int]
+) -> int:
+    """Given the port that a node had elsewhere, return it if it is free here and promised to nobody, else what ``choose`` finds."""
+    is_well = 0 < port < 65536 and port not in promised and ports.is_free(port, host)
+    return port if is_well else choose(machine, None, host)
 
 
 def chosen_again(machine: Machine, node: Node) -> Node:

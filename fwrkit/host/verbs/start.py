@@ -27,20 +27,30 @@ def start(machine: Machine, node: Node, authority: bytes | None = None) -> NodeS
     Raise FwrError: TAKEN if a port is in use, NOT_FOUND if the world directory or the image's sources are gone, TIMED_OUT or FAILED
     if the agent does not come up.
     """
-    world_directory.check_present(node.world_dir, node.name)
     check_ports(node, machine.containers(node))
-    node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
-    machine.nodes.save(node)
-    machine.nodes.save_compose(node, templates.render(node, machine.home))
+    node = prepare(machine, node)
     if node.origin:
         node = founding.ensure(machine, node, authority)
         machine.nodes.save_compose(node, templates.render(node, machine.home))
-    if node.upstream:
-        network = machine.home.network(node.upstream, "uplink")
-        machine.engine.ensure_network(network, machine.home.project(node.upstream), "uplink")
     machine.report(f"Starting {node.name}")
     _bring_up(machine, node)
     return wait_for_agent(machine, node)
+
+
+def prepare(machine: Machine, node: Node, *, is_recorded: bool = True) -> Node:
+    """Given a node, see to it that its image, compose file and upstream's network are there; return it as it is recorded now (if it is).
+
+    Raise FwrError (NOT_FOUND) if the world directory or the image's sources are gone.
+    """
+    world_directory.check_present(node.world_dir, node.name)
+    node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
+    if is_recorded:
+        machine.nodes.save(node)
+    machine.nodes.save_compose(node, templates.render(node, machine.home))
+    if node.upstream:
+        network = machine.home.network(node.upstream, "uplink")
+        machine.engine.ensure_network(network, machine.home.project(node.upstream), "uplink")
+    return node
 
 
 def start_new(machine: Machine, node: Node, *, are_ports_asked_for: bool, authority: bytes | None = None) -> tuple[Node, NodeStatus]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +130,59 @@ def test_a_program_that_is_told_of_ends_with_who_listens() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run_told(Command(["sh", "-c", "echo begun >&2; exec sleep 60"]), enough, 10)
+
+
+def test_what_is_fed_arrives_and_the_output_comes_back() -> None:
+    echo = "import sys; data = sys.stdin.buffer.read(); print(len(data), data[:3].decode(), data[-3:].decode())"
+    done = commands.feed(python(echo, stdin=b"one"), (b"x" * 100_000 for _ in range(30)), 30)
+    assert (done.is_ok, done.stdout) == (True, b"3000003 one xxx\n")
+
+
+def test_a_program_may_end_before_it_has_read_everything() -> None:
+    done = commands.feed(python("import sys; print('enough'); sys.exit(4)"), (b"x" * 100_000 for _ in range(100)), 30)
+    assert (done.status, done.stdout) == (4, b"enough\n")
+
+
+def test_feeding_ends_the_program_when_the_pieces_fail() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"one"
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        commands.feed(python("import time; time.sleep(60)"), pieces(), 30)
+
+
+def test_an_input_that_is_held_does_not_end() -> None:
+    look = "import os, select; first = os.read(0, 9); print(first, select.select([0], [], [], 0.3)[0])"
+    said: list[bytes] = []
+
+    def take(piece: bytes) -> bool:
+        said.append(piece)
+        return True
+
+    done = commands.stream(python(look, stdin=b"hello"), take, 30, is_held=True)
+    assert (done.is_ok, b"".join(said)) == (True, b"b'hello' []\n")
+
+
+def test_a_sink_takes_pieces_and_knows_the_end(tmp_path: Path) -> None:
+    save = "import sys; open(sys.argv[1], 'wb').write(sys.stdin.buffer.read())"
+    with commands.Sink(python(save, str(tmp_path / "saved"))) as sink:
+        sink.write(b"one")
+        sink.write(b"two")
+        assert sink.close().is_ok
+    assert (tmp_path / "saved").read_bytes() == b"onetwo"
+
+
+def test_a_sink_that_is_left_early_never_sees_an_end(tmp_path: Path) -> None:
+    save = "import sys; sys.stdin.buffer.read(); open(sys.argv[1], 'w')"
+    with pytest.raises(KeyError), commands.Sink(python(save, str(tmp_path / "saved"))) as sink:
+        sink.write(b"one")
+        raise KeyError
+    assert not (tmp_path / "saved").exists()
+
+
+def test_who_asks_on_a_terminal_is_answered_there() -> None:
+    ask = "import getpass, sys; sys.exit(3 * (getpass.getpass('Passphrase: ') != getpass.getpass('Again, passphrase: ')))"
+    assert commands.converse(python(ask), b"assphrase", b"a secret", 30).status == 0
+    none = commands.converse(python("import sys; sys.exit('no')"), b"assphrase", b"a secret", 30)
+    assert (none.status, none.last_words()) == (1, "no")

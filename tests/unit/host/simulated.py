@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from fwrkit.core import invites, moves
+from fwrkit.core import backups, invites, moves
+from fwrkit.core.backups import Checked, Header, Made
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
@@ -19,6 +21,7 @@ from fwrkit.core.moves import Declaration, Move
 from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, KeptRefusal, NodeStatus
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent, LogFilter
+from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
 from fwrkit.host.adapters.engine import Container, Engine
 from fwrkit.host.adapters.home import Home
@@ -410,6 +413,44 @@ class SimulatedAgent:
         return [Finding("leases", True, "Leases work.")]
 
 
+@dataclass
+class SimulatedArchivist:
+    """Who makes backups of a node (or examines one, of nobody): a frame, and the node's name behind it. ``fails`` are told once each."""
+
+    machine: SimulatedMachine
+    node: str
+    is_alone: bool
+
+    def backup(
+        self, header: Header, lock: dict[str, Any] | None, write: Callable[[bytes], object], *, is_compressed: bool, is_alone: bool
+    ) -> Made:
+        assert is_alone == self.is_alone
+        self.machine.backed_up.append((self.node, lock, is_compressed, is_alone))
+        write(backups.frame(header.encode()))
+        if self.machine.fails:
+            raise self.machine.fails.pop(0)
+        write(b"content of " + self.node.encode())
+        return Made(3, 1500, 1, 1, ["world/link: no regular file"], [])
+
+    def check(self, lock: dict[str, Any] | None, pieces: Iterable[bytes]) -> Checked:
+        content = b"".join(pieces)
+        header = backups.read_header(io.BytesIO(content))
+        if b"content of" not in content:
+            raise FwrError(ExitCode.FAILED, "This backup is damaged: it ends too early.", "Nothing was touched. Take another one.")
+        if lock is not None and lock.get("passphrase") == "not this one":
+            raise FwrError(ExitCode.REFUSED, "The keys in the backup can not be opened.", "Leave them out.")
+        return Checked(header, 3, 1500, [])
+
+    def restore(self, lock: dict[str, Any] | None, voids: Sequence[int], pieces: Iterable[bytes]) -> None:
+        project = self.machine.home.project(self.node)
+        assert (self.machine.nodes.directory(self.node) / "compose.yaml").is_file()
+        known = self.machine.docker.volumes_of.setdefault(project, {})
+        known.update({f"{project}_{key}": {labels.NODE_ID: "restored"} for key in ("world", "state", "keys")})
+        if self.machine.fails:
+            raise self.machine.fails.pop(0)
+        self.machine.restored.append((self.node, lock, b"".join(pieces)))
+
+
 class SimulatedMachine(Machine):
     """A machine whose Docker and agents are simulated; ``said`` is the progress that verbs reported."""
 
@@ -418,6 +459,15 @@ class SimulatedMachine(Machine):
         super().__init__(Home(path), self.said.append)
         self.docker = SimulatedDocker()
         self.republic = SimulatedRepublic()
+        self.backed_up: list[tuple[str, dict[str, Any] | None, bool, bool]] = []
+        self.restored: list[tuple[str, dict[str, Any] | None, bytes]] = []
+        self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
+
+    def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
+        return cast(Archivist, SimulatedArchivist(self, node.name, not is_running))
+
+    def examiner(self, image: str) -> Archivist:
+        return cast(Archivist, SimulatedArchivist(self, "", True))
 
     @property
     def engine(self) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -202,3 +203,20 @@ def test_after_a_crash_the_disk_is_what_the_tables_say(shelf: Shelf) -> None:
     again.commit()
     assert again.canon.recover() == 0
     assert again.disk() == {b"d": b"a file by now", b"e": None, b"e/f": b"deep", b"received": b"received"}
+
+
+def test_a_canon_that_is_not_there_is_made_anew(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.put(b"www/page", b"page")
+    shelf.put(b"www/film", b"x" * 2000, incoming="one")
+    shelf.put(b"www/empty", None, is_directory=True)
+    shelf.commit()
+    shelf.put(b"www/late", b"late")
+    shelf.store.set_head(b"www/lost", file_state(b"lost"), 4, TIME, "alice", 0)
+    shutil.rmtree(tmp_path / "canon")
+    again = Shelf(tmp_path)
+    assert again.disk() == {}
+    again.canon.rebuild()
+    assert again.disk() == {
+        b"www": None, b"www/page": b"page", b"www/film": b"x" * 2000, b"www/empty": None, b"www/late": b"late",
+    }  # fmt: skip

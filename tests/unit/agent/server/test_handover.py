@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from fwrkit.agent.citizen.ssh import Upstream
 from fwrkit.agent.keys import make_key
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
@@ -69,8 +68,7 @@ def test_the_authority_is_for_the_successors_eyes_alone(office: Office, places: 
     assert caught.value.code is ExitCode.REFUSED
     (tmp_path / "new").mkdir()
     authority = (places.keys / "authorities.pub").read_text().strip()
-    upstream = Upstream("old.example.org", 2211, office.server.world_id, "commons", "olga", authority, (authority,))
-    assert install_authority(Succession(upstream, key), tmp_path / "new") == "kept"
+    assert install_authority(Succession(office.server.world_id, "commons", (authority,), (), key), tmp_path / "new") == "kept"
 
 
 def test_nothing_is_taken_any_more_and_the_operator_may_call_it_off(office: Office) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from fwrkit.agent import audit
 from fwrkit.agent.audit import GENESIS, Entry
-from fwrkit.agent.citizen.ssh import Upstream
 from fwrkit.agent.keys import make_key
 from fwrkit.agent.repository import Repository
 from fwrkit.agent.server.founding import found
@@ -29,7 +28,7 @@ def authority(tmp_path: Path) -> str:
 
 
 def succession(authority: str, key: str = "", world: str = "00112233aabbccdd") -> Succession:
-    return Succession(Upstream("old.example.org", 2211, world, "commons", "bob", authority, (authority,)), key)
+    return Succession(world, "commons", (authority,), (), key)
 
 
 def log(*events: str) -> str:

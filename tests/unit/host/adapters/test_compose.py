@@ -92,3 +92,11 @@ def test_no_plugin_of_version_2(status: int, out: bytes, monkeypatch: pytest.Mon
 def test_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "run", lambda command, timeout: Completed(command, 0, b"v2.26.1-4\n", b""))
     assert compose.version() == "2.26.1-4"
+
+
+def test_a_program_in_a_container_of_its_own(tmp_path: Path) -> None:
+    plain = list(Project("p", tmp_path).run_command().argv)
+    assert plain[plain.index("run") :] == ["run", "--rm", "--no-deps", "--no-TTY", "sync"]
+    root = list(Project("p", tmp_path).run_command(is_root=True).argv)
+    assert root[root.index("--user") + 1] == "0:0"
+    assert root[-1] == "sync"

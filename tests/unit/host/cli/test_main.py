@@ -57,6 +57,7 @@ VERBS = (
     "audit",
     "revert",
     "restore",
+    "backup",
     "refused",
     "refused give",
     "policy",
@@ -167,6 +168,14 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "snapshot": SNAPSHOT,
     "snapshots": SNAPSHOT,
     "tidied": {"node": str, "tidied": {"before": int, "after": int, "dropped": int, "dropped_bytes": int}},
+    "backup": {
+        "node": str, "file": str, "size": int, "files": int, "content": int, "has_keys": bool, "left": int, "left_first": list, "unsteady": list,
+        "removed": list, "seconds": float,
+    },
+    "restored": {
+        "node": str, "role": str, "made": int, "files": int, "content": int, "has_keys": bool, "is_joined": bool, "ssh_port": int,
+        "address": str, "urls": dict, "notes": list, "status": STATUS,
+    },
     "error": {"code": str, "message": str, "hint": str},
 }  # fmt: skip
 
@@ -198,8 +207,9 @@ def check_shape(data: Any, shape: dict[str, Any]) -> None:
                 assert type(item[name]) is kind, name
 
 
-def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_shot, "copy", lambda *_: {"files": 3, "bytes": 5, "is_still": True})
+    saved = str(tmp_path / "alice.fwrkit")
     lines = {
         "up": ["up", "server", "--address", "wiki.example.org"],
         "join": ["join", "server", "--name", "alice"],
@@ -245,8 +255,10 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, m
         "handover": ["handover", "server", "alice", "--file", str(tmp_path / "key.age")],
         "promote": ["promote", "alice", "--new-epoch", "--name", "next"],
         "fork": ["fork", "alice", "mine", "--address", "mine.example.org", "--invite-all"],
+        "backup": ["backup", "alice", saved],
         "down": ["down", "alice"],
         "rm": ["rm", "alice", "--yes"],
+        "restored": ["restore", saved, "--name", "again"],
         "error": ["status", "nobody"],
     }
     assert set(lines) == set(CONTRACT)
@@ -319,6 +331,9 @@ def test_the_version(fwrkit: Fwrkit) -> None:
         (["volume", "copy", "nobody", "spare"], ExitCode.NOT_FOUND),
         (["up", "server", "--history", "x"], ExitCode.USAGE),
         (["up", "server", "--from-volume", "nothing"], ExitCode.NOT_FOUND),
+        (["backup", "nobody"], ExitCode.NOT_FOUND),
+        (["restore", "nothing.fwrkit"], ExitCode.NOT_FOUND),
+        (["restore", "x.fwrkit", "--dry-run"], ExitCode.USAGE),
     ],
 )
 def test_a_failure_is_one_sentence_and_one_hint(fwrkit: Fwrkit, words: list[str], status: ExitCode) -> None:

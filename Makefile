@@ -35,7 +35,7 @@ types: $(STAMP)
 	.venv/bin/mypy
 
 unit: $(STAMP)
-	.venv/bin/pytest tests/unit
+	.venv/bin/pytest --numprocesses $(SIDES) tests/unit
 
 model: $(STAMP) ## nothing is lost, in process: hub and engines step by step, by some hundred random schedules and all that ever failed
 	.venv/bin/pytest tests/model
@@ -64,8 +64,11 @@ image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python
 web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
 	.venv/bin/pytest tests/web
 
-integration: $(STAMP) ## the scenarios: a server and its clients, through the command line
-	.venv/bin/pytest tests/integration
+# how many scenarios go on beside one another; those that measure wait for the others (the marker `alone`)
+SIDES ?= 2
+
+integration: $(STAMP) ## the scenarios: a server and its clients, through the command line, SIDES=2 at a time
+	.venv/bin/pytest --numprocesses $(SIDES) --dist loadfile --no-loadscope-reorder tests/integration
 
 demo: setup ## a server and two clients with a wiki; a page saved at one is read at the others
 	$(PYTHON) scripts/demo.py

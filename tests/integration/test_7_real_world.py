@@ -15,7 +15,8 @@ import urllib.request
 import pytest
 
 from tests.integration import invariants
-from tests.integration.republic import CHECKOUT, Node, Republic, digest, wait_until
+from tests.integration.beside import HOMES
+from tests.integration.republic import Node, Republic, digest, wait_until
 
 _FETCH = """
 set -e
@@ -28,13 +29,12 @@ dpkg-deb --fsys-tarfile python3.13-doc*.deb
 @pytest.fixture(scope="module")
 def pages(republic: Republic) -> dict[str, bytes]:
     """The pages, path below ``www`` to content; fetched once for a checkout."""
-    kept = CHECKOUT / ".test-home" / "python3-doc.tar"
+    kept = HOMES / "python3-doc.tar"
     if not kept.exists():
         image = republic.json("images", "build")["client"]
         done = subprocess.run(
             ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", _FETCH], capture_output=True, timeout=300, check=True
         )
-        kept.parent.mkdir(exist_ok=True)
         kept.write_bytes(done.stdout)
     result = {}
     with tarfile.open(kept) as archive:
@@ -128,6 +128,7 @@ def usage(node: Node) -> tuple[float, int]:
     return cpu, sent
 
 
+@pytest.mark.alone
 def test_idle_is_idle(republic: Republic) -> None:
     republic.settle()
     time.sleep(20)  # what the last scenario set in motion (the history and its being fetched, the observer's last events) ends

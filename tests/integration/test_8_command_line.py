@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,6 @@ import pytest
 from tests.integration.republic import CHECKOUT, FWRKIT, Failed, Node, Republic, wait_until
 
 USAGE, NOT_FOUND, TAKEN, UNREACHABLE, REFUSED, NO_ENGINE, HELD, NO_SPACE = 2, 3, 4, 5, 6, 7, 8, 10
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Republic]:
-    """Another machine: a home of its own, on which nothing is known of the first."""
-    made = Republic(CHECKOUT / ".test-home-elsewhere")
-    made.clear()
-    yield made
-    if not os.environ.get("FWRKIT_TEST_KEEP"):
-        made.clear()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,9 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 SOURCES := fwrkit tests scripts hatch_build.py
 
+# how much goes on at a time; a scenario that measures waits until no other goes on (the marker `alone`)
+SIDES ?= 2
+
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -38,7 +41,7 @@ unit: $(STAMP)
 	.venv/bin/pytest --numprocesses $(SIDES) tests/unit
 
 model: $(STAMP) ## nothing is lost, in process: hub and engines step by step, by some hundred random schedules and all that ever failed
-	.venv/bin/pytest tests/model
+	.venv/bin/pytest --numprocesses $(SIDES) tests/model
 
 COUNT ?= 20000
 SEED ?= $(shell date +%s)
@@ -56,16 +59,16 @@ shell:
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
 	@git ls-files -z | xargs -0 awk 'FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' | xargs shellcheck -x
 
-test: setup check model power image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
+test: setup ## everything: setup, the gates, then the web and the scenarios on real containers
+	@$(MAKE) --no-print-directory check model
+	@$(MAKE) --no-print-directory --jobs $(SIDES) --output-sync=target power image web
+	@$(MAKE) --no-print-directory integration
 
 image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python and libraries
 	tests/image/run.sh
 
 web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
 	.venv/bin/pytest tests/web
-
-# how many scenarios go on beside one another; those that measure wait for the others (the marker `alone`)
-SIDES ?= 2
 
 integration: $(STAMP) ## the scenarios: a server and its clients, through the command line, SIDES=2 at a time
 	.venv/bin/pytest --numprocesses $(SIDES) --dist loadfile --no-loadscope-reorder tests/integration

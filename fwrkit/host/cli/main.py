@@ -18,7 +18,7 @@ from fwrkit.host.cli.output import Output
 _INTERRUPTED = FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began.")
 
 
-class _Verbs(GroupOfModules):
+class Verbs(GroupOfModules):
     """What `fwrkit --help` lists, in that order."""
 
     names = (
@@ -72,7 +72,7 @@ class _Verbs(GroupOfModules):
 
 app = typer.Typer(
     name="fwrkit",
-    cls=_Verbs,
+    cls=Verbs,
     help="A web site that no single person owns: a world that lives in full on every citizen's machine.",
     epilog="Begin with: fwrkit up server · then: fwrkit join server --name alice",
     no_args_is_help=True,

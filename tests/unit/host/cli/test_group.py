@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fwrkit.host.cli.main import _Verbs
+from fwrkit.host.cli.main import Verbs
 from tests.unit.host.cli.conftest import Fwrkit
 
 _LOADED = """
@@ -25,10 +25,10 @@ except SystemExit:
 def test_a_command_starts_without_the_others() -> None:
     done = subprocess.run([sys.executable, "-c", _LOADED, "sync", "--help"], capture_output=True, check=True)
     loaded = json.loads(done.stdout.splitlines()[-1])
-    assert set(_Verbs.names) & set(loaded) == {"sync"}
+    assert set(Verbs.names) & set(loaded) == {"sync"}
 
 
-@pytest.mark.parametrize("name", _Verbs.names)
+@pytest.mark.parametrize("name", Verbs.names)
 def test_every_command_is_there_and_explained(fwrkit: Fwrkit, name: str) -> None:
     said = fwrkit(name, "--help")
     assert (said.status, said.err) == (0, "")
@@ -38,7 +38,7 @@ def test_every_command_is_there_and_explained(fwrkit: Fwrkit, name: str) -> None
 def test_all_are_listed_with_what_they_do(fwrkit: Fwrkit) -> None:
     listed = fwrkit("--help").out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     named = [line.split(maxsplit=1) for line in listed if line.startswith("  ") and not line.startswith("   ")]
-    assert [words[0] for words in named] == list(_Verbs.names)
+    assert [words[0] for words in named] == list(Verbs.names)
     assert all(len(words) == 2 for words in named)
 
 

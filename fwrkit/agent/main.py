@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import history_verbs, joining, run
+from fwrkit.agent import history_verbs, joining
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.control import ask
 from fwrkit.agent.settings import Node, Places, from_environment
@@ -25,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.verb == "run":
+            from fwrkit.agent import run  # the whole agent: what only asks it, and is started for every question, starts without
+
             return run.main(from_environment(), Places())
         answer = _do(arguments, Places())
         if answer is not None:

@@ -67,12 +67,14 @@ def _is_alone(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
-    """Keep logs, status and listings of a failed scenario."""
+    """Keep what failed, with logs, status and listings of the scenario's nodes."""
     outcome: Any = yield
     report = outcome.get_result()
     if not report.failed or not hasattr(item, "funcargs"):
         return
     directory = ARTIFACTS / item.name.replace("/", "_")[:80] / Path(report.when)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "failure.txt").write_text(report.longreprtext)
     for name in ("republic", "elsewhere"):
         made = item.funcargs.get(name)
         if isinstance(made, Republic):

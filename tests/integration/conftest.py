@@ -13,6 +13,8 @@ from tests.integration.beside import HOMES, Floor, Homes, claimed, left_behind, 
 from tests.integration.republic import CHECKOUT, Republic
 
 ARTIFACTS = CHECKOUT / "artifacts"
+# what takes minutes comes first, so that nobody waits for it in the end; a file runs in one process, as its tests share nodes
+LONGEST = ("test_9_attacks", "test_8_command_line", "test_9_faults", "test_12_citizens", "test_10_fuzz", "test_5_losses", "test_11_hostile")
 _floor = Floor(HOMES)
 
 
@@ -51,6 +53,11 @@ def republic(homes: Homes) -> Iterator[Republic]:
 def elsewhere(homes: Homes) -> Iterator[Republic]:
     """Another machine: a home of its own, on which nothing is known of the first."""
     yield from _made(homes, "elsewhere")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long scenarios first."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

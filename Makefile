@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 SOURCES := fwrkit tests scripts hatch_build.py
 
-# how much goes on at a time; a scenario that measures waits until no other goes on (the marker `alone`)
+# how many tests go on at a time; a scenario that measures waits until no other goes on (the marker `alone`)
 SIDES ?= 2
 
 help: ## list these targets

@@ -76,12 +76,6 @@ _LITTER = """
 import json, os
 paths = [os.fsdecode(os.path.join(directory, name)) for root in (b"/srv/fwr", b"/var/lib/fwrkit") for directory, names, files in os.walk(root)
          for name in [*map(lambda n: n + b"/" if False else n, names), *files] if b"/canon/" not in directory and b"history.git" not in directory]
-print(json.dumps(paths))
-"""
-
-# runs inside `sync`: prints each zombie as its number, its program and when it began
-_ZOMBIES = """
-import json, os
 zombies = []
 for entry in os.scandir("/proc"):
     if entry.name.isdigit():
@@ -91,7 +85,7 @@ for entry in os.scandir("/proc"):
             continue
         if rest.split()[0] == "Z":
             zombies.append(f"{name}) {rest.split()[19]}")
-print(json.dumps(zombies))
+print(json.dumps({"paths": paths, "zombies": zombies}))
 """
 
 _WRITE = """
@@ -248,7 +242,10 @@ class Republic:
         invariants.refused_undone(self.refused, trees, history["contents"])
         if self.are_races_counted:
             invariants.conflict_copies(trees["canon"], self.lost_races)
-        invariants.no_litter(self._everywhere(Node.litter), self._everywhere(Node.zombies_that_stay))
+        litter = self._everywhere(Node.lasting_litter)
+        invariants.no_litter(
+            {name: seen["paths"] for name, seen in litter.items()}, {name: len(seen["zombies"]) for name, seen in litter.items()}
+        )
         invariants.versions_readable(history["versions"], history["contents"])
 
     def keep_artifacts(self, directory: Path) -> None:
@@ -310,22 +307,17 @@ class Node:
         """Return what the server's history holds."""
         return json.loads(self.python(_HISTORY, user="0"))
 
-    def litter(self) -> list[str]:
-        """Return all paths of the node's volumes."""
-        paths: list[str] = json.loads(self.python(_LITTER, user="0" if self.name == "server" else "2011"))
-        return paths
+    def litter(self) -> Any:
+        """Return all paths of the node's volumes, and its zombies."""
+        return json.loads(self.python(_LITTER, user="0" if self.name == "server" else "2011"))
 
-    def zombies_that_stay(self, seconds: float = 3) -> int:
-        """Return how many processes have ended and are not collected: every one that ends is such a one for a moment, on a busy machine a longer one."""
-        staying = self._zombies()
-        began = time.monotonic()
-        while staying and time.monotonic() - began < seconds:
+    def lasting_litter(self, seconds: float = 3) -> Any:
+        """Return the same, without zombies that are collected soon: every process that ends is one for a moment, on a busy machine for a longer one."""
+        seen, began = self.litter(), time.monotonic()
+        while seen["zombies"] and time.monotonic() - began < seconds:
             time.sleep(0.1)
-            staying &= self._zombies()
-        return len(staying)
-
-    def _zombies(self) -> set[str]:
-        return set(json.loads(self.python(_ZOMBIES, user="0" if self.name == "server" else "2011")))
+            seen["zombies"] = sorted(set(seen["zombies"]) & set(self.litter()["zombies"]))
+        return seen
 
     def do(self, *items: dict[str, Any]) -> None:
         """Write, rename and delete files as a program on this machine would, and remember it for the invariants."""

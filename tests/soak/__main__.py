@@ -141,7 +141,8 @@ class Run:
         window.files = sum(bool(state) for state in tree.values())
         window.copies = sum(bool(state) and invariants.is_conflict_copy(path) for path, state in tree.items())
         window.litter = sum(
-            sum("/srv/fwr/private/" in path and path.count("/") > 4 for path in node.litter()) for node in self.republic.nodes.values()
+            sum("/srv/fwr/private/" in path and path.count("/") > 4 for path in node.litter()["paths"])
+            for node in self.republic.nodes.values()
         )
 
     def _calm(self, window: Window) -> None:

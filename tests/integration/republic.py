@@ -373,13 +373,22 @@ class Node:
         self.republic.fwrkit("sync", self.name, "--timeout", str(seconds))
 
     def agree(self, seconds: float) -> None:
-        """Wait until node and upstream agree: what :meth:`wait_in_sync` asks for, asked of the agent itself, as it is asked for very often."""
-        words = ["docker", "exec", f"{self.project}-sync", "fwrkit-agent", "sync", "--timeout", str(seconds)]
-        done = subprocess.run(words, capture_output=True, timeout=seconds + 60, check=False)
-        said = done.stdout.decode()
-        assert done.returncode == 0 and json.loads(said)["in_sync"] is True, (
-            f"{self.name} is not in sync after {seconds:.0f} s: {said}{done.stderr.decode()}"
-        )
+        """Wait until node and upstream agree: what :meth:`wait_in_sync` asks for, asked of the agent itself, as it is asked for very often.
+
+        One that was started a moment ago may not listen yet.
+        """
+        deadline, said = time.monotonic() + seconds, b""
+
+        def is_answered() -> bool:
+            nonlocal said
+            left = max(0.1, deadline - time.monotonic())
+            words = ["docker", "exec", f"{self.project}-sync", "fwrkit-agent", "sync", "--timeout", f"{left:.1f}"]
+            done = subprocess.run(words, capture_output=True, timeout=left + 60, check=False)
+            said = done.stdout or done.stderr
+            return b"The agent does not answer." not in said
+
+        wait_until(is_answered, f"the agent of {self.name} answers", seconds)
+        assert b'"in_sync": true' in said, f"{self.name} is not in sync after {seconds:.0f} s: {said.decode()}"
 
     @contextmanager
     def cut(self) -> Iterator[None]:

@@ -13,8 +13,10 @@ from tests.integration.beside import HOMES, Floor, Homes, claimed, left_behind, 
 from tests.integration.republic import CHECKOUT, Republic
 
 ARTIFACTS = CHECKOUT / "artifacts"
-# what takes minutes comes first, so that nobody waits for it in the end; a file runs in one process, as its tests share nodes
-LONGEST = ("test_9_attacks", "test_8_command_line", "test_9_faults", "test_12_citizens", "test_10_fuzz", "test_5_losses", "test_11_hostile")
+# What takes minutes comes first, so that nobody waits for it in the end. What is alone for long comes last, when nothing long is under way that it
+# has to wait for. A file runs in one process, as its tests share nodes.
+FIRST = ("test_9_faults", "test_8_command_line", "test_10_fuzz", "test_9_attacks", "test_12_citizens", "test_5_losses")
+LAST = ("test_11_hostile", "test_7_real_world")
 _floor = Floor(HOMES)
 
 
@@ -56,8 +58,9 @@ def elsewhere(homes: Homes) -> Iterator[Republic]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long scenarios first."""
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    """Put files in an order in which two processes end at about the same time."""
+    ranks = {name: rank for rank, name in enumerate((*FIRST, "", *LAST))}
+    items.sort(key=lambda item: ranks.get(item.path.stem, ranks[""]))
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fwrkit.core.errors import ExitCode
 from fwrkit.host.adapters.home import Home
 from tests.integration import invariants
 from tests.integration.hand import Hand
@@ -377,18 +378,19 @@ class Node:
 
         One that was started a moment ago may not listen yet.
         """
-        deadline, said = time.monotonic() + seconds, b""
+        deadline = time.monotonic() + seconds
+        answer: dict[str, Any] = {}
 
         def is_answered() -> bool:
-            nonlocal said
+            nonlocal answer
             left = max(0.1, deadline - time.monotonic())
             words = ["docker", "exec", f"{self.project}-sync", "fwrkit-agent", "sync", "--timeout", f"{left:.1f}"]
             done = subprocess.run(words, capture_output=True, timeout=left + 60, check=False)
-            said = done.stdout or done.stderr
-            return b"The agent does not answer." not in said
+            answer = json.loads(done.stdout) if done.stdout else {"said": done.stderr.decode()}
+            return bool(answer.get("error", {}).get("code") != ExitCode.FAILED.name)
 
         wait_until(is_answered, f"the agent of {self.name} answers", seconds)
-        assert b'"in_sync": true' in said, f"{self.name} is not in sync after {seconds:.0f} s: {said.decode()}"
+        assert answer.get("in_sync") is True, f"{self.name} is not in sync after {seconds:.0f} s: {answer}"
 
     @contextmanager
     def cut(self) -> Iterator[None]:

@@ -243,7 +243,7 @@ def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(repub
     text = republic.fwrkit("render", "heidi").stdout
     assert (directory / "compose.yaml").read_bytes() == text
     subprocess.run(["docker", "compose", "up", "-d"], cwd=directory, capture_output=True, check=True)
-    heidi.wait_in_sync()
+    heidi.agree(60)  # nobody has waited for its agent
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"
     republic.fwrkit("up", "heidi")
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"

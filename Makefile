@@ -89,7 +89,7 @@ soak: setup ## edits and faults without a pause for MINUTES=30, the invariants a
 
 nightly: ## what takes long: everything, scenarios in full, property tests with many more cases, the benchmark
 	FWRKIT_NIGHTLY=1 $(MAKE) test
-	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
+	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest --numprocesses $(SIDES) tests/unit
 	$(MAKE) model-nightly
 	$(MAKE) bench
 

@@ -47,9 +47,9 @@ def do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
 
 
 def _found(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
-    from fwrkit.agent.server import founding
+    from fwrkit.agent.server import founding, origins
 
-    origin = founding.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
+    origin = origins.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
     succession = _succession(Path(arguments.succeed), arguments.authority) if arguments.succeed else None
     return dataclasses.asdict(founding.found(from_environment(), places, origin, _report, succession))
 

@@ -14,8 +14,9 @@ from fwrkit.agent.files import database
 from fwrkit.agent.files.copying import Copier
 from fwrkit.agent.repository import Repository
 from fwrkit.agent.server import tables
-from fwrkit.agent.server.founding import Origin, found
+from fwrkit.agent.server.founding import found
 from fwrkit.agent.server.history import History
+from fwrkit.agent.server.origins import Origin
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store

@@ -96,8 +96,26 @@ def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], N
     past = past_of(origin, source)
     plan = _plan(node, kind, succession)
     mark = _make_room(places)
+    try:
+        answer = _make(node, places, origin, plan, kind, past, source, report, succession)
+        database.copy(state / _TABLES, state / tables.NAME)
+    except BaseException:
+        _clear(places)  # also in a directory of the host, which nobody else would empty
+        (state / _MARK).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(mark)
+    for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
+        (state / name).unlink(missing_ok=True)
+    return answer
+
+
+def _make(
+    node: Node, places: Places, origin: Origin, plan: _Plan, kind: Kind, past: Past | None, source: Path, report: Callable[[str], None],
+    succession: Succession | None,
+) -> Founded:  # fmt: skip
+    state = places.state
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, mark)
         store = Store(state / _TABLES)
         stack.callback(store.close)
         history = History(state / "history.git", plan.id)
@@ -118,9 +136,6 @@ def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], N
         store.set_meta("founded", json.dumps(asdict(answer)))
         target.sync_all()
         history.sync()
-    database.copy(state / _TABLES, state / tables.NAME)
-    for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
-        (state / name).unlink(missing_ok=True)
     return answer
 
 
@@ -150,13 +165,17 @@ def _make_room(places: Places) -> int:
     except BlockingIOError as error:
         os.close(lock)
         raise FwrError(ExitCode.TAKEN, "The world of this node is being made just now.", "Wait until it is, then try again.") from error
-    for path in (history, places.state / "canon", places.state / "incoming"):
+    _clear(places)
+    return lock
+
+
+def _clear(places: Places) -> None:
+    for path in (places.state / "history.git", places.state / "canon", places.state / "incoming"):
         shutil.rmtree(path, ignore_errors=True)
     for path in places.world.iterdir() if places.world.is_dir() else ():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for suffix in ("", "-wal", "-shm"):
         (places.state / f"{_TABLES}{suffix}").unlink(missing_ok=True)
-    return lock
 
 
 def _fill(

@@ -15,7 +15,17 @@ from tests.integration.republic import CHECKOUT, Republic
 ARTIFACTS = CHECKOUT / "artifacts"
 # What takes minutes comes first, so that nobody waits for it in the end. What is alone for long comes last, when nothing long is under way that it
 # has to wait for. A file runs in one process, as its tests share nodes.
-FIRST = ("test_9_faults", "test_8_command_line", "test_10_fuzz", "test_9_attacks", "test_12_citizens", "test_5_losses")
+FIRST = (
+    "test_9_faults",
+    "test_8_command_line",
+    "test_10_fuzz",
+    "test_9_attacks",
+    "test_12_citizens",
+    "test_16_succession",
+    "test_14_fork",
+    "test_15_backup",
+    "test_5_losses",
+)
 LAST = ("test_11_hostile", "test_7_real_world")
 _floor = Floor(HOMES)
 

@@ -182,7 +182,7 @@ def steps(repository: Repository, version: str) -> list[Step]:
         Step(
             version.decode(),
             int(when),
-            author.decode("utf-8", "surrogateescape"),
+            author.decode("utf-8", "replace"),
             [(path, oid if oid != _NO_BLOB else "") for _, path, oid in changes],
         )
         for (version, when, author, _), changes in _parsed(output.split(b"\0"))

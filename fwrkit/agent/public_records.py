@@ -21,8 +21,7 @@ _LIMIT = 64 * 1024 * 1024  # bytes of one file
 def read_roll(world: Path) -> list[CitizenRecord]:
     """Return the roll as this copy of the world has it. Raise FwrError: NOT_FOUND if there is none, FAILED if it can not be read."""
     try:
-        data = tomllib.loads(read(world, ROLL).decode())
-        return [_citizen(item) for item in data.get("citizen", [])]
+        return roll_of(read(world, ROLL))
     except FileNotFoundError as error:
         text = "This copy of the world has no roll of citizens yet."
         raise FwrError(ExitCode.NOT_FOUND, text, "Wait until it has been in touch with the server.") from error
@@ -30,10 +29,14 @@ def read_roll(world: Path) -> list[CitizenRecord]:
         raise FwrError(ExitCode.FAILED, f"The roll in this copy of the world can not be read ({error}).", "See: fwrkit log .fwr") from error
 
 
-def read_keys(world: Path) -> dict[str, str]:
-    """Return the public keys (type and base64) of the citizens in this copy's roll, by name. Raise FwrError as :func:`read_roll`."""
-    read_roll(world)
-    data = tomllib.loads(read(world, ROLL).decode())
+def roll_of(text: bytes) -> list[CitizenRecord]:
+    """Given a roll's text, return it. Raise ValueError, KeyError or TypeError if it is none."""
+    return [_citizen(item) for item in tomllib.loads(text.decode()).get("citizen", [])]
+
+
+def keys_of(text: bytes) -> dict[str, str]:
+    """Given a roll's text, return the public keys (type and base64) of its citizens by name. Raise as :func:`roll_of`."""
+    data = tomllib.loads(text.decode())
     return {str(item["name"]): str(item["key"]) for item in data.get("citizen", []) if item.get("key")}
 
 

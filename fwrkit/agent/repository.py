@@ -28,7 +28,7 @@ _UP_TO = re.compile(r"\n+Fwrkit-Version: ([0-9]{1,18})\n*\Z")
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_ATTR_NOSYSTEM": "1", "GIT_LITERAL_PATHSPECS": "1", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0",
-    "GIT_PAGER": "cat",
+    "GIT_PAGER": "cat", "GIT_NO_LAZY_FETCH": "1",  # a repository that came from elsewhere says in its own configuration where, and by which program
 }  # fmt: skip
 _SETTINGS = (
     f"attr.tree={_EMPTY_TREE}", "core.attributesFile=/dev/null", "mailmap.blob=refs/none", "mailmap.file=/dev/null", "core.quotePath=false",

@@ -169,7 +169,7 @@ class Agent:
             verbs["change-key"] = lambda _: credentials.change_key()
             verbs["follow"] = self._follow
             verbs["declare"] = lambda given: asdict(
-                following.declare(self._places.keys, self._places.world, str(given["authority"]), int(time.time()))
+                following.declare(self._places.keys, self._places.state / HISTORY, str(given["authority"]), int(time.time()))
             )
             verbs["standing"] = lambda _: self._standing()
         server = self._server
@@ -185,7 +185,7 @@ class Agent:
 
     def _follow(self, arguments: dict[str, Any]) -> dict[str, Any]:
         move = moves.decode(str(arguments["line"]))
-        answer = following.follow(self._places.keys, self._places.world, move, arguments["accept"] is True)
+        answer = following.follow(self._places.keys, self._places.state / HISTORY, move, arguments["accept"] is True)
         self._link.hang_up("the server is elsewhere")
         return answer
 
@@ -193,7 +193,7 @@ class Agent:
         repository = Repository(self._places.state / HISTORY)
         number = repository.number() if repository.exists else 0
         return following.standing(
-            self._places.keys, self._places.world, self._engine.last_position(), number, self._engine.view.is_connected
+            self._places.keys, self._places.state / HISTORY, self._engine.last_position(), number, self._engine.view.is_connected
         )
 
     def _audit(self) -> dict[str, Any]:

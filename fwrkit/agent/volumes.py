@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def copy_history(source: Path, target: Path) -> dict[str, Any]:
         place = copy.path / file.relative_to(repository.path)
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # kept no longer, since it was listed
-            place.write_bytes(file.read_bytes())
+            shutil.copyfile(file, place)
     count, _ = copy.read("rev-list", "--count", copy.head())
     return {"versions": int(count)}
 

@@ -87,18 +87,19 @@ class Copier:
                 raise
             return True
         try:
-            before, hashes = os.fstat(fd), []
+            before, written = os.fstat(fd), []
             self._remove(path)
             self._target.make_directories(parent(path))
-            self._target.create(path, lambda target: hashes.append(copy_all(fd, target)), before.st_mtime_ns)
+            self._target.create(path, lambda target: written.append((copy_all(fd, target), os.fstat(target).st_size)), before.st_mtime_ns)
             stamp = Stamp.of(before)
             # an edit in this very tick would not show in the stamp: then it is read once more
-            is_sure = Stamp.of(os.fstat(fd)) == stamp and stamp.is_telling
+            is_sure = Stamp.of(os.fstat(fd)) == stamp and not stamp.is_fresh
         finally:
             os.close(fd)
         self._stamps[path] = stamp if is_sure else NO_STAMP
-        self.copied[path] = Copied(hashes[0], before.st_size, before.st_mtime_ns)
-        self._bytes += before.st_size
+        [(state, size)] = written
+        self.copied[path] = Copied(state, size, before.st_mtime_ns)
+        self._bytes += size
         self._tell()
         return True
 

@@ -8,7 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from fwrkit.agent.files import linux
@@ -37,6 +37,11 @@ class Stamp:
     def is_telling(self) -> bool:
         """Whether a later change gives the file another stamp: not within the tick of its last one, nor while its time is still to come."""
         return self.change_time < time.clock_gettime_ns(_CLOCK_REALTIME_COARSE)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the file was changed in the clock's present tick: one more change in it would not show."""
+        return 0 <= self.change_time - time.clock_gettime_ns(_CLOCK_REALTIME_COARSE) < _TICK
 
     def unsure(self) -> Stamp:
         """Return it as one that fits no file: what is recorded with it is read again at the next look."""
@@ -190,9 +195,12 @@ class Tree:
 
         Links are yielded and never followed. What vanishes meanwhile is passed over; directories that may not be read are told to ``closed``.
         """
+        found: list[tuple[bytes, os.stat_result]] = []
         try:
             with self.directory(path) as fd, os.scandir(fd) as scan:
-                found = [(os.fsencode(item.name), item.stat(follow_symlinks=False)) for item in scan if item is not None]
+                for item in scan:
+                    with suppress(FileNotFoundError):  # one that vanishes meanwhile must not take the others with it
+                        found.append((os.fsencode(item.name), item.stat(follow_symlinks=False)))
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return

@@ -87,7 +87,7 @@ class Asking:
         if citizen.role not in known.roles:
             who = "Only officials may do this" if known.roles == OFFICIALS else "Readers only read"
             raise FwrError(ExitCode.REFUSED, f"{who} ({verb}); {citizen.name} is {citizen.role}.", "See who is what: fwrkit citizens")
-        closed = self._hub.why_closed(citizen)
+        closed = self._hub.why_closed()
         if closed is not None and not known.is_harmless:
             raise closed
         return citizen

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from fwrkit.agent.files.tree import Tree, write_all
-from fwrkit.agent.paths import parent
+from fwrkit.agent.paths import is_well_formed, parent
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.store import Store
 
@@ -80,6 +80,8 @@ class Canon:
 
     def settle(self, path: bytes) -> None:
         """Make what lies at a path of the canon what the tables say. Doing it twice is harmless; a crash before it is healed by it."""
+        if not is_well_formed(path):
+            raise ValueError(f"no path in a world: {path!r}")
         entry = self._store.entry(path)
         status = self.tree.status(path)
         if entry is None or not entry.state:

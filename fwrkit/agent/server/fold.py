@@ -86,7 +86,7 @@ class Fold:
         if reason:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
-        waiting, is_unknown = None, base is UNKNOWN
+        waiting, is_unknown = None, edit.is_unknown or base is UNKNOWN
         if not edit.is_orphan:
             waiting = self.reviews.of(citizen.id, edit.path)
             refused = self.reviews.rejected(citizen.id, edit.path) if waiting is None else None

@@ -49,6 +49,7 @@ _SERVERS_OWN = IgnoreList((os.fsdecode(paths.ROLL), os.fsdecode(paths.AUDIT)))  
 class Founded:
     """A world that was founded, and the one that it comes from. ``version`` is the newest that they share, empty without a history.
 
+    ``absent`` counts files of that version that the copy does not have (deleted there, left out, or not there yet): they are not in a fork.
     ``lost`` counts old versions of large files whose content the copy did not have; ``citizens`` are who belonged to the other world.
     ``is_still`` is false where the copy never came to rest: each file is whole, but they may be of different moments.
     """
@@ -63,6 +64,7 @@ class Founded:
     files: int
     bytes: int
     snapshots: int
+    absent: int
     lost: int
     is_still: bool
     citizens: list[str]
@@ -92,22 +94,34 @@ def found(
 def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None], succession: Succession | None) -> Founded:
     state = places.state
     source = world_in(origin.volume)
-    kind = read_kind(source, places.templates)
     past = past_of(origin, source)
+    if past is not None:
+        past.large_limit = node.settings.large_limit
+    if succession is not None and past is None:
+        raise FwrError(
+            ExitCode.REFUSED, "This node holds no history of its world.", "Promote another: the roll is believed by the history alone."
+        )
+    # of the same world, its own records are taken from the history: in the node's world, a stranger's PHP may have written
+    kind = read_kind(source, places.templates, past if succession is not None else None)
     plan = _plan(node, kind, succession)
-    mark = _make_room(places)
+    mark = _lock(places)
     try:
-        answer = _make(node, places, origin, plan, kind, past, source, report, succession)
-        database.copy(state / _TABLES, state / tables.NAME)
-    except BaseException:
-        _clear(places)  # also in a directory of the host, which nobody else would empty
-        (state / _MARK).unlink(missing_ok=True)
-        raise
+        done = _founded_before(state)  # by somebody who was at it a moment ago
+        if done is not None:
+            return done
+        _clear(places)
+        try:
+            answer = _make(node, places, origin, plan, kind, past, source, report, succession)
+            database.copy(state / _TABLES, state / tables.NAME)
+        except BaseException:
+            _clear(places)  # also in a directory of the host, which nobody else would empty
+            (state / _MARK).unlink(missing_ok=True)
+            raise
+        for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
+            (state / name).unlink(missing_ok=True)
+        return answer
     finally:
         os.close(mark)
-    for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
-        (state / name).unlink(missing_ok=True)
-    return answer
 
 
 def _make(
@@ -130,6 +144,8 @@ def _make(
         stack.callback(target.close)
         report("Copying the world")
         copied, is_still = _fill(source, target, past if origin.version else None, plan, kind, places.templates, report)
+        if succession is not None and past is not None:
+            past.complete(target, copied)
         words = install_authority(succession, places.keys) if succession is not None else ""
         founder = _Founder(node, plan, kind, past, source, Parts(store, history, canon, target))
         answer = replace(founder.settle(copied, words), is_still=is_still)
@@ -152,8 +168,8 @@ def _founded_before(state: Path) -> Founded | None:
     return Founded(**json.loads(founded))
 
 
-def _make_room(places: Places) -> int:
-    """Begin with nothing: what an interrupted founding left is removed; anything else is somebody's. Return a descriptor that keeps others out."""
+def _lock(places: Places) -> int:
+    """Have these volumes for oneself: what an interrupted founding left there may go, anything else is somebody's. Return what keeps others out."""
     mark, history = places.state / _MARK, places.state / "history.git"
     is_used = history.exists() or (places.world.is_dir() and any(places.world.iterdir()))
     if is_used and not mark.exists():
@@ -165,11 +181,11 @@ def _make_room(places: Places) -> int:
     except BlockingIOError as error:
         os.close(lock)
         raise FwrError(ExitCode.TAKEN, "The world of this node is being made just now.", "Wait until it is, then try again.") from error
-    _clear(places)
     return lock
 
 
 def _clear(places: Places) -> None:
+    """Begin with nothing."""
     for path in (places.state / "history.git", places.state / "canon", places.state / "incoming"):
         shutil.rmtree(path, ignore_errors=True)
     for path in places.world.iterdir() if places.world.is_dir() else ():
@@ -208,7 +224,7 @@ def _plan(node: Node, kind: Kind, succession: Succession | None) -> _Plan:
     if succession.world_id != kind.id:
         text = f"The copy is of '{kind.name}', and its node belongs to '{succession.world_name}'."
         raise FwrError(ExitCode.REFUSED, text, "Promote the node whose volumes these are.")
-    return _Plan(kind.id, kind.name, IgnoreList(()), is_same=True)
+    return _Plan(kind.id, kind.name, IgnoreList((os.fsdecode(paths.RECORDS),)), is_same=True)
 
 
 @dataclass(frozen=True)
@@ -248,8 +264,9 @@ class _Founder:
                     named = [(tag.name, tag.version, tag.by, tag.time) for tag in past.snapshots]
                     store.set_meta("brought_snapshots", json.dumps(named))
             if self.plan.is_same:
-                take_over_roll(self.source, store, register, operator)
-                fault = take_over_audit(self.source, register)
+                laid = Path(os.fsdecode(self.parts.target.root))
+                take_over_roll(laid, store, register, operator)
+                fault = take_over_audit(laid, register)
                 details = {
                     "node": self.node.name,
                     "version": shared[:10],
@@ -267,10 +284,16 @@ class _Founder:
         self.parts.canon.tree.sync_all()
         answer = Founded(
             id=self.plan.id, name=self.plan.name, template=self.kind.template, origin_id=self.kind.id, origin_name=self.kind.name,
-            version=shared, versions=0, files=len(blobs), bytes=sum(size for _, _, size in blobs), snapshots=0, lost=0, is_still=True,
+            version=shared, versions=0, files=len(blobs), bytes=sum(size for _, _, size in blobs), snapshots=0, absent=0, lost=0, is_still=True,
             citizens=citizens_of(self.source, operator),
         )  # fmt: skip
-        return answer if past is None else replace(answer, versions=past.count, snapshots=len(past.snapshots), lost=past.lost)
+        if past is None:
+            return answer
+        absent = len(self._expected(past) - {path for path, _, _ in blobs})
+        return replace(answer, versions=past.count, snapshots=len(past.snapshots), absent=absent, lost=past.lost)
+
+    def _expected(self, past: Past) -> set[bytes]:
+        return {path for path in past.heads if not self.plan.left_out.matches(path)}
 
     def _remember(self, shared: str) -> None:
         about = {"id": self.kind.id, "name": self.kind.name, "version": shared}

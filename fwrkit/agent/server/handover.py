@@ -3,6 +3,8 @@ to everybody who comes where the world's server is. Tables are used in the hub's
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from fwrkit.agent.keys import fingerprint
@@ -15,13 +17,16 @@ from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
 
+_PATIENCE = 20.0  # seconds
 _TO, _LINE = "handover", "moved"  # of the meta table
 
 
 class Handover:
-    """Called by the threads of those who ask."""
+    """Called by the threads of those who ask. ``is_ready`` says whether a citizen's node is connected and has everything."""
 
-    def __init__(self, hub: Hub, store: Store, authority: Authority, publisher: Publisher) -> None:
+    def __init__(self, hub: Hub, store: Store, authority: Authority, publisher: Publisher, is_ready: Callable[[Citizen], bool]) -> None:
+        self.is_ready = is_ready
+        self.patience = _PATIENCE
         self._hub = hub
         self._store = store
         self._authority = authority
@@ -33,10 +38,12 @@ class Handover:
         Repeating it is harmless. Raise FwrError: NOT_FOUND, REFUSED (no official, or without a node), TAKEN (the world has moved).
         """
         key: str = self._hub.call(lambda: self._key_of(by, name))
+        self._wait_for(name)
         sealed = self._authority.sealed_for(key)
 
         def close() -> None:
-            self._key_of(by, name)
+            if self._key_of(by, name) != key:
+                raise FwrError(ExitCode.HELD, f"The node of {name} has another key by now.", "Hand it over again.")
             if self._store.meta(_TO) != name:
                 self._store.set_meta(_TO, name)
                 self._publisher.audit(by.name, "handover", name, key=fingerprint(key))
@@ -45,8 +52,23 @@ class Handover:
         self._hub.call(close)
         return {"citizen": name, "sealed": sealed}
 
+    def _wait_for(self, name: str) -> None:
+        """Return when the successor has everything: what was accepted a moment ago must not stay behind. Raise FwrError (HELD)."""
+        until = time.monotonic() + self.patience
+        while True:
+            successor = self._hub.call(lambda: self._store.citizen(name=name))
+            if self._hub.call(lambda: self._store.meta(_TO)) == name or self.is_ready(successor):
+                return
+            if time.monotonic() > until:
+                text = f"The node of {name} is not connected, or has not got everything yet."
+                raise FwrError(ExitCode.HELD, text, "See how far it is: fwrkit citizens. Then hand over again.")
+            time.sleep(0.2)
+
     def _key_of(self, by: Citizen, name: str) -> str:
         _check_operator(by)
+        if self._authority.is_rotating:
+            text = "The world's authority is being changed: what is handed over would be the key that ends."
+            raise FwrError(ExitCode.HELD, text, "Wait until that is over, or end it: fwrkit rekey SERVER --now")
         if self._store.meta(_LINE):
             raise FwrError(ExitCode.TAKEN, "This world's server is elsewhere already.", "To take it back: fwrkit handover SERVER --cancel")
         found = self._store.citizen(name=name)
@@ -89,15 +111,13 @@ class Handover:
 
     def _let_go(self) -> None:
         for citizen in self._store.citizens():
-            reason = self.why_closed(citizen)
+            reason = self.why_closed()
             if reason is not None:
                 self._hub.expel(citizen, reason)
 
-    def why_closed(self, citizen: Citizen) -> FwrError | None:
-        """Return what somebody hears who comes, None if they are served: the operator is, whose world lies here. The hint of a server that has moved is
-        the line by which a node follows by itself."""
-        if citizen.uid < FIRST_UID:
-            return None
+    def why_closed(self) -> FwrError | None:
+        """Return what everybody hears who comes, the operator too, None if they are served. The hint of a server that has moved is the line by which a
+        node follows by itself."""
         line, to = self._store.meta(_LINE), self._store.meta(_TO)
         if line:
             move = moves.decode(line)

@@ -64,7 +64,7 @@ class Hub:
         self.on_commit: Callable[[int], None] = lambda _: None
         self.is_renewal_due: Callable[[Citizen], bool] = lambda _: False
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
-        self.why_closed: Callable[[Citizen], FwrError | None] = lambda _: None
+        self.why_closed: Callable[[], FwrError | None] = lambda: None
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -327,7 +327,7 @@ class Hub:
         citizen = self._store.known_citizen(session.citizen.id)
         live, hold = self._sessions.get(citizen.id), self._store.held(citizen.id)
         refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), live, hold)
-        reason = self.why_banned(citizen) or self.why_closed(citizen)
+        reason = self.why_banned(citizen) or self.why_closed()
         if reason is not None:
             refusal = say.Refusal(reason.code.name, reason.message, reason.hint)
         if refusal is not None:

@@ -69,7 +69,7 @@ class Offices:
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
         self._rotation = Rotation(store, authority, self._publisher, node.settings, sign_host)
         reverting = Reverting(hub, store, fold, self._history)
-        self._handover = Handover(hub, store, authority, self._publisher)
+        self.handover = Handover(hub, store, authority, self._publisher, self._has_everything)
         self.asking = Asking(
             hub, store, register,
             {
@@ -78,7 +78,7 @@ class Offices:
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
-                **powers.of_handover(self._handover),
+                **powers.of_handover(self.handover),
                 "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
             },
         )  # fmt: skip
@@ -86,7 +86,7 @@ class Offices:
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
         hub.why_banned = self._roll.why_banned
-        hub.why_closed = self._handover.why_closed
+        hub.why_closed = self.handover.why_closed
         hub.is_renewal_due = lambda citizen: self._rotation.is_going_on and citizen.id not in self.enrolment.up_to_date
 
     def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +175,11 @@ class Offices:
             if citizen.role != FORMER
         ]
         return [each for each in found if each.citizen != self._operator.name or each.held]
+
+    def _has_everything(self, citizen: Citizen) -> bool:
+        """Say whether a citizen's node is connected, and has what the canon has, and the canon's history is written."""
+        is_connected = citizen.id in self._hub.sessions()
+        return is_connected and not self._reading.count_lags(citizen.id) and not self._reading.has_uncommitted()
 
     def _held(self, citizen: int) -> str:
         hold = self._reading.held(citizen)

@@ -16,6 +16,7 @@ from fwrkit.agent.server.store import FORMER
 from fwrkit.core.errors import ExitCode, FwrError
 
 _LIMIT = 1024 * 1024  # bytes of a world.toml
+_WORLD = b".fwr/world.toml"
 _LISTS = ("ignore", "union_logs", "texts")
 
 
@@ -48,10 +49,14 @@ def world_in(volume: Path) -> Path:
     raise FwrError(ExitCode.NOT_FOUND, "There is no world in that volume.", hint)
 
 
-def read_kind(source: Path, templates: Path) -> Kind:
-    """Return what a world says that it is. Raise FwrError: FAILED if it can not be read, NOT_FOUND if its template is not known here."""
+def read_kind(source: Path, templates: Path, past: Past | None = None) -> Kind:
+    """Return what a world says that it is, in a version if one is given.
+
+    Raise FwrError: FAILED if it can not be read, NOT_FOUND if its template is not known here.
+    """
     try:
-        data = tomllib.loads(public_records.read(source, b".fwr/world.toml").decode())
+        content = past.read(_WORLD) if past is not None else public_records.read(source, _WORLD)
+        data = tomllib.loads(content.decode())
         lists = {name: [str(each) for each in data.get(name, [])] for name in _LISTS}
         ancestor = data.get("forked_from")
         forked_from = json.dumps({name: str(value) for name, value in ancestor.items()}) if isinstance(ancestor, dict) else ""

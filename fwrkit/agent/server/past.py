@@ -17,11 +17,12 @@ from fwrkit.agent import history_reading, paths
 from fwrkit.agent.files.copying import Copied
 from fwrkit.agent.files.tree import NotRegular, Tree, copy_all, write_all
 from fwrkit.agent.packing import bring_pack
-from fwrkit.agent.repository import SNAPSHOTS, Pointer, Repository, large_path, pointer_oid
+from fwrkit.agent.repository import SNAPSHOTS, Pointer, Repository, large_path, pointer_oid, pointer_text
 from fwrkit.agent.server.history import CommittedFile, History
 from fwrkit.agent.server.store import Store
+from fwrkit.agent.settings import Settings
 from fwrkit.agent.snapshots import Tag, is_snapshot_name, tag_of
-from fwrkit.agent.states import ABSENT, DIRECTORY, State
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
 from fwrkit.core.errors import ExitCode, FwrError
 
 _LISTED = 3
@@ -41,8 +42,8 @@ class Head:
 class Past:
     """One version of a repository, and all before it. ``world`` is the tree beside it, where large contents may lie that the repository lacks.
 
-    ``number``: the server's id of the newest version in it, as far as it says; ``heads``: the version's files; ``count``: how many versions
-    there are; ``lost``: large contents of old versions that are not to be had;
+    ``large_limit``: the size in bytes up to which a file is no large one; ``number``: the server's id of the newest version in it, as far as it
+    says; ``heads``: the version's files; ``count``: how many versions there are; ``lost``: large contents of old versions that are not to be had;
     ``snapshots``: the names that versions up to this one have in the other world.
     Raise FwrError from the constructor: NOT_FOUND or USAGE if there is no such version.
     """
@@ -52,6 +53,7 @@ class Past:
         self._world = world
         self.version = history_reading.resolve(source, wanted)
         self.heads: dict[bytes, Head] = {}
+        self.large_limit = Settings.large_limit
         self.count = 0
         self.lost = 0
         self.number = source.number() if self.version == source.head() else 0
@@ -86,19 +88,31 @@ class Past:
             self.snapshots += named.get(step.version, [])
             moment = step.time * 10**9
             for path, oid in step.changes:
+                if not paths.is_well_formed(path):
+                    text = f"The history there has what is no path in a world: {paths.shown(path)!r}."
+                    raise FwrError(ExitCode.FAILED, text, "Take the world without its history: leave --history out.")
                 if not oid:
                     self.heads.pop(path, None)
                     rows.append((path, ABSENT, 0, moment, step.author, None))
                     continue
                 file = known.get(oid)
                 if file is None:
-                    file = known[oid] = history.committed(bytes.fromhex(oid))
+                    file = known[oid] = self._file(history, bytes.fromhex(oid))
                     if pointer_oid(Pointer(file.state, file.size)) == file.oid:
                         self._large[file.state] = file.size
                 self.heads[path] = Head(file, step.author, moment)
                 rows.append((path, file.state, file.size, moment, step.author, file.oid))
         with store.transaction():
             store.add_past(rows)
+
+    def _file(self, history: History, oid: bytes) -> CommittedFile:
+        """Return what a blob stands for. A small text that looks like a pointer, with nothing behind it, is what somebody wrote."""
+        file = history.committed(oid)
+        is_pointer = pointer_oid(Pointer(file.state, file.size)) == oid
+        if not is_pointer or file.size > self.large_limit or large_path(self._source.path, file.state).exists():
+            return file
+        text = pointer_text(Pointer(file.state, file.size))
+        return CommittedFile(file_state(text), len(text), oid)
 
     def _bring_large(self, history: History, state: bytes, size: int) -> None:
         source = large_path(self._source.path, state)
@@ -131,6 +145,30 @@ class Past:
             raise FwrError(ExitCode.NOT_FOUND, text, "Read them there first (fwrkit cat PATH@VERSION), or fork from the server.")
         self._set_times(target, copied)
         return copied
+
+    def complete(self, target: Tree, copied: dict[bytes, Copied]) -> None:
+        """Put into a tree what the version has and the copy lacks: what a node leaves out, or has not got yet, is not deleted.
+
+        Raise FwrError (REFUSED) where a large content is not to be had.
+        """
+        missing = []
+        for path, head in sorted(self.heads.items()):
+            in_the_way = [above for above in paths.ancestors(path) if above in copied and copied[above].state != DIRECTORY]
+            if path in copied or in_the_way:
+                continue
+            _make_directory(target, paths.parent(path), copied)
+            if self._write(target, path, head):
+                copied[path] = Copied(head.file.state, head.file.size, head.time)
+            else:
+                missing.append(path)
+        if missing:
+            names = ", ".join(paths.shown(path) for path in missing[:_LISTED])
+            text = f"{len(missing)} large files of the world are not on this node: {names}."
+            raise FwrError(ExitCode.REFUSED, text, "Promote a node that has them: one that leaves nothing out (fwrkit filters).")
+
+    def read(self, path: bytes) -> bytes:
+        """Return a small file of the version, which strangers' programs can not have written. Raise FwrError (NOT_FOUND)."""
+        return self._source.blob(history_reading.find(self._source, path, self.version).oid)
 
     def _write(self, target: Tree, path: bytes, head: Head) -> bool:
         history, file = self._target, head.file

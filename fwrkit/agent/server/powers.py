@@ -134,9 +134,9 @@ def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None
 def of_handover(handover: Handover) -> dict[str, Verb]:
     """Return the verbs by which the operator gives the server away."""
     return {
-        "handover": Verb(lambda by, data: handover.begin(by, str(data["name"])), OFFICIALS, is_slow=True),
-        "handover-finish": Verb(lambda by, data: handover.finish(by, str(data["line"])), OFFICIALS, is_slow=True),
-        "handover-cancel": Verb(lambda by, _: handover.cancel(by), OFFICIALS, is_slow=True),
+        "handover": Verb(lambda by, data: handover.begin(by, str(data["name"])), OFFICIALS, is_slow=True, is_harmless=True),
+        "handover-finish": Verb(lambda by, data: handover.finish(by, str(data["line"])), OFFICIALS, is_slow=True, is_harmless=True),
+        "handover-cancel": Verb(lambda by, _: handover.cancel(by), OFFICIALS, is_slow=True, is_harmless=True),
     }
 
 

@@ -57,7 +57,12 @@ class Publisher:
 
     def roll(self) -> str:
         """Return the text of the roll."""
-        parts = [_HEAD]
+        revoked = self._store.revoked_keys()
+        listed = "".join(f"    {toml_string(key)},\n" for key in revoked)
+        parts = [
+            _HEAD,
+            *([f"\n# keys that open nothing any more, whatever was signed for them\nrevoked = [\n{listed}]\n"] if revoked else []),
+        ]
         for citizen in self._store.citizens():
             lines = [
                 f"name = {toml_string(citizen.name)}",

@@ -65,7 +65,15 @@ def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uids: Collectio
             return FwrError(ExitCode.REFUSED, "This account does not enrol.", "").to_json()
         try:
             data = json.loads(line)
-            result: dict[str, Any] = hub.call(lambda: _done(enrolment, str(data["kind"]), str(data["key"]), dict(data["request"])))
+            kind, key, request = str(data["kind"]), str(data["key"]), dict(data["request"])
+
+            def work() -> dict[str, Any]:
+                closed = hub.why_closed()  # who was let in here now would be unknown to the successor
+                if closed is not None and kind != "renew":
+                    raise closed
+                return _done(enrolment, kind, key, request)
+
+            result: dict[str, Any] = hub.call(work)
         except FwrError as error:
             return error.to_json()
         except (ValueError, KeyError, TypeError):

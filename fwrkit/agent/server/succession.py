@@ -86,15 +86,27 @@ def opened(text: str, key: Path) -> str:
 def take_over_roll(source: Path, store: Store, register: Register, operator: str) -> int:
     """Given the world as it was copied, admit everybody who was in its roll, with roles, keys and bans. Return how many. In a transaction.
 
-    Raise FwrError (FAILED) if the roll can not be read: nobody would be let in.
+    Keys that open nothing any more stay so. Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's
+    name is a citizen's.
     """
     rows = _read_roll(source)
+    if any(row.name == operator and (row.key or row.ban is not None) for row in rows):
+        text = f"There is a citizen '{operator}' already: the server's own account has to be another."
+        raise FwrError(ExitCode.TAKEN, text, "Choose one with --citizen.")
+    for key in revoked_keys(source):
+        store.revoke_key(key, 0)
     for number, row in enumerate(row for row in rows if row.name != operator):
         citizen = store.add_citizen(row.name, FIRST_UID + number, row.role, row.since)
         store.update_citizen(citizen.id, public_key=row.key, is_banned=int(row.ban is not None))
         if row.ban is not None:
             register.ban(Ban(citizen.id, row.ban.reason, row.ban.since, row.ban.until, row.ban.by))
     return len(rows)
+
+
+def revoked_keys(source: Path) -> list[str]:
+    """Return the keys (type and base64) that a world's roll says open nothing any more."""
+    found = tomllib.loads(public_records.read(source, ROLL).decode()).get("revoked", [])
+    return [str(key) for key in found if is_public_key(str(key))]
 
 
 def _read_roll(source: Path) -> list[_Row]:

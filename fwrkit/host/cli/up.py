@@ -82,6 +82,10 @@ def show_founded(out: Output, founded: dict[str, Any]) -> None:
         out.line(f"Its history goes on from there: {founded['versions']:,} versions, the newest of them {founded['version'][:10]}.")
     else:
         out.line("Its history begins anew: none came with the copy.")
+    if founded.get("absent"):
+        out.line(
+            f"{founded['absent']:,} files of that version are not in the copy: deleted there, left out by it, or not there yet. They can be restored."
+        )
     if founded["lost"]:
         out.line(f"Of {founded['lost']:,} old versions of large files, the copy had the name only.")
     if not founded["is_still"]:

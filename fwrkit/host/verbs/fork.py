@@ -59,7 +59,7 @@ def fork(machine: Machine, wish: ForkWish) -> Forked:
             citizen=wish.citizen or source.citizen,
         )  # fmt: skip
         up = make_server(machine, server, _origin(machine, source, wish))
-    elif existing.origin and existing.origin.get("world") == machine.volume(source, "world"):
+    elif existing.origin and existing.origin == _origin(machine, source, wish):
         up = up_node(machine, wish.new)
     else:
         raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.new}' on this machine already.", "Choose another name for the new world.")

@@ -39,6 +39,9 @@ def ensure(machine: Machine, node: Node, authority: bytes | None = None) -> Node
     if "version" in node.origin:
         words.append(f"--at={node.origin['version']}")
     if "keys" in node.origin:
+        if "authority" in node.origin and authority is None:  # without it, another would be made, which nobody knows
+            hint = "Repeat the promotion as it was begun: fwrkit promote NODE --authority FILE"
+            raise FwrError(ExitCode.HELD, f"The node '{node.name}' is to be made with the world's authority.", hint)
         mounts[node.origin["keys"]] = _KEYS
         words += [f"--succeed={_KEYS}", *(["--authority"] if authority is not None else [])]
     answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report, authority))

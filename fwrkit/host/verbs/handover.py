@@ -10,7 +10,7 @@ from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
-from fwrkit.host.verbs.join import SSH_PORT_INSIDE
+from fwrkit.host.verbs import follow as moving
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ def begin(machine: Machine, name: str, citizen: str, file: str | None = None) ->
 
 
 def finish(machine: Machine, name: str, there: str) -> HandedOver:
-    """Given the successor's line, or its name on this machine, have the server tell everybody who comes. Raise FwrError: USAGE, REFUSED."""
+    """Given the successor's line, or its name on this machine (if others reach it), have the server tell everybody who comes.
+
+    Raise FwrError: USAGE, REFUSED.
+    """
     server = _server(machine, name)
     line = there
     if not moves.is_move(there):
-        successor = machine.running(there)
-        line = str(machine.agent(successor).ask("move", host=f"{successor.name}.fwr", port=SSH_PORT_INSIDE)["line"])
+        line = moving.line(machine, there).line
     answer = machine.agent(server).ask("handover-finish", line=line)
     return HandedOver(name, "finished", place=f"{answer['host']}:{answer['port']}")
 

@@ -59,7 +59,8 @@ def promote(machine: Machine, wish: PromoteWish) -> Promoted:
     existing = machine.nodes.find(check_node_name(name))
     if existing is not None and not _is_begun(machine, existing, source):
         raise FwrError(ExitCode.TAKEN, f"There is a node '{name}' on this machine already.", "Choose another name with --name.")
-    missing = _check_standing(machine, source, wish) if existing is None else 0
+    is_made = existing is not None and not existing.origin
+    missing = 0 if is_made else _check_standing(machine, source, wish)
     if existing is None:
         compose.version()
         server = ServerWish(
@@ -68,9 +69,9 @@ def promote(machine: Machine, wish: PromoteWish) -> Promoted:
         )  # fmt: skip
         world, state, keys = (machine.volume(source, each) for each in ("world", "state", "keys"))
         origin = founding.origin(machine, world, state, keys=keys)
-        up = make_server(machine, server, origin, key)
+        up = make_server(machine, server, {**origin, **({"authority": "kept"} if key is not None else {})}, key)
     else:
-        up = up_node(machine, name)
+        up = up_node(machine, name, authority=key)
     agent = machine.agent(machine.nodes.get(name))
     if wish.new_epoch:
         machine.report(f"Declaring the new authority as {source.citizen}")
@@ -116,8 +117,8 @@ def _check_standing(machine: Machine, source: Node, wish: PromoteWish) -> int:
     if missing and not wish.accept_loss:
         text = f"The history of {source.name} lacks {missing} versions that the server had."
         hint = (
-            "Promote a node that has them; or go on without: --accept-loss. What is in somebody's world comes back by itself,"
-            " and counts as theirs from then on."
+            "Promote a node that has them (if the server is being handed over, call it off and wait: fwrkit handover SERVER --cancel), or go on"
+            " without: --accept-loss. What is in somebody's world comes back by itself, and counts as theirs from then on."
         )
         raise FwrError(ExitCode.REFUSED, text, hint)
     return missing

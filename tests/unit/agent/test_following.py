@@ -14,6 +14,11 @@ from fwrkit.agent.citizen.ssh import Upstream, read_upstream, write_upstream
 from fwrkit.agent.keys import make_key
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.moves import Move
+from tests.unit.agent.past import Past
+
+
+def commit(root: Path, roll: str) -> None:
+    Past(root).write("fwrkit", {b".fwr/citizens.toml": roll.encode()})
 
 
 class Village:
@@ -21,9 +26,8 @@ class Village:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.keys, self.world = root / "keys", root / "world"
-        for path in (self.keys, self.world / ".fwr"):
-            path.mkdir(parents=True)
+        self.keys, self.history = root / "keys", root / "history.git"
+        self.keys.mkdir()
         self.public = {name: make_key(root / name, name) for name in ("alice", "carol", "mallory", "old", "new")}
         rows = []
         for name, role, more in (
@@ -34,7 +38,8 @@ class Village:
             rows.append(
                 f'[[citizen]]\nname = "{name}"\nrole = "{role}"\nsince = 2026-01-01T00:00:00Z\nkey = "{self.public[name]}"\n{more}\n'
             )
-        (self.world / ".fwr/citizens.toml").write_text("\n".join(rows))
+        self.roll = "\n".join(rows)
+        commit(root, self.roll)
         make_key(self.keys / "node", "bob")
         write_upstream(self.keys, Upstream("old.example.org", 2211, "w1", "commons", "bob", self.public["old"], (self.public["old"],)))
         self.asked: list[tuple[str, int, tuple[str, ...]]] = []
@@ -57,20 +62,14 @@ class Village:
             (keys / f"node{ending}").write_text((self.root / f"{by}{ending}").read_text())
         (keys / "node").chmod(0o600)
         write_upstream(keys, Upstream("old.example.org", 2211, world, "commons", by, self.public["old"]))
-        world_of = self.root / "elsewhere"
-        (world_of / ".fwr").mkdir(parents=True, exist_ok=True)
-        roll = (
-            (self.world / ".fwr/citizens.toml")
-            .read_text()
-            .replace('"citizen"', '"official"')
-            .replace("banned = { since = 2026-01-02T00:00:00Z }", "")
-        )
-        (world_of / ".fwr/citizens.toml").write_text(roll)
-        told = following.declare(keys, world_of, self.public["new"], number)
+        roll = self.roll.replace('"citizen"', '"official"').replace("banned = { since = 2026-01-02T00:00:00Z }", "")
+        (self.root / "elsewhere").mkdir(exist_ok=True)
+        commit(self.root / "elsewhere", roll)
+        told = following.declare(keys, self.root / "elsewhere/history.git", self.public["new"], number)
         return Move("new.example.org", 2212, world, "commons", self.public["new"], told)
 
     def follow(self, move: Move, is_accepted: bool = False) -> dict[str, Any]:
-        return following.follow(self.keys, self.world, move, is_accepted)
+        return following.follow(self.keys, self.history, move, is_accepted)
 
     def code(self, move: Move, is_accepted: bool = True) -> ExitCode:
         before = read_upstream(self.keys)
@@ -128,6 +127,17 @@ def test_another_world_and_an_older_word_are_refused(village: Village) -> None:
     assert village.follow(village.declared("alice", number=101), is_accepted=True)["port"] == 2212
 
 
+def test_a_word_of_a_time_to_come_would_shut_out_all_that_follow(village: Village) -> None:
+    assert village.code(village.declared("alice", number=10**15)) == ExitCode.REFUSED
+
+
+def test_a_place_that_ssh_would_read_otherwise_is_not_taken(village: Village) -> None:
+    for host in ("x@new.example.org", "-oProxyCommand=x", "a b", "new.example.org\nProxyCommand x"):
+        with pytest.raises(FwrError):
+            village.follow(Move(host, 2212, "w1", "commons", village.public["old"]))
+    assert village.asked == []
+
+
 def test_where_nobody_answers_nothing_changes(village: Village) -> None:
     village.fault = FwrError(ExitCode.UNREACHABLE, "The server is out of reach.", "Check the network.")
     assert village.code(village.declared("alice")) == ExitCode.UNREACHABLE
@@ -135,24 +145,24 @@ def test_where_nobody_answers_nothing_changes(village: Village) -> None:
 
 def test_only_an_officials_node_can_take_the_servers_place(village: Village) -> None:
     with pytest.raises(FwrError) as caught:
-        following.standing(village.keys, village.world, 7, 5, False)
+        following.standing(village.keys, village.history, 7, 5, False)
     assert caught.value.code is ExitCode.REFUSED, "bob is not in the roll at all"
     known = read_upstream(village.keys)
     assert known is not None
     write_upstream(village.keys, dataclasses.replace(known, citizen="alice"))
-    assert following.standing(village.keys, village.world, 7, 5, False)["missing"] == 2
-    assert following.standing(village.keys, village.world, 7, 9, True)["missing"] == 0
+    assert following.standing(village.keys, village.history, 7, 5, False)["missing"] == 2
+    assert following.standing(village.keys, village.history, 7, 9, True)["missing"] == 0
     with pytest.raises(FwrError) as caught:
-        following.declare(village.keys, village.world, "no key", 5)
+        following.declare(village.keys, village.history, "no key", 5)
     assert caught.value.code is ExitCode.USAGE
 
 
 def test_a_node_of_no_world(tmp_path: Path, village: Village) -> None:
     (tmp_path / "empty").mkdir()
     for call in (
-        lambda: following.follow(tmp_path / "empty", village.world, village.declared("alice"), True),
-        lambda: following.declare(tmp_path / "empty", village.world, village.public["new"], 5),
-        lambda: following.standing(tmp_path / "empty", village.world, 1, 1, False),
+        lambda: following.follow(tmp_path / "empty", village.history, village.declared("alice"), True),
+        lambda: following.declare(tmp_path / "empty", village.history, village.public["new"], 5),
+        lambda: following.standing(tmp_path / "empty", village.history, 1, 1, False),
     ):
         with pytest.raises(FwrError) as caught:
             call()

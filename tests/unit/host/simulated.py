@@ -45,7 +45,7 @@ VERSIONS = [
 
 FOUNDED = {
     "id": "f" * 16, "template": "static", "origin_id": "w" * 16, "origin_name": "commons", "version": "a" * 40, "versions": 12, "files": 3,
-    "bytes": 2_000_000, "snapshots": 1, "lost": 0, "is_still": True, "citizens": ["bob", "carol"],
+    "bytes": 2_000_000, "snapshots": 1, "absent": 0, "lost": 0, "is_still": True, "citizens": ["bob", "carol"],
 }  # fmt: skip
 
 

@@ -43,10 +43,8 @@ class Office:
         assert caught.value.hint
         return caught.value.code
 
-    def heard_by(self, name: str) -> FwrError | None:
-        citizen = self.server.store.citizen(name=name)
-        assert citizen is not None
-        return self.server.hub.why_closed(citizen)
+    def heard(self) -> FwrError | None:
+        return self.server.hub.why_closed()
 
 
 @pytest.fixture
@@ -54,6 +52,7 @@ def office(places: Places, tmp_path: Path) -> Iterator[Office]:  # noqa: F811
     places.world.mkdir()
     server = Server(NODE, places, with_network=False)
     server.start()
+    server.offices.handover.is_ready = lambda _: True
     yield Office(server, tmp_path)
     server.stop()
 
@@ -72,16 +71,16 @@ def test_the_authority_is_for_the_successors_eyes_alone(office: Office, places: 
 
 
 def test_nothing_is_taken_any_more_and_the_operator_may_call_it_off(office: Office) -> None:
-    assert office.heard_by("bob") is None
+    assert office.heard() is None
     office.ask("handover", name="olga")
-    heard = office.heard_by("bob")
+    heard = office.heard()
     assert heard is not None and (heard.code, heard.message) == (ExitCode.HELD, "This server is being handed over to olga.")
-    assert office.heard_by("ada") is None, "whose world lies here"
+    assert office.code("role", name="bob", role="official") == ExitCode.HELD, "nor from the operator: the successor would not hear of it"
     assert office.code("ban", 20000, name="bob", reason="x") == ExitCode.HELD
     assert office.ask("citizens", 20002)["citizens"]
     assert office.ask("handover", name="olga")["citizen"] == "olga"
     office.ask("handover-cancel")
-    assert office.heard_by("bob") is None
+    assert office.heard() is None
     assert office.code("handover-cancel") == ExitCode.NOT_FOUND
     events = [entry.event for entry in Register(office.server.store.db).entries()]
     assert events.count("handover") == 2, "it began and was called off; what was repeated is no news"
@@ -97,11 +96,11 @@ def test_when_the_successor_serves_everybody_is_shown_the_way(office: Office) ->
         assert office.code("handover-finish", line=other.encode()) == ExitCode.REFUSED
     assert office.code("handover-finish", line="fwrm1nonsense") == ExitCode.USAGE
     assert office.ask("handover-finish", line=mine.encode()) == {"host": "new.example.org", "port": 2212}
-    heard = office.heard_by("bob")
+    heard = office.heard()
     assert heard is not None and decode(heard.hint) == mine
     assert office.code("handover", name="olga") == ExitCode.TAKEN
     office.ask("handover-cancel")
-    assert office.heard_by("bob") is None
+    assert office.heard() is None
 
 
 def test_only_the_operator_and_only_to_an_official_with_a_node(office: Office) -> None:
@@ -112,4 +111,20 @@ def test_only_the_operator_and_only_to_an_official_with_a_node(office: Office) -
     assert office.code("handover", name="nobody") == ExitCode.NOT_FOUND
     for name in ("otto", "bob", "ada"):
         assert office.code("handover", name=name) == ExitCode.REFUSED
-    assert office.heard_by("bob") is None
+    assert office.heard() is None
+
+
+def test_not_before_the_successor_has_everything(office: Office) -> None:
+    office.server.offices.handover.is_ready = lambda _: False
+    office.server.offices.handover.patience = 0.3
+    assert office.code("handover", name="olga") == ExitCode.HELD
+    assert office.heard() is None
+
+
+def test_not_while_the_authority_is_being_changed(office: Office) -> None:
+    authority = office.server.offices.handover._authority
+    authority.begin_rotation()
+    assert office.code("handover", name="olga") == ExitCode.HELD
+    authority.finish_rotation()
+    office.ask("handover", name="olga")
+    assert office.code("change-authority", now=False) == ExitCode.HELD

@@ -1,3 +1,4 @@
+# ruff: noqa: F811 - fixtures of another test, by their names
 """The same world goes on from a copy: its roll, its log, its names for versions, its authority if somebody kept it."""
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from fwrkit.agent import audit
 from fwrkit.agent.audit import GENESIS, Entry
 from fwrkit.agent.keys import make_key
 from fwrkit.agent.repository import Repository
-from fwrkit.agent.server.founding import found
+from fwrkit.agent.server.founding import Founded, found
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.succession import Succession
@@ -31,6 +32,15 @@ def succession(authority: str, key: str = "", world: str = "00112233aabbccdd") -
     return Succession(world, "commons", (authority,), (), key)
 
 
+def follow_up(old: Old, places: Places, authority: str, key: str = "", world: str = "00112233aabbccdd") -> Founded:
+    """Commit the world's own records as they lie there, as its server does, and have a successor go on."""
+    records = {
+        path.relative_to(old.world).as_posix().encode(): path.read_bytes() for path in (old.world / ".fwr").rglob("*") if path.is_file()
+    }
+    old.past.write("fwrkit", dict(records))
+    return found(NODE, places, old.origin(), succession=succession(authority, key, world))
+
+
 def log(*events: str) -> str:
     entries: list[Entry] = []
     for number, event in enumerate(events, 1):
@@ -38,7 +48,7 @@ def log(*events: str) -> str:
     return "".join(f"{each.to_line()}\n" for each in entries)
 
 
-def test_roll_log_and_snapshots_go_on(old: Old, places: Places, authority: str, tmp_path: Path) -> None:  # noqa: F811
+def test_roll_log_and_snapshots_go_on(old: Old, places: Places, authority: str, tmp_path: Path) -> None:
     bob = make_key(tmp_path / "bob", "bob")
     roll = (old.world / ".fwr/citizens.toml").read_text().replace('name = "bob"', f'name = "bob"\nkey = "{bob}"')
     old.put(".fwr/citizens.toml", roll)
@@ -47,7 +57,7 @@ def test_roll_log_and_snapshots_go_on(old: Old, places: Places, authority: str, 
     text = tag_text(first, "v1", "ada", "world", BEGIN)
     old.past.history.add_tag("refs/tags/v1", text + sign(tmp_path / "lost", "git", text).encode())
     old.put("www/a", "one")
-    founded = found(NODE, places, old.origin(), succession=succession(authority))
+    founded = follow_up(old, places, authority)
     assert (founded.id, founded.name) == ("00112233aabbccdd", "commons")
     assert "forked_from" not in (places.world / ".fwr/world.toml").read_text()
     store = open_store(places)
@@ -72,24 +82,24 @@ def test_roll_log_and_snapshots_go_on(old: Old, places: Places, authority: str, 
     assert (snapshot.name, snapshot.is_verified) == ("v1", True), "signed by the authority before"
 
 
-def test_the_authority_is_the_worlds_own_or_none(old: Old, places: Places, authority: str, tmp_path: Path) -> None:  # noqa: F811
+def test_the_authority_is_the_worlds_own_or_none(old: Old, places: Places, authority: str, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other", "other")
     assert other != authority
     for key, code in (((tmp_path / "other").read_text(), ExitCode.REFUSED), ("nonsense", ExitCode.USAGE)):
         with pytest.raises(FwrError) as caught:
-            found(NODE, places, old.origin(), succession=succession(authority, key))
+            follow_up(old, places, authority, key)
         assert caught.value.code is code
         assert not (places.keys / "authority").exists()
-    found(NODE, places, old.origin(), succession=succession(authority, (tmp_path / "lost").read_text().rstrip()))
+    follow_up(old, places, authority, (tmp_path / "lost").read_text().rstrip())
     server = Server(NODE, places, with_network=False)
     server.start()
     server.stop()
     assert (places.keys / "authorities.pub").read_text() == f"{authority}\n"
 
 
-def test_a_log_that_can_not_be_verified_begins_anew_and_says_so(old: Old, places: Places, authority: str) -> None:  # noqa: F811
+def test_a_log_that_can_not_be_verified_begins_anew_and_says_so(old: Old, places: Places, authority: str) -> None:
     old.put(".fwr/audit/2026-11.jsonl", log("join", "ban").replace('"join"', '"leave"'))
-    found(NODE, places, old.origin(), succession=succession(authority))
+    follow_up(old, places, authority)
     store = open_store(places)
     [entry] = Register(store.db).entries()
     assert entry.event == "promote"
@@ -100,14 +110,72 @@ def test_a_log_that_can_not_be_verified_begins_anew_and_says_so(old: Old, places
 @pytest.mark.parametrize(
     "roll", ["[[citizen", '[[citizen]]\nname = "bob"\n', '[[citizen]]\nname = "bob"\nrole = "king"\nsince = 2026-01-01\n']
 )
-def test_without_a_roll_nothing_is_made(old: Old, places: Places, authority: str, roll: str) -> None:  # noqa: F811
+def test_without_a_roll_nothing_is_made(old: Old, places: Places, authority: str, roll: str) -> None:
     old.put(".fwr/citizens.toml", roll)
     with pytest.raises(FwrError) as caught:
-        found(NODE, places, old.origin(), succession=succession(authority))
+        follow_up(old, places, authority)
     assert caught.value.code is ExitCode.FAILED
 
 
-def test_a_copy_of_another_world_is_refused(old: Old, places: Places, authority: str) -> None:  # noqa: F811
+def test_a_copy_of_another_world_is_refused(old: Old, places: Places, authority: str) -> None:
     with pytest.raises(FwrError) as caught:
-        found(NODE, places, old.origin(), succession=succession(authority, world="another"))
+        follow_up(old, places, authority, world="another")
     assert caught.value.code is ExitCode.REFUSED
+
+
+def test_what_the_node_lacks_is_not_deleted_and_what_was_written_into_the_records_is_not_believed(
+    old: Old,
+    places: Places,
+    authority: str,
+) -> None:
+    old.commit("bob", www_a=b"one", www_b=b"left out by this node")
+    old.past.put_large(b"www/large", b"L" * 5000)
+    old.put("www/a", "one")
+    records = {
+        b".fwr/citizens.toml": (old.world / ".fwr/citizens.toml").read_bytes(),
+        b".fwr/world.toml": (old.world / ".fwr/world.toml").read_bytes(),
+    }
+    old.past.write("fwrkit", dict(records))
+    forged = (old.world / ".fwr/citizens.toml").read_text()
+    old.put(
+        ".fwr/citizens.toml",
+        forged.replace('name = "mallory"\nrole = "citizen"', 'name = "mallory"\nrole = "official"').replace("banned", "other"),
+    )
+    old.put(".fwr/world.toml", (old.world / ".fwr/world.toml").read_text().replace("www/cache", "www/**"))
+    found(NODE, places, old.origin(), succession=succession(authority))
+    assert (places.world / "www/b").read_bytes() == b"left out by this node"
+    assert (places.world / "www/large").read_bytes() == b"L" * 5000
+    store = open_store(places)
+    entries = {entry.path: entry for entry in store.entries()}
+    assert entries[b"www/b"].author == "bob"
+    assert b"www/a" in entries
+    mallory = store.citizen(name="mallory")
+    assert mallory is not None and (mallory.role, mallory.is_banned) == ("citizen", True)
+    store.close()
+
+
+def test_a_large_file_that_is_nowhere_is_no_deletion_either(old: Old, places: Places, authority: str) -> None:
+    old.past.put_large(b"www/large", b"L" * 5000)
+    for file in (old.state / "history.git/lfs/objects").rglob("*"):
+        if file.is_file():
+            file.unlink()
+    with pytest.raises(FwrError) as caught:
+        follow_up(old, places, authority)
+    assert caught.value.code is ExitCode.REFUSED
+    assert "www/large" in caught.value.message
+
+
+def test_the_servers_own_account_takes_nobodys_place_and_old_keys_stay_dead(
+    old: Old, places: Places, authority: str, tmp_path: Path
+) -> None:
+    key, dead = make_key(tmp_path / "ada", "ada"), make_key(tmp_path / "dead", "dead")
+    roll = (old.world / ".fwr/citizens.toml").read_text()
+    old.put(".fwr/citizens.toml", f'revoked = ["{dead}", "nonsense"]\n' + roll.replace('name = "ada"', f'name = "ada"\nkey = "{key}"'))
+    with pytest.raises(FwrError) as caught:
+        follow_up(old, places, authority)
+    assert caught.value.code is ExitCode.TAKEN
+    old.put(".fwr/citizens.toml", f'revoked = ["{dead}", "nonsense"]\n' + roll)
+    follow_up(old, places, authority)
+    store = open_store(places)
+    assert store.revoked_keys() == [dead]
+    store.close()

@@ -107,6 +107,7 @@ def test_what_was_interrupted_is_finished_by_the_same_words(alice: SimulatedMach
             fork(alice, ForkWish("alice", "mine"))
     assert alice.nodes.get("mine").origin
     assert code_of(alice, node="server") == ExitCode.TAKEN, "from another node, that is another wish"
+    assert code_of(alice, version="2026-11-20") == ExitCode.TAKEN, "and so is another version"
     assert fork(alice, ForkWish("alice", "mine")).up.founded["files"] == 3
     assert len(alice.docker.founded) == 2
     up_node(alice, "mine")

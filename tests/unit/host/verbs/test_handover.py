@@ -40,10 +40,14 @@ def test_the_key_goes_into_a_new_file_that_only_its_owner_reads(served: Simulate
 
 
 def test_the_way_is_a_line_or_a_server_of_this_machine(served: SimulatedMachine) -> None:
-    up.up_server(served, ServerWish(name="next"))
+    up.up_server(served, ServerWish(name="local"))
+    with pytest.raises(FwrError) as raised:
+        handover.finish(served, "server", "local")
+    assert raised.value.code == ExitCode.REFUSED, "nobody elsewhere would find it"
+    up.up_server(served, ServerWish(name="next", address="next.example.org"))
     assert handover.finish(served, "server", "next").place == "next.fwr:2222"
     line = [given["line"] for _, what, given in served.republic.asked if what == "handover-finish"][-1]
-    assert moves.decode(line).host == "next.fwr"
+    assert moves.decode(line).host == "next.example.org"
     assert handover.finish(served, "server", line).step == "finished"
     assert handover.cancel(served, "server").step == "cancelled"
 

@@ -80,6 +80,26 @@ def test_repeating_it_finishes_what_was_begun(orphans: SimulatedMachine) -> None
     assert code_of(orphans, node="bob", name="server") == ExitCode.TAKEN, "it was alice's"
 
 
+def test_what_was_interrupted_goes_on_with_the_same_authority_or_not_at_all(
+    orphans: SimulatedMachine, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fwrkit.host.verbs.founding.parse_answer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            promote(orphans, PromoteWish("alice", authority=key))
+    with pytest.raises(FwrError) as raised:
+        up.up_node(orphans, "server")
+    assert raised.value.code == ExitCode.HELD, "another authority would be made, which nobody knows"
+    orphans.republic.answers["standing"] = {"is_connected": True, "missing": 0}
+    assert code_of(orphans, new_epoch=False, authority=key) == ExitCode.REFUSED, "the old server may be back by then"
+    del orphans.republic.answers["standing"]
+    promote(orphans, PromoteWish("alice", authority=key))
+    assert orphans.docker.given == [KEY.encode()] * 2
+
+
 @pytest.mark.parametrize(
     ("wish", "code"),
     [

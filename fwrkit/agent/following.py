@@ -92,9 +92,14 @@ def check_official(known: Upstream, world: Path) -> None:
 
 def standing(keys: Path, world: Path, position: int, number: int, is_connected: bool) -> dict[str, Any]:
     """Say whether a client could take the server's place: ``position`` is the newest version that it has heard of, ``number`` the newest that its
-    history has. Raise FwrError: HELD, REFUSED (no official)."""
+    history has. ``trusted`` are the public keys of the world's authorities. Raise FwrError: HELD, REFUSED (no official)."""
     known = read_upstream(keys)
     if known is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
     check_official(known, world)
-    return {"is_connected": is_connected, "missing": max(0, position - number), "authority": fingerprint(known.trusted[0])}
+    return {
+        "is_connected": is_connected,
+        "missing": max(0, position - number),
+        "authority": fingerprint(known.trusted[0]),
+        "trusted": list(known.trusted),
+    }

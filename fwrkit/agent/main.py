@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import history_verbs, joining, run, volumes
+from fwrkit.agent import bringing, history_verbs, joining, run, volumes
 from fwrkit.agent.backups import making, packing, restoring
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.ssh import read_upstream
@@ -105,6 +105,10 @@ def _parser() -> argparse.ArgumentParser:
         "backup", help="write a backup; how, is a JSON line on standard input; what is in it, and errors, are JSON on standard error"
     )
     verbs.add_parser("backup-check", help="look whether a backup is whole: a JSON line on standard input, then the backup")
+    verbs.add_parser(
+        "authority-from-shares", help="the authority's private key from shares, if it is the one: a JSON line on standard input"
+    )
+    verbs.add_parser("authority-from-backup", help="the same from a server's backup: a JSON line on standard input, then the backup")
     verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
@@ -133,6 +137,10 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return None
     if verb == "backup-check":
         return dataclasses.asdict(restoring.check_backup(json.loads(packing.read_line(0)), sys.stdin.fileno()))
+    if verb == "authority-from-shares":
+        return {"key": bringing.from_shares(json.loads(packing.read_line(0)))}
+    if verb == "authority-from-backup":
+        return {"key": bringing.from_backup(json.loads(packing.read_line(0)), sys.stdin.fileno())}
     if verb == "restore":
         os.umask(0o022)
         restoring.restore(json.loads(packing.read_line(0)), _node(), places, sys.stdin.fileno())

@@ -95,14 +95,17 @@ def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str], auth
     return _up(node, status, is_new=True)
 
 
-def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port: int | None = None) -> Up:
-    """Given a node's name, start it, on other ports if they are given. Raise FwrError: NOT_FOUND, TAKEN, and what starting raises."""
+def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port: int | None = None, authority: bytes | None = None) -> Up:
+    """Given a node's name, start it, on other ports if they are given; ``authority`` as in :func:`founding.ensure`.
+
+    Raise FwrError: NOT_FOUND, TAKEN, and what starting raises.
+    """
     node = machine.nodes.get(name)
     with machine.nodes.locked():
         moved = _moved(machine, node, ssh_port, http_port)
         if moved != node:
             node = machine.nodes.save(moved)
-    status = start(machine, node)
+    status = start(machine, node, authority)
     return _up(machine.nodes.get(name), status, is_new=False)
 
 

@@ -321,7 +321,9 @@ class SimulatedAgent:
 
     def standing(self) -> dict[str, Any]:
         self._record()
-        answer = self.machine.republic.answers.get("standing", {"is_connected": False, "missing": 0, "authority": "SHA256:old"})
+        answer = self.machine.republic.answers.get(
+            "standing", {"is_connected": False, "missing": 0, "authority": "SHA256:old", "trusted": [AUTHORITY]}
+        )
         if isinstance(answer, FwrError):
             raise answer
         return answer
@@ -441,6 +443,17 @@ class SimulatedArchivist:
             raise FwrError(ExitCode.REFUSED, "The keys in the backup can not be opened.", "Leave them out.")
         return Checked(header, 3, 1500, [])
 
+    def authority(self, trusted: Sequence[str], world: str, *, shares: Sequence[str]) -> bytes:
+        self.machine.brought.append((list(trusted), world, list(shares)))
+        if self.machine.fails:
+            raise self.machine.fails.pop(0)
+        return b"a key from shares"
+
+    def authority_in(self, lock: dict[str, Any], trusted: Sequence[str], world: str, pieces: Iterable[bytes]) -> bytes:
+        self.check(lock, pieces)
+        self.machine.brought.append((list(trusted), world, lock))
+        return b"a key from a backup"
+
     def restore(self, lock: dict[str, Any] | None, voids: Sequence[int], pieces: Iterable[bytes]) -> None:
         project = self.machine.home.project(self.node)
         assert (self.machine.nodes.directory(self.node) / "compose.yaml").is_file()
@@ -461,6 +474,9 @@ class SimulatedMachine(Machine):
         self.republic = SimulatedRepublic()
         self.backed_up: list[tuple[str, dict[str, Any] | None, bool, bool]] = []
         self.restored: list[tuple[str, dict[str, Any] | None, bytes]] = []
+        self.brought: list[
+            tuple[list[str], str, object]
+        ] = []  # to whom an authority was given: who is trusted, which world, shares or lock
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
     def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:

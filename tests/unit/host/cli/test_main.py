@@ -32,6 +32,7 @@ VERBS = (
     "invite",
     "fork",
     "promote",
+    "shares",
     "handover",
     "follow",
     "move",
@@ -115,6 +116,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "fork": {"up": UP, "invites": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int}},
     "promote": {"up": UP, "line": str, "authority": str, "is_new_epoch": bool, "missing": int},
     "follow": {"node": str, "server": str, "world": str, "authority": str},
+    "shares": {"server": str, "need": int, "of": int, "authority": str, "shares": list},
     "handover": {"server": str, "step": str, "citizen": str, "file": str, "place": str},
     "move": {"line": str, "authority": str, "is_declared": bool},
     "volume": {"node": str, "world": str, "files": int, "bytes": int, "is_still": bool, "history": str, "versions": int},
@@ -149,7 +151,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "unban": {"name": str},
     "role": {"name": str, "role": str, "before": str},
     "leave": {"node": str, "citizen": str, "world": str},
-    "rekey": {"node": str, "fingerprint": str, "until": int},
+    "rekey": {"node": str, "fingerprint": str, "until": int, "were_shared": bool},
     "audit": {
         "entries": {"number": int, "time": int, "actor": str, "event": str, "subject": str, "details": dict}, "head": str, "fault": str,
     },
@@ -193,6 +195,7 @@ ANSWERS: dict[str, Any] = {
     "unban": {"name": "bob"},
     "role": {"name": "bob", "role": "reader", "before": "citizen"},
     "leave": {"name": "alice", "world": "w"},
+    "shares": {"key": "SHA256:x", "shares": ["academic acid", "academic acne"]},
     "handover": {"citizen": "alice", "sealed": "-----BEGIN AGE ENCRYPTED FILE-----"},
 }
 
@@ -252,6 +255,7 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, t
         "tidied": ["history", "gc"],
         "follow": ["follow", "alice", "server"],
         "move": ["move", "server"],
+        "shares": ["shares", "server", "--need", "2", "--of", "2"],
         "handover": ["handover", "server", "alice", "--file", str(tmp_path / "key.age")],
         "promote": ["promote", "alice", "--new-epoch", "--name", "next"],
         "fork": ["fork", "alice", "mine", "--address", "mine.example.org", "--invite-all"],

@@ -64,7 +64,8 @@ class Offices:
         self._operator = operator
         self._history = History(state / "history.git", store.meta("world_id"))
         self._policing = fold.policing
-        register, self._reading_register = Register(store.db), Register(reading.db)
+        self._register = register = Register(store.db)
+        self._reading_register = Register(reading.db)
         self._publisher = Publisher(store, register, fold)
         self.enrolment = Enrolment(store, register, authority, state, state / _EXTRAUSERS, self._publisher, node.settings)
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
@@ -101,7 +102,7 @@ class Offices:
         Return as :meth:`Rotation.begin`, and whether shares of the one that ends ``were_shared``. Raise FwrError.
         """
 
-        register, before = Register(self._store.db), {fingerprint(key) for key in self._authority.all_public}
+        before = {fingerprint(key) for key in self._authority.all_public}
 
         def begin() -> tuple[dict[str, Any], list[int]]:
             begun = {} if is_at_once and self._rotation.is_going_on else self._rotation.begin(by)
@@ -111,7 +112,7 @@ class Offices:
 
         def result(answer: dict[str, Any]) -> dict[str, Any]:
             ending = before - {answer["fingerprint"]}
-            return {**answer, "were_shared": self._hub.call(lambda: bool(shares_of(register.entries(), ending)))}
+            return {**answer, "were_shared": self._hub.call(lambda: bool(shares_of(self._register.entries(), ending)))}
 
         begun, live = self._hub.call(begin)
         if not is_at_once:

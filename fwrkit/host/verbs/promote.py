@@ -133,7 +133,7 @@ def _plan(machine: Machine, wish: PromoteWish) -> _Plan:
     standing = machine.agent(source).standing()
     missing = _check_standing(source, standing, wish)
     compose.version()
-    return _Plan(source, name, existing, missing, [str(key) for key in standing["trusted"]])
+    return _Plan(source, name, existing, missing, [str(key) for key in standing.get("trusted", [])])
 
 
 def _authority(machine: Machine, plan: _Plan, wish: PromoteWish) -> bytes | None:
@@ -142,6 +142,9 @@ def _authority(machine: Machine, plan: _Plan, wish: PromoteWish) -> bytes | None
         return None
     if wish.authority is not None and not is_backup(wish.authority):
         return _read_key(wish.authority)
+    if not plan.trusted:
+        hint = f"Start it with this one: fwrkit up {plan.source.name}"
+        raise FwrError(ExitCode.REFUSED, f"{plan.source.name} runs an older fwrkit, which does not say what authority it trusts.", hint)
     examiner = machine.examiner(images.ensure(machine.engine, "server", "", machine.report))
     if wish.authority is None:
         machine.report("Putting the shares together")

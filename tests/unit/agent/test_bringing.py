@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from fwrkit.agent import bringing, shares
 from fwrkit.agent.keys import make_key, public_key, seed_of, write_private
 from fwrkit.core.errors import ExitCode, FwrError
-from tests.unit.agent.backups.node import HEADER, back_up, live
+from tests.unit.agent.backups.node import back_up, live
 
 LOCK = {"passphrase": "correct horse battery"}
 
@@ -49,7 +48,10 @@ def test_shares_give_the_key_in_openssh_s_own_form(kept: Kept, tmp_path: Path) -
 def test_too_few_and_another_world_s_are_refused(kept: Kept, tmp_path: Path) -> None:
     other = make_key(tmp_path / "other", "")
     made = shares.split(kept.seed, 2, 3)
-    for lines, words in ((made[:1], "There is 1 share"), (made[:2], "These are shares of another authority than that of 'commons' (SHA256:")):
+    for lines, words in (
+        (made[:1], "There is 1 share"),
+        (made[:2], "These are shares of another authority than that of 'commons' (SHA256:"),
+    ):
         with pytest.raises(FwrError) as raised:
             bringing.from_shares(request(other, shares=lines))
         assert (raised.value.code, raised.value.message.startswith(words)) == (ExitCode.REFUSED, True)
@@ -59,9 +61,8 @@ def test_too_few_and_another_world_s_are_refused(kept: Kept, tmp_path: Path) -> 
 def backup_of(root: Path, *names: str) -> tuple[Path, dict[str, str]]:
     """Return a backup of a server with authorities of these names among its keys, and their public halves."""
     places = live(root / "node")
-    (places.keys / "authority").unlink()
     found = {name: make_key(places.keys / name, "") for name in names}
-    back_up(places, root / "x", LOCK, header=dataclasses.replace(HEADER, has_keys=True))
+    back_up(places, root / "x", lock=LOCK, header={"has_keys": True})
     return root / "x", found
 
 

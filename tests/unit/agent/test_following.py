@@ -140,7 +140,8 @@ def test_only_an_officials_node_can_take_the_servers_place(village: Village) -> 
     known = read_upstream(village.keys)
     assert known is not None
     write_upstream(village.keys, dataclasses.replace(known, citizen="alice"))
-    assert following.standing(village.keys, village.world, 7, 5, False)["missing"] == 2
+    said = following.standing(village.keys, village.world, 7, 5, False)
+    assert (said["missing"], said["trusted"]) == (2, [village.public["old"]])
     assert following.standing(village.keys, village.world, 7, 9, True)["missing"] == 0
     with pytest.raises(FwrError) as caught:
         following.declare(village.keys, village.world, "no key", 5)

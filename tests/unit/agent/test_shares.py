@@ -45,7 +45,7 @@ def test_any_so_many_give_it_back_and_fewer_never(made: tuple[bytes, int, list[s
 
 @given(sets(), st.data())
 def test_a_mistyped_word_is_said_by_its_line(made: tuple[bytes, int, list[str]], data: st.DataObject) -> None:
-    seed, need, lines = made
+    _, need, lines = made
     some, which = lines[:need], data.draw(st.integers(0, need - 1))
     words, place = some[which].split(), data.draw(st.integers(0, 32))
     other = data.draw(st.one_of(st.sampled_from(WORDLIST), st.text("abcxyz", min_size=1, max_size=9), st.just("")))

@@ -17,7 +17,7 @@ from fwrkit.agent.backups import making, packing, restoring
 from fwrkit.agent.citizen import refusals
 from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.control import ask
-from fwrkit.agent.server import founding
+from fwrkit.agent.server import drilling, founding
 from fwrkit.agent.server.succession import Succession, is_sealed, opened
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
@@ -110,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs.add_parser("authority-from-backup", help="the same from a server's backup: a JSON line on standard input, then the backup")
     verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
+    drill = verbs.add_parser("drill", help="server that was made on copies: whether its world goes on with it")
+    drill.add_argument("--since", default="", help="the newest version of what it was made from")
+    drill.add_argument("--operator", required=True, help="the server's own account")
+    drill.add_argument("trusted", nargs="*", help="the public keys of the world's authorities")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -137,6 +141,9 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return None
     if verb == "backup-check":
         return dataclasses.asdict(restoring.check_backup(json.loads(packing.read_line(0)), sys.stdin.fileno()))
+    if verb == "drill":
+        found = drilling.examine(places, arguments.since, arguments.operator, arguments.trusted)
+        return {"findings": [each.to_json() for each in found]}
     if verb == "authority-from-shares":
         return {"key": bringing.from_shares(json.loads(packing.read_line(0)))}
     if verb == "authority-from-backup":
@@ -161,6 +168,8 @@ def _succession(arguments: argparse.Namespace) -> Succession | None:
     if not arguments.succeed:
         return None
     upstream = read_upstream(Path(arguments.succeed))
+    if upstream is None and (known := founding.of_server(Path(arguments.succeed), Path(arguments.world), Places().templates)) is not None:
+        return known
     if upstream is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
     key = sys.stdin.read() if arguments.authority else ""

@@ -159,6 +159,71 @@ def test_the_next_one_is_lost_and_its_authority_was_kept(world: Republic, tmp_pa
     assert world.nodes["carol"].tree()["www/burst29"] == digest("burst 29"), "what was in somebody's world is not lost"
 
 
+@pytest.fixture(scope="module")
+def backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a backup of the third server lies, which gets old."""
+    return tmp_path_factory.mktemp("backup") / "third.fwrkit"
+
+
+def lose(world: Republic) -> None:
+    """The server is gone, and alice knows it."""
+    destroy(world.nodes.pop("server"))
+    wait_until(lambda: not standing(world.nodes["alice"])["is_connected"], "alice notices", 30)
+
+
+def test_two_of_three_officials_bring_their_shares(world: Republic, backup: Path) -> None:
+    bob = world.nodes["bob"]
+    world.fwrkit("backup", "third", str(backup), "--keys", stdin=b"correct horse battery\n")
+    shares = world.fwrkit("shares", "third", "--need", "2", "--of", "3").stdout.decode().splitlines()
+    earlier = world.json("shares", "third", "--need", "2", "--of", "3")["shares"]
+    [*_, line] = world.json("audit", "--node", "third")["entries"]
+    assert (line["event"], line["details"]["need"], line["details"]["of"]) == ("shares", "2", "3")
+    world.fwrkit("up", "server", "--name", "other", "--template", "static")
+    foreign = world.json("shares", "other", "--need", "2", "--of", "3")["shares"]
+    world.fwrkit("rm", "other", "--volumes", "--yes")
+    bob.write("www/shared", "written after the backup")
+    world.settle()
+    for node in world.nodes.values():
+        assert not any(share.encode() in node.docker("logs", f"{node.project}-sync").stdout for share in shares)
+    lose(world)
+    mistyped = shares[1].replace(shares[1].split()[20], "abacus", 1)
+    for lines, code, sentence in (
+        ([shares[0]], ExitCode.REFUSED, "There is 1 share, and 2 different ones are needed."),
+        ([shares[0], shares[0]], ExitCode.REFUSED, "There is 1 share, and 2 different ones are needed."),
+        ([shares[0], mistyped], ExitCode.USAGE, "The share in line 2 is mistyped: "),
+        ([shares[0], earlier[1]], ExitCode.REFUSED, "share"),
+        (foreign[:2], ExitCode.REFUSED, "These are shares of another authority than that of 'world'"),
+        ([], ExitCode.USAGE, "There are no shares."),
+    ):
+        words = ("promote", "alice", "--name", "fourth", "--shares", "--accept-loss")
+        done = world.fwrkit(*words, stdin="\n".join(lines).encode(), check=False)
+        said = [each for each in done.stderr.decode().splitlines() if each != "Putting the shares together"]
+        assert (done.returncode, sentence in said[0], len(said)) == (code, True, 2), said
+    assert {node["node"] for node in world.json("ls")} == {"alice", "bob", "carol"}
+    made = world.json("promote", "alice", "--name", "fourth", "--shares", "--accept-loss", stdin=f"{shares[2]}\n\n{shares[0]}\n".encode())
+    assert not made["is_new_epoch"]
+    for name in ("bob", "carol"):
+        world.json("follow", name, "fourth")  # nothing is asked: the authority is the one that they know
+    take_over(world, "fourth")
+    bob.write("www/together", "and it goes on")
+    world.check_invariants()
+
+
+def test_an_old_backup_gives_the_authority_and_nothing_else(world: Republic, backup: Path) -> None:
+    lose(world)
+    words = ("promote", "alice", "--name", "fifth", "--accept-loss", "--authority", str(backup))
+    done = world.fwrkit(*words, stdin=b"another passphrase\n", check=False)
+    assert (done.returncode, "can not be opened" in done.stderr.decode()) == (ExitCode.REFUSED, True)
+    made = world.json(*words, stdin=b"correct horse battery\n")
+    assert not made["is_new_epoch"]
+    for name in ("bob", "carol"):
+        world.json("follow", name, "fifth")
+    take_over(world, "fifth")
+    world.check_invariants()
+    for path, text in (("www/shared", "written after the backup"), ("www/together", "and it goes on")):
+        assert world.nodes["carol"].tree()[path] == digest(text), "the history is the node's"
+
+
 def test_another_worlds_line_leads_nowhere(world: Republic) -> None:
     world.fwrkit("up", "server", "--name", "other", "--template", "static", "--address", "127.0.0.1")
     try:

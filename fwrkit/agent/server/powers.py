@@ -129,7 +129,10 @@ def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None
 
     return {
         "move": Verb(move, EVERYBODY, is_harmless=True),
-        "authority": Verb(lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority}, EVERYBODY),
+        "authority": Verb(
+            lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority, "trusted": enrolment.authority_keys},
+            EVERYBODY,
+        ),
         "declared": Verb(declared, OFFICIALS),
     }
 

@@ -25,6 +25,7 @@ from fwrkit.host.cli import (
     diff,
     doctor,
     down,
+    drill,
     filters,
     follow,
     fork,
@@ -135,6 +136,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(requests.app, name="requests")
 app.add_typer(history.app, name="history")
 app.add_typer(volume.app, name="volume")
+app.add_typer(drill.app, name="drill")
 app.add_typer(images.app, name="images")
 
 

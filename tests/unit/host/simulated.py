@@ -162,6 +162,7 @@ class SimulatedRepublic:
     answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
     roll: list[CitizenRecord] = field(default_factory=list)
     policy: str = "# a policy\n"
+    drilled: list[Finding] | BaseException = field(default_factory=lambda: [Finding("files", True, "All are there.")])
     refused: list[KeptRefusal] = field(default_factory=list)
     declared: dict[str, Declaration] = field(default_factory=dict)  # by server
     filters: dict[str, list[str]] = field(default_factory=lambda: {"muted": [], "ignored": []})
@@ -224,7 +225,7 @@ class SimulatedAgent:
                 "is_declared": bool(told),
             }
         if what == "authority":
-            return {"key": AUTHORITY, "fingerprint": "SHA256:x"}
+            return {"key": AUTHORITY, "fingerprint": "SHA256:x", "trusted": [AUTHORITY]}
         if what == "declared":
             republic.declared[self.node] = Declaration(**given)
             return {"authority": "SHA256:x"}
@@ -413,6 +414,14 @@ class SimulatedAgent:
 
     def doctor(self) -> list[Finding]:
         return [Finding("leases", True, "Leases work.")]
+
+    def drill(self, since: str, operator: str, trusted: Sequence[str]) -> list[Finding]:
+        self._record()
+        answer = self.machine.republic.drilled
+        self.machine.republic.looked_up.append((self.node, (since, operator, list(trusted))))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.core.errors import ExitCode
-from tests.integration.republic import Node, Republic, digest, wait_until
+from tests.integration.republic import FWRKIT, Node, Republic, digest, wait_until
 
 CITIZENS = ("alice", "bob", "carol", "mallory")
 
@@ -66,6 +66,38 @@ def world(republic: Republic) -> Republic:
 def test_what_can_not_be_is_said_in_one_sentence(world: Republic, words: list[str], code: ExitCode, sentence: str) -> None:
     done = world.fwrkit(*words, check=False)
     assert (done.returncode, done.stderr.decode().splitlines()[0]) == (code, sentence)
+
+
+def made_by_drills(world: Republic) -> list[str]:
+    """Containers, volumes and networks that a drill has made."""
+    marks = ["--filter", f"name=fwrkit-{world.identity}-drill-", "--format", "{{.Name}}"]
+    listed = [["docker", "ps", "--all", *marks[:3], "{{.Names}}"], ["docker", "volume", "ls", *marks], ["docker", "network", "ls", *marks]]
+    return [name for words in listed for name in subprocess.run(words, capture_output=True, check=True).stdout.decode().split()]
+
+
+def test_a_drill_says_that_the_world_would_survive_and_touches_nothing(world: Republic) -> None:
+    alice = world.nodes["alice"]
+    wait_until(lambda: has_everything(alice), "alice has the whole history", 60)
+    before, node = {name: each.tree() for name, each in world.nodes.items()}, world.json("ls")
+    killed = subprocess.Popen([FWRKIT, "drill", "succession", "alice"], env=world.environment, stderr=subprocess.PIPE)
+    wait_until(lambda: any(name.endswith("_state") for name in made_by_drills(world)), "its volumes are there", 60)
+    killed.kill()
+    killed.communicate()
+    assert world.json("ls") != node, "who looks sees what it left"
+    done = world.fwrkit("drill", "succession", "alice", "--json")
+    found = {each["check"]: each for each in json.loads(done.stdout)["data"]}
+    assert all(each["ok"] for each in found.values()), found
+    assert list(found) == [
+        "behind", "copy", "large files", "server", "files", "deletions", "history", "audit log", "officials", "authority",
+    ]  # fmt: skip
+    assert found["officials"]["message"] == "Who could promote their node: alice."
+    assert all(each["ok"] for each in world.json("drill", "succession", "server"))
+    assert made_by_drills(world) == []
+    assert world.json("ls") == node
+    assert {name: each.tree() for name, each in world.nodes.items()} == before
+    assert "promote" not in {entry["event"] for entry in world.json("audit", "--node", "bob")["entries"]}
+    refused = world.fwrkit("drill", "succession", "bob", check=False)
+    assert (refused.returncode, "bob is no official" in refused.stderr.decode()) == (ExitCode.REFUSED, True)
 
 
 def test_the_server_is_lost_and_nobody_kept_its_authority(world: Republic, record_property: Callable[[str, object], None]) -> None:

@@ -120,12 +120,12 @@ def _history(path: Path) -> Finding:
 def _audit(world: Path) -> Finding:
     chain = public_records.read_audit(world)
     promoted = next((entry for entry in reversed(chain.entries) if entry.event == "promote"), None)
-    fault = chain.fault or (promoted.details.get("log before", "") if promoted is not None else "The promotion is not in it.")
+    fault = chain.fault or (promoted.details.get("log before", "") if promoted is not None else "")  # a log that is not whole begins anew
     if fault:
         return Finding(
             "audit log", False, f"The audit log is not whole: {fault.rstrip('.')}.", "Compare it with other nodes: fwrkit audit --verify"
         )
-    return Finding("audit log", True, f"The audit log is whole: {len(chain.entries) - 1:,} lines before this drill.")
+    return Finding("audit log", True, f"The audit log is whole, {len(chain.entries):,} lines.")
 
 
 def _officials(world: Path, operator: str) -> Finding:

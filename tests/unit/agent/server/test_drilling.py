@@ -27,7 +27,7 @@ def entry(before: list[audit.Entry], event: str, **details: str) -> audit.Entry:
 class Drill:
     """An old world with a node of olga's, an official, and what is made of it."""
 
-    def __init__(self, old: Old, places: Places, root: Path) -> None:
+    def __init__(self, old: Old, places: Places, root: Path) -> None:  # noqa: F811
         self.old, self.places = old, places
         self.trusted = [KEY]
         self.log: list[audit.Entry] = []

@@ -180,7 +180,7 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
     name = wish.name or header.node
     check_node_name(name) if node.role == "server" else check_client_name(name)
     # what a record says of the other machine's directories and volumes is not for this one
-    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={})
+    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False)
     if wish.lock is None and node.role == "client":  # a server's own citizen is known by its id, and needs no key
         node = dataclasses.replace(node, node_id=new_node_id(), is_joined=False)
     return node

@@ -9,6 +9,9 @@ PYTHON := .venv/bin/python
 STAMP := .venv/.installed
 SOURCES := fwrkit tests scripts hatch_build.py
 
+# how many tests go on at a time; a scenario that measures waits until no other goes on (the marker `alone`)
+SIDES ?= 2
+
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -35,10 +38,10 @@ types: $(STAMP)
 	.venv/bin/mypy
 
 unit: $(STAMP)
-	.venv/bin/pytest tests/unit
+	.venv/bin/pytest --numprocesses $(SIDES) tests/unit
 
 model: $(STAMP) ## nothing is lost, in process: hub and engines step by step, by some hundred random schedules and all that ever failed
-	.venv/bin/pytest tests/model
+	.venv/bin/pytest --numprocesses $(SIDES) tests/model
 
 COUNT ?= 20000
 SEED ?= $(shell date +%s)
@@ -56,7 +59,10 @@ shell:
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: install it (apt-get install shellcheck), then try again." >&2; exit 1; }
 	@git ls-files -z | xargs -0 awk 'FNR == 1 { if (/^#!\/bin\/(ba)?sh/) print FILENAME; nextfile }' | xargs shellcheck -x
 
-test: setup check model power image web integration ## everything: setup, the gates, then the web and the scenarios on real containers
+test: setup ## everything: setup, the gates, then the web and the scenarios on real containers
+	@$(MAKE) --no-print-directory check model
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target power image web
+	@$(MAKE) --no-print-directory integration
 
 image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python and libraries
 	tests/image/run.sh
@@ -64,8 +70,8 @@ image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python
 web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
 	.venv/bin/pytest tests/web
 
-integration: $(STAMP) ## the scenarios: a server and its clients, through the command line
-	.venv/bin/pytest tests/integration
+integration: $(STAMP) ## the scenarios: a server and its clients, through the command line, SIDES=2 at a time
+	.venv/bin/pytest --numprocesses $(SIDES) --dist loadfile --no-loadscope-reorder tests/integration
 
 demo: setup ## a server and two clients with a wiki; a page saved at one is read at the others
 	$(PYTHON) scripts/demo.py
@@ -83,7 +89,7 @@ soak: setup ## edits and faults without a pause for MINUTES=30, the invariants a
 
 nightly: ## what takes long: everything, scenarios in full, property tests with many more cases, the benchmark
 	FWRKIT_NIGHTLY=1 $(MAKE) test
-	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest tests/unit
+	HYPOTHESIS_PROFILE=nightly .venv/bin/pytest --numprocesses $(SIDES) tests/unit
 	$(MAKE) model-nightly
 	$(MAKE) bench
 

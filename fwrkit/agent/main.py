@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import os
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
-from fwrkit.agent import bringing, history_verbs, joining, run, volumes
-from fwrkit.agent.backups import making, packing, restoring
+from fwrkit.agent import history_verbs, joining, volume_verbs
 from fwrkit.agent.citizen import refusals
-from fwrkit.agent.citizen.ssh import read_upstream
 from fwrkit.agent.control import ask
-from fwrkit.agent.server import drilling, founding
-from fwrkit.agent.server.succession import Succession, is_sealed, opened
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
 _ASK_TIMEOUT = 30.0  # seconds
-_RAW = ("cat", "refused-content", "backup")  # verbs whose standard output is a file's content
+_RAW = ("cat", "refused-content", *volume_verbs.RAW)  # verbs whose standard output is a file's content
 _TIMEOUTS = {"ask": 100.0, "policy-change": 100.0, "change-key": 100.0, "follow": 100.0, "tidy": 3600.0}  # seconds, for what takes longer
 
 
@@ -32,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.verb == "run":
+            from fwrkit.agent import run  # the whole agent: what only asks it, and is started for every question, starts without
+
             return run.main(from_environment(), Places())
         answer = _do(arguments, Places())
         if answer is not None:
@@ -91,29 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     fresh = verbs.add_parser("freshen", help="bring the node's history up to what its world has")
     fresh.add_argument("--patience", type=float, default=10.0, help="seconds")
     verbs.add_parser("tidy", help="make the history small")
-    found = verbs.add_parser("found", help="server, before it is started: make its world from a copy of another")
-    found.add_argument("--world", required=True, help="where that world's volume is")
-    found.add_argument("--history", default="", help="where its state volume is")
-    found.add_argument("--succeed", default="", help="go on as the same world: where the keys volume of the successor's node is")
-    found.add_argument("--authority", action="store_true", help="with that: the authority's private key comes on standard input")
-    found.add_argument("--at", default="", help="the version that is wanted; as it is now, if none is named")
-    copy = verbs.add_parser("copy", help="copy a node's world, or its history, from one volume to another")
-    copy.add_argument("what", choices=["world", "history"])
-    copy.add_argument("source")
-    copy.add_argument("target")
-    verbs.add_parser(
-        "backup", help="write a backup; how, is a JSON line on standard input; what is in it, and errors, are JSON on standard error"
-    )
-    verbs.add_parser("backup-check", help="look whether a backup is whole: a JSON line on standard input, then the backup")
-    verbs.add_parser(
-        "authority-from-shares", help="the authority's private key from shares, if it is the one: a JSON line on standard input"
-    )
-    verbs.add_parser("authority-from-backup", help="the same from a server's backup: a JSON line on standard input, then the backup")
-    verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
-    drill = verbs.add_parser("drill", help="server that was made on copies: whether its world goes on with it")
-    drill.add_argument("--since", default="", help="the newest version of what it was made from")
-    drill.add_argument("--operator", required=True, help="the server's own account")
-    drill.add_argument("trusted", nargs="*", help="the public keys of the world's authorities")
+    volume_verbs.add_parsers(verbs)
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -126,32 +99,11 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
-    if verb == "copy":
-        source, target = Path(arguments.source), Path(arguments.target)
-        return volumes.copy_world(source, target, _report) if arguments.what == "world" else volumes.copy_history(source, target)
-    if verb == "found":
-        origin = founding.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
-        return dataclasses.asdict(founding.found(_node(), places, origin, _report, _succession(arguments)))
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None
-    if verb == "backup":
-        made = making.backup(json.loads(packing.read_line(0)), places, sys.stdout.fileno(), making.end_with_input)
-        print(json.dumps({"made": made.to_json()}), file=sys.stderr)  # noqa: T201
-        return None
-    if verb == "backup-check":
-        return dataclasses.asdict(restoring.check_backup(json.loads(packing.read_line(0)), sys.stdin.fileno()))
-    if verb == "drill":
-        found = drilling.examine(places, arguments.since, arguments.operator, arguments.trusted)
-        return {"findings": [each.to_json() for each in found]}
-    if verb == "authority-from-shares":
-        return {"key": bringing.from_shares(json.loads(packing.read_line(0)))}
-    if verb == "authority-from-backup":
-        return {"key": bringing.from_backup(json.loads(packing.read_line(0)), sys.stdin.fileno())}
-    if verb == "restore":
-        os.umask(0o022)
-        restoring.restore(json.loads(packing.read_line(0)), _node(), places, sys.stdin.fileno())
-        return {}
+    if verb in volume_verbs.VERBS:
+        return volume_verbs.do(arguments, places)
     if verb in history_verbs.VERBS:
         return history_verbs.do(arguments, places)
     values = {name: value for name, value in vars(arguments).items() if name != "verb"}
@@ -162,24 +114,6 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     if verb == "ask":
         values["arguments"] = json.loads(sys.stdin.read() or "{}")
     return ask(places.control, verb, values, values.get("timeout", 0.0) + values.get("patience", 0.0) + _TIMEOUTS.get(verb, _ASK_TIMEOUT))
-
-
-def _succession(arguments: argparse.Namespace) -> Succession | None:
-    if not arguments.succeed:
-        return None
-    upstream = read_upstream(Path(arguments.succeed))
-    if upstream is None and (known := founding.of_server(Path(arguments.succeed), Path(arguments.world), Places().templates)) is not None:
-        return known
-    if upstream is None:
-        raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
-    key = sys.stdin.read() if arguments.authority else ""
-    key = opened(key, Path(arguments.succeed) / "node") if is_sealed(key) else key
-    former = tuple(dict.fromkeys([*upstream.former, upstream.authority]))
-    return Succession(upstream.world_id, upstream.world_name, upstream.trusted, former, key)
-
-
-def _report(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _node() -> Node:

@@ -155,6 +155,7 @@ def test_unison_reads_and_writes_nowhere_else(nodes: dict[str, Node]) -> None:
     wait_until(lambda: has_no_process_left(nodes), "nothing of it runs on")
 
 
+@pytest.mark.alone
 def test_what_nobody_announced_does_not_fill_the_disk(nodes: dict[str, Node], usual: float) -> None:
     free = "df --output=avail -B1 /var/lib/fwrkit | tail -1"
     for size, count in ((100_000_000_000, 0), (0, scale(10_000, 1_000_000))):
@@ -167,6 +168,7 @@ def test_what_nobody_announced_does_not_fill_the_disk(nodes: dict[str, Node], us
         assert int(as_root(nodes, free)) > before - (1 << 30)
 
 
+@pytest.mark.alone
 def test_a_flood_of_connections_is_bounded(nodes: dict[str, Node], usual: float) -> None:
     with others_go_on(nodes, usual):
         outcome = attack(nodes, "flood", scale(80, 400), 5)
@@ -175,6 +177,7 @@ def test_a_flood_of_connections_is_bounded(nodes: dict[str, Node], usual: float)
     wait_until(lambda: has_no_process_left(nodes), "they are gone")
 
 
+@pytest.mark.alone
 def test_what_is_no_stream_ends(nodes: dict[str, Node], usual: float) -> None:
     with others_go_on(nodes, usual):
         outcome = attack(nodes, "streams", scale(21, 210), 10)
@@ -182,6 +185,7 @@ def test_what_is_no_stream_ends(nodes: dict[str, Node], usual: float) -> None:
     wait_until(lambda: has_no_process_left(nodes), "they are gone")
 
 
+@pytest.mark.alone
 def test_a_frozen_client_holds_nobody_up(nodes: dict[str, Node], usual: float) -> None:
     mallory = nodes["mallory"]
     mallory.docker("exec", f"{mallory.project}-sync", "pkill", "-STOP", "-x", "ssh")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.republic import CHECKOUT, Node, Republic, digest, wait_until
+from tests.integration.republic import Node, Republic, digest, wait_until
 from tests.integration.scale import scale
 
 REFUSED, USAGE, NOT_FOUND = 6, 2, 3
@@ -20,15 +19,6 @@ os.makedirs("/srv/fwr/world/www/many")
 for item in json.load(sys.stdin):
     open("/srv/fwr/world/" + item["path"], "w").write(item["text"])
 """
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Republic]:
-    """The official's own machine, on which nothing is known of the server's."""
-    made = Republic(CHECKOUT / ".test-home-elsewhere")
-    made.clear()
-    yield made
-    made.clear()
 
 
 @pytest.fixture(scope="module")

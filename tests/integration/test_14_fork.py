@@ -40,10 +40,15 @@ class Editor(threading.Thread):
         self.join(60)
 
 
+def volume(world: Republic, name: str) -> str:
+    """Return the name of a volume that belongs to no node, and to this run alone."""
+    return f"fwrkit-test-{world.identity}-{name}"
+
+
 @pytest.fixture(scope="module")
-def volumes() -> Iterator[None]:
+def volumes(republic: Republic) -> Iterator[None]:
     """Volumes of no node, which these tests make."""
-    names = ["fwrkit-test-hand", "fwrkit-test-hand-state", "fwrkit-test-spare", "fwrkit-test-spare-history"]
+    names = [volume(republic, name) for name in ("hand", "hand-state", "spare", "spare-history")]
 
     def remove() -> None:
         for name in names:
@@ -182,11 +187,11 @@ def test_a_fork_from_a_snapshot_or_a_version(world: Republic, option: str, versi
 def test_volumes_that_were_copied_by_hand(world: Republic) -> None:
     bob = world.nodes["bob"]
     image = world.json("images", "build")["client"]
-    for source, target in (("world", "fwrkit-test-hand"), ("state", "fwrkit-test-hand-state")):
-        mounts = ["-v", f"{bob.project}_{source}:/from:ro", "-v", f"{target}:/to"]
+    for source, target in (("world", "hand"), ("state", "hand-state")):
+        mounts = ["-v", f"{bob.project}_{source}:/from:ro", "-v", f"{volume(world, target)}:/to"]
         bob.docker("run", "--rm", "--user", "0", *mounts, "--entrypoint", "cp", image, "-a", "/from/.", "/to/")
-    for words, versions in (([], 0), (["--history", "fwrkit-test-hand-state"], 3)):
-        made = world.json("up", "server", "--name", "hand", "--citizen", "zoe", "--from-volume", "fwrkit-test-hand", *words)
+    for words, versions in (([], 0), (["--history", volume(world, "hand-state")], 3)):
+        made = world.json("up", "server", "--name", "hand", "--citizen", "zoe", "--from-volume", volume(world, "hand"), *words)
         try:
             assert made["founded"]["versions"] >= versions
             hand = Node(world, "hand", is_server=True)
@@ -200,15 +205,15 @@ def test_volumes_that_were_copied_by_hand(world: Republic) -> None:
 
 
 def test_volumes_that_fwrkit_copied(world: Republic) -> None:
-    said = world.json("volume", "copy", "carol", "fwrkit-test-spare", "--history")
-    assert (said["history"], said["is_still"]) == ("fwrkit-test-spare-history", True)
-    made = world.json("up", "server", "--name", "hand", "--from-volume", "fwrkit-test-spare", "--history", "fwrkit-test-spare-history")
+    said = world.json("volume", "copy", "carol", volume(world, "spare"), "--history")
+    assert (said["history"], said["is_still"]) == (volume(world, "spare-history"), True)
+    made = world.json("up", "server", "--name", "hand", "--from-volume", said["world"], "--history", said["history"])
     try:
         assert made["founded"]["versions"] == said["versions"]
         assert Node(world, "hand", is_server=True).tree()["www/pages/1"] == digest("as it was after the snapshot")
     finally:
         world.fwrkit("rm", "hand", "--volumes", "--yes")
-    again = world.fwrkit("volume", "copy", "carol", "fwrkit-test-spare", check=False)
+    again = world.fwrkit("volume", "copy", "carol", said["world"], check=False)
     assert again.returncode == ExitCode.TAKEN
 
 

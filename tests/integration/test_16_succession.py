@@ -113,6 +113,7 @@ def test_the_server_is_lost_and_nobody_kept_its_authority(world: Republic, recor
     destroy(world.nodes.pop("server"))
     wait_until(lambda: not standing(alice)["is_connected"], "alice notices", 30)
     bob.write("www/alone", "written while there was no server")
+    bob.write("www/page5", "edited while there was no server")
     made = world.json("promote", "alice", "--new-epoch", "--name", "next")
     refused = world.fwrkit("follow", "bob", "next", check=False)
     assert refused.returncode == ExitCode.HELD
@@ -131,6 +132,7 @@ def test_the_server_is_lost_and_nobody_kept_its_authority(world: Republic, recor
     world.check_invariants()
     tree = carol.tree()
     assert "www/page3" not in tree, "what was deleted with everybody's knowledge stays deleted"
+    assert tree["www/page5"] == digest("edited while there was no server")
     assert tree["www/page4"] == digest("changed while carol was away")
 
 

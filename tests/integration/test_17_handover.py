@@ -86,6 +86,7 @@ def test_everybody_follows_by_itself(world: Republic, host: str, tmp_path: Path)
     assert b"PRIVATE KEY" not in key.read_bytes(), "for her node's eyes alone"
     wait_until(lambda: alice.status()["state"] == "held", "alice is let go")
     bob.write("www/during", "written in the middle of it")
+    bob.write("www/page4", "a page that was there, edited in the middle of it")
     made = world.json("promote", "alice", "--name", "next", "--authority", str(key), "--address", host)
     assert not made["is_new_epoch"]
     world.json("handover", "server", "--to", made["line"])
@@ -100,6 +101,9 @@ def test_everybody_follows_by_itself(world: Republic, host: str, tmp_path: Path)
     world.check_invariants()
     tree = carol.tree()
     assert "www/page3" not in tree
+    assert tree["www/page4"] == digest("a page that was there, edited in the middle of it"), (
+        "and no conflict copy: nobody else had touched it"
+    )
     assert tree["www/after"] == digest("and it goes on")
     assert not old.has("www/after", "and it goes on"), "the old one takes nothing any more"
     world.fwrkit("rm", "server", "--volumes", "--yes")

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,6 @@ import pytest
 from tests.integration.republic import CHECKOUT, FWRKIT, Failed, Node, Republic, wait_until
 
 USAGE, NOT_FOUND, TAKEN, UNREACHABLE, REFUSED, NO_ENGINE, HELD, NO_SPACE = 2, 3, 4, 5, 6, 7, 8, 10
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[Republic]:
-    """Another machine: a home of its own, on which nothing is known of the first."""
-    made = Republic(CHECKOUT / ".test-home-elsewhere")
-    made.clear()
-    yield made
-    if not os.environ.get("FWRKIT_TEST_KEEP"):
-        made.clear()
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +243,7 @@ def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(repub
     text = republic.fwrkit("render", "heidi").stdout
     assert (directory / "compose.yaml").read_bytes() == text
     subprocess.run(["docker", "compose", "up", "-d"], cwd=directory, capture_output=True, check=True)
-    heidi.wait_in_sync()
+    heidi.agree(60)  # nobody has waited for its agent
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"
     republic.fwrkit("up", "heidi")
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"

@@ -246,6 +246,7 @@ def test_thousands_of_files_at_once_while_others_edit(republic: Republic, nodes:
     assert all(tree[act["path"]] == act["after"] for act in acts)
 
 
+@pytest.mark.alone
 def test_small_edits_stay_quick_while_a_large_file_travels(republic: Republic, nodes: dict[str, Node]) -> None:
     size, arriving = scale(128, 1024) << 20, nodes["bob"].new_hand()
     large = nodes["alice"].hand.ask("fill", path="www/large.bin", size=size)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration import faults
-from tests.integration.republic import CHECKOUT, Node, Republic, digest, wait_until
+from tests.integration.beside import HOMES
+from tests.integration.republic import Node, Republic, digest, wait_until
 from tests.integration.scale import IS_NIGHTLY, scale
 
 # weights of what people do while things break; see test_10_fuzz.py for more
@@ -170,13 +171,12 @@ dpkg-deb --fsys-tarfile libfaketime_*.deb | tar -xO --wildcards '*/libfaketimeMT
 @pytest.fixture(scope="module")
 def faketime(republic: Republic) -> Path:
     """Debian's libfaketime, which is not in the image; fetched once for a checkout."""
-    kept = CHECKOUT / ".test-home" / "libfaketimeMT.so.1"
+    kept = HOMES / "libfaketimeMT.so.1"
     if not kept.exists():
         image = republic.json("images", "build")["client"]
         done = subprocess.run(
             ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", _FETCH], capture_output=True, timeout=300, check=True
         )
-        kept.parent.mkdir(exist_ok=True)
         kept.write_bytes(done.stdout)
         kept.chmod(0o755)
     return kept

@@ -36,7 +36,15 @@ STARTERS = {
     "os": {"system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp", "spawnl", "spawnv", "spawnvp"},
 }
 # tests of the whole, which have no one file that they mirror, and of what other tests stand on
-OF_THE_WHOLE = {"test_layers.py", "test_wheel.py", "test_figures.py", "test_soak.py", "agent/test_house.py", "test_invariants.py"}
+OF_THE_WHOLE = {
+    "test_layers.py",
+    "test_wheel.py",
+    "test_figures.py",
+    "test_soak.py",
+    "agent/test_house.py",
+    "test_invariants.py",
+    "test_beside.py",
+}
 
 
 def imports(path: Path) -> Iterator[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
 from tests.web.address import Address, Answer
 
-LABEL = "org.fwrkit.test=web"
+LABEL = f"org.fwrkit.test=web-{hashlib.sha256(str(Path(__file__).resolve()).encode()).hexdigest()[:6]}"  # of this checkout: another one's tests go on
 OWNER = "2011:2011"
 SITES = ("www", "www_tourist")
 _TIMEOUT = 120.0

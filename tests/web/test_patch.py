@@ -9,7 +9,7 @@ import pytest
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
-from tests.web.node import Node, docker
+from tests.web.node import LABEL, Node, docker
 
 PATCH = Path(__file__).parents[2] / "images/base/rootfs/usr/lib/fwrkit/patch-dokuwiki"
 
@@ -27,9 +27,7 @@ def engine(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         "inc/common.php",
     ]
     return {
-        name: docker(
-            "run", "--rm", "--label", "org.fwrkit.test=web", "--entrypoint", "cat", images["client"], f"/usr/share/dokuwiki/{name}"
-        )
+        name: docker("run", "--rm", "--label", LABEL, "--entrypoint", "cat", images["client"], f"/usr/share/dokuwiki/{name}")
         for name in names
     }
 

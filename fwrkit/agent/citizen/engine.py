@@ -37,7 +37,7 @@ from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.filters import Filters, Ignored
 from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, State
+from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
@@ -113,6 +113,7 @@ class Engine:
         self._was_cut = False
         self._behind_server = 0.0
         self._position, self._position_at = 0, 0.0
+        self._is_record_sound = False
         self._alerts: list[str] = []
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
@@ -402,6 +403,7 @@ class Engine:
             return
         meta = self._record.meta
         position = (meta("start"), int(meta("position") or 0))
+        self._is_record_sound = bool(known.record) and known.world == known.record
         hello = say.Hello(say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position)
         self._say(hello)
 
@@ -506,12 +508,13 @@ class Engine:
             self._set_damage_aside()
         if self._is_first:
             self._set_lacks([])
+            agreed = self._agreed_elsewhere()
             self._record.forget_everything()
             self._record.set_meta("generation", "")
             findings = self._scanner.walk()
             self._refused.update(findings.refused)
             self._hints.look_later(findings.busy)
-            self._uploader.begin(findings.found.values(), is_first=True)
+            self._uploader.begin(findings.found.values(), is_first=True, agreed=agreed)
         else:
             lacks = [path for path in self._lacks() if not self._placer.is_there(path)]
             self._set_lacks(lacks)
@@ -519,6 +522,12 @@ class Engine:
                 self._sender.send_lack(path)
             self._take(self._scanner.walk(), None)
             self._confirm()
+
+    def _agreed_elsewhere(self) -> dict[bytes, bytes]:
+        """Return which files were agreed on with another server, where record and world belong together: what differs from that was edited here."""
+        if not self._is_record_sound:
+            return {}
+        return {entry.path: entry.state for entry in self._record.beneath(b"") if isinstance(entry.state, bytes) and is_file(entry.state)}
 
     def _lacks(self) -> list[bytes]:
         """Return the paths that this machine has lost, as the server has to hear: it is no deletion."""

@@ -118,10 +118,13 @@ class Sender:
         return self._number
 
 
-def manifest_entry(record: Record, item: Found, is_unknown: bool) -> ManifestEntry:
-    """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent."""
+def manifest_entry(record: Record, item: Found, is_unknown: bool, agreed: State = ABSENT) -> ManifestEntry:
+    """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
+
+    ``agreed``: what was agreed on with another server, where the record begins anew.
+    """
     entry = record.get(item.path)
-    base = entry.state if entry is not None else ABSENT
+    base = entry.state if entry is not None else agreed
     prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
     older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)

@@ -249,9 +249,14 @@ class Fold:
         return self._store.was_version(edit.path, edit.state)
 
     def _base(self, citizen: Citizen, edit: Edit) -> Base:
-        """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown."""
+        """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown.
+
+        At first contact there is no table. What a node says then that it had agreed on with another server of this world (one that is lost, or
+        was handed over) counts if the history has it: it is an edit of that. Never for a deletion.
+        """
         if edit.is_unknown:
-            return UNKNOWN
+            is_file_edited = not edit.is_orphan and is_file(edit.state) and is_file(edit.base)
+            return edit.base if is_file_edited and self._store.was_version(edit.path, edit.base) else UNKNOWN
         lag = self._store.lag(citizen.id, edit.path)
         if lag is None and not citizen.is_known:
             return UNKNOWN

@@ -16,44 +16,33 @@ import os
 import secrets
 import shutil
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from fwrkit.agent import paths, public_records
+from fwrkit.agent import paths
 from fwrkit.agent.files import database
 from fwrkit.agent.files.copying import Copied, Copier
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree, write_all
 from fwrkit.agent.policy import default_text
-from fwrkit.agent.repository import Pointer, Repository, pointer_oid
+from fwrkit.agent.repository import Pointer, pointer_oid
 from fwrkit.agent.server import tables, world
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.history import History
+from fwrkit.agent.server.origins import Kind, Origin, citizens_of, past_of, read_kind, world_in
 from fwrkit.agent.server.past import Head, Past
 from fwrkit.agent.server.register import Register
-from fwrkit.agent.server.store import FORMER, Store
+from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.succession import Succession, install_authority, take_over_audit, take_over_roll
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
 from fwrkit.core.errors import ExitCode, FwrError
 
-_LIMIT = 1024 * 1024  # bytes of a world.toml
 _MARK = "founding"  # in the state directory, while a founding is under way
 _TABLES = "founding.sqlite"
 _NEVER = IgnoreList((".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*"))
 _SERVERS_OWN = IgnoreList((os.fsdecode(paths.ROLL), os.fsdecode(paths.AUDIT)))  # of the other world: who belongs to this one, begins anew
-_LISTS = ("ignore", "union_logs", "texts")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a copy lies: the volume with the world, the state volume or None, and which version is wanted (as people name it; empty: as it is)."""
-
-    volume: Path
-    state: Path | None = None
-    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,17 +66,6 @@ class Founded:
     lost: int
     is_still: bool
     citizens: list[str]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """What the copy says that it is."""
-
-    id: str
-    name: str
-    template: str
-    lists: dict[str, list[str]]
-    forked_from: str
 
 
 def found(
@@ -119,20 +97,38 @@ def of_server(keys: Path, volume: Path, templates: Path) -> Succession | None:
     trusted, former = keys / "authorities.pub", keys / "authorities-former.pub"
     if not trusted.is_file():
         return None
-    kind = _read_kind(_world_in(volume), templates)
+    kind = read_kind(world_in(volume), templates)
     before = tuple(former.read_text().splitlines()) if former.is_file() else ()
     return Succession(kind.id, kind.name, tuple(trusted.read_text().splitlines()), before)
 
 
 def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None], succession: Succession | None) -> Founded:
     state = places.state
-    source = _world_in(origin.volume)
-    kind = _read_kind(source, places.templates)
-    past = _past(origin, source)
+    source = world_in(origin.volume)
+    kind = read_kind(source, places.templates)
+    past = past_of(origin, source)
     plan = _plan(node, kind, succession)
     mark = _make_room(places)
+    try:
+        answer = _make(node, places, origin, plan, kind, past, source, report, succession)
+        database.copy(state / _TABLES, state / tables.NAME)
+    except BaseException:
+        _clear(places)  # also in a directory of the host, which nobody else would empty
+        (state / _MARK).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(mark)
+    for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
+        (state / name).unlink(missing_ok=True)
+    return answer
+
+
+def _make(
+    node: Node, places: Places, origin: Origin, plan: _Plan, kind: Kind, past: Past | None, source: Path, report: Callable[[str], None],
+    succession: Succession | None,
+) -> Founded:  # fmt: skip
+    state = places.state
     with contextlib.ExitStack() as stack:
-        stack.callback(os.close, mark)
         store = Store(state / _TABLES)
         stack.callback(store.close)
         history = History(state / "history.git", plan.id)
@@ -153,9 +149,6 @@ def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], N
         store.set_meta("founded", json.dumps(asdict(answer)))
         target.sync_all()
         history.sync()
-    database.copy(state / _TABLES, state / tables.NAME)
-    for name in (_TABLES, f"{_TABLES}-wal", f"{_TABLES}-shm", _MARK):
-        (state / name).unlink(missing_ok=True)
     return answer
 
 
@@ -185,55 +178,21 @@ def _make_room(places: Places) -> int:
     except BlockingIOError as error:
         os.close(lock)
         raise FwrError(ExitCode.TAKEN, "The world of this node is being made just now.", "Wait until it is, then try again.") from error
-    for path in (history, places.state / "canon", places.state / "incoming"):
+    _clear(places)
+    return lock
+
+
+def _clear(places: Places) -> None:
+    for path in (places.state / "history.git", places.state / "canon", places.state / "incoming"):
         shutil.rmtree(path, ignore_errors=True)
     for path in places.world.iterdir() if places.world.is_dir() else ():
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for suffix in ("", "-wal", "-shm"):
         (places.state / f"{_TABLES}{suffix}").unlink(missing_ok=True)
-    return lock
-
-
-def _world_in(volume: Path) -> Path:
-    for place in (volume / "world", volume):
-        if (place / ".fwr" / "world.toml").is_file():
-            return place
-    hint = "Name the volume of a node that has joined (docker volume ls), or a copy of one."
-    raise FwrError(ExitCode.NOT_FOUND, "There is no world in that volume.", hint)
-
-
-def _read_kind(source: Path, templates: Path) -> _Kind:
-    try:
-        data = tomllib.loads(public_records.read(source, b".fwr/world.toml").decode())
-        lists = {name: [str(each) for each in data.get(name, [])] for name in _LISTS}
-        ancestor = data.get("forked_from")
-        forked_from = json.dumps({name: str(value) for name, value in ancestor.items()}) if isinstance(ancestor, dict) else ""
-        kind = _Kind(str(data["id"]), str(data["name"]), str(data["template"]), lists, forked_from)
-        IgnoreList([*lists["ignore"], *lists["union_logs"], *lists["texts"]])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        text = f"What .fwr/world.toml says of the world there can not be read ({error})."
-        raise FwrError(ExitCode.FAILED, text, "Take another copy, or an older version of this one: --at VERSION.") from error
-    if "/" in kind.template or not (templates / kind.template).is_dir():
-        raise FwrError(ExitCode.NOT_FOUND, f"This version of fwrkit does not know the template '{kind.template}'.", "Use a newer fwrkit.")
-    return kind
-
-
-def _past(origin: Origin, source: Path) -> Past | None:
-    if origin.state is None:
-        if origin.version:
-            raise FwrError(ExitCode.USAGE, "Without a history there are no earlier versions.", "Give --history STATE too.")
-        return None
-    place = next((path for path in (origin.state / "history.git", origin.state) if (path / "HEAD").exists()), None)
-    if place is None:
-        raise FwrError(ExitCode.NOT_FOUND, "There is no history in that volume.", "Name a node's state volume, or leave --history out.")
-    repository = Repository(place)
-    if not origin.version and not repository.head():
-        return None  # of a node that has only just joined: nothing was fetched yet
-    return Past(repository, source, origin.version)
 
 
 def _fill(
-    source: Path, target: Tree, past: Past | None, plan: _Plan, kind: _Kind, templates: Path, report: Callable[[str], None]
+    source: Path, target: Tree, past: Past | None, plan: _Plan, kind: Kind, templates: Path, report: Callable[[str], None]
 ) -> tuple[dict[bytes, Copied], bool]:
     """Fill the world: from a version of the history if there is one to take it from, else with what lies in the copy now."""
     if past is not None:
@@ -256,7 +215,7 @@ class _Plan:
     is_same: bool
 
 
-def _plan(node: Node, kind: _Kind, succession: Succession | None) -> _Plan:
+def _plan(node: Node, kind: Kind, succession: Succession | None) -> _Plan:
     if succession is None:
         return _Plan(secrets.token_hex(8), node.world_name, _SERVERS_OWN, is_same=False)
     if succession.world_id != kind.id:
@@ -281,7 +240,7 @@ class _Founder:
 
     node: Node
     plan: _Plan
-    kind: _Kind
+    kind: Kind
     past: Past | None
     source: Path
     parts: Parts
@@ -322,7 +281,7 @@ class _Founder:
         answer = Founded(
             id=self.plan.id, name=self.plan.name, template=self.kind.template, origin_id=self.kind.id, origin_name=self.kind.name,
             version=shared, versions=0, files=len(blobs), bytes=sum(size for _, _, size in blobs), snapshots=0, lost=0, is_still=True,
-            citizens=_citizens(self.source, operator),
+            citizens=citizens_of(self.source, operator),
         )  # fmt: skip
         return answer if past is None else replace(answer, versions=past.count, snapshots=len(past.snapshots), lost=past.lost)
 
@@ -395,12 +354,3 @@ def _blob(history: History, canon: Canon, path: bytes, what: Copied, large_limit
     if what.size > large_limit or is_same:
         return history.write_large(what.state, what.size, place)
     return history.write(place.read_bytes())
-
-
-def _citizens(source: Path, operator: str) -> list[str]:
-    """Return who belonged to the other world, without the banned and the operator."""
-    try:
-        roll = public_records.read_roll(source)
-    except FwrError:
-        return []
-    return sorted(each.name for each in roll if each.role != FORMER and not each.banned_since and each.name != operator)

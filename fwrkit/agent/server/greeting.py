@@ -23,10 +23,12 @@ def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | N
         return Refusal("REFUSED", "This node belongs to another world.", "Join with an invite of this world under a new node's name.")
     if citizen.node_id and citizen.node_id != hello.node_id:
         text = f"The key of {citizen.name} belongs to another machine."
-        return Refusal("HELD", text, f"Fork this copy, or have a new invite made for {citizen.name}.")
+        return Refusal("HELD", text, f"Fork this copy (fwrkit fork NODE NEW), or have a new invite made for {citizen.name}.")
     if live is not None and not live.channel.is_closed and _is_twin(live, hello):
         text = f"A second live machine uses the key of {citizen.name}."
-        return Refusal("HELD", text, f"Stop one of them; fork this copy, or have a new invite made for {citizen.name}.")
+        return Refusal(
+            "HELD", text, f"Stop one of them; fork this copy (fwrkit fork NODE NEW), or have a new invite made for {citizen.name}."
+        )
     if hold is not None and not hold.ruling:
         return held(citizen, hold)
     return None

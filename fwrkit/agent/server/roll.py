@@ -130,7 +130,11 @@ class Roll:
     def _check_may_go(self, citizen: Citizen, what: str) -> None:
         if citizen.uid < FIRST_UID:
             text = f"'{citizen.name}' is the operator: the server is theirs, nobody can {what} them."
-            raise FwrError(ExitCode.REFUSED, text, "Whoever disagrees with the operator takes a copy, and starts another world from it.")
+            raise FwrError(
+                ExitCode.REFUSED,
+                text,
+                "Whoever disagrees with the operator takes a copy, and starts another world from it: fwrkit fork NODE NEW",
+            )
         others = [other for other in self._store.citizens() if other.role == OFFICIAL and not other.is_banned and other.id != citizen.id]
         if citizen.role == OFFICIAL and not others:
             text = f"'{citizen.name}' is the last official of this world."
@@ -140,7 +144,7 @@ class Roll:
 def why_banned(ban: Ban) -> FwrError:
     """Return what a banned citizen hears."""
     until = f" until {shown_time(ban.until)}" if ban.until else ""
-    hint = "Your copy stays yours: it works alone, and may begin a world of its own. Officials can end the ban."
+    hint = "Your copy stays yours: it works alone, and may begin a world of its own (fwrkit fork NODE NEW). Officials can end the ban."
     return FwrError(ExitCode.REFUSED, f"You are banned from this world{until}: {ban.reason.rstrip('.')}.", hint)
 
 

@@ -11,69 +11,77 @@ import typer
 
 import fwrkit
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli import (
-    admit,
-    approve,
-    audit,
-    backup,
-    ban,
-    blame,
-    cat,
-    citizens,
-    conflicts,
-    context,
-    diff,
-    doctor,
-    down,
-    drill,
-    filters,
-    follow,
-    fork,
-    handover,
-    history,
-    ignore,
-    images,
-    invite,
-    join,
-    leave,
-    log,
-    logs,
-    ls,
-    move,
-    mute,
-    policy,
-    promote,
-    refused,
-    reject,
-    rekey,
-    render,
-    request,
-    requests,
-    restore,
-    revert,
-    review,
-    rm,
-    role,
-    shares,
-    show,
-    snapshot,
-    snapshots,
-    status,
-    sync,
-    unban,
-    unignore,
-    unmute,
-    up,
-    volume,
-)
-from fwrkit.host.cli import exec as exec_
-from fwrkit.host.cli import open as open_
+from fwrkit.host.cli import context
+from fwrkit.host.cli.group import GroupOfModules
 from fwrkit.host.cli.output import Output
 
 _INTERRUPTED = FwrError(ExitCode.INTERRUPTED, "Interrupted.", "Nothing is lost: repeat the command to finish what it began.")
 
+
+class Verbs(GroupOfModules):
+    """What `fwrkit --help` lists, in that order."""
+
+    names = (
+        "up",
+        "join",
+        "down",
+        "rm",
+        "ls",
+        "status",
+        "logs",
+        "open",
+        "sync",
+        "exec",
+        "render",
+        "invite",
+        "fork",
+        "promote",
+        "shares",
+        "handover",
+        "follow",
+        "move",
+        "backup",
+        "revert",
+        "restore",
+        "mute",
+        "unmute",
+        "ignore",
+        "unignore",
+        "filters",
+        "request",
+        "admit",
+        "citizens",
+        "role",
+        "ban",
+        "unban",
+        "leave",
+        "rekey",
+        "audit",
+        "approve",
+        "reject",
+        "log",
+        "show",
+        "diff",
+        "blame",
+        "cat",
+        "snapshot",
+        "snapshots",
+        "doctor",
+        "conflicts",
+        "policy",
+        "refused",
+        "review",
+        "requests",
+        "history",
+        "volume",
+        "drill",
+        "images",
+    )
+
+
 app = typer.Typer(
     name="fwrkit",
+    cls=Verbs,
     help="A web site that no single person owns: a world that lives in full on every citizen's machine.",
     epilog="Begin with: fwrkit up server · then: fwrkit join server --name alice",
     no_args_is_help=True,
@@ -81,63 +89,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _name, _function, _epilog in (
-    ("up", up.up, up.EPILOG),
-    ("join", join.join, join.EPILOG),
-    ("down", down.down, down.EPILOG),
-    ("rm", rm.rm, rm.EPILOG),
-    ("ls", ls.ls, ls.EPILOG),
-    ("status", status.status, status.EPILOG),
-    ("logs", logs.logs, logs.EPILOG),
-    ("open", open_.open_, open_.EPILOG),
-    ("sync", sync.sync, sync.EPILOG),
-    ("exec", exec_.execute, exec_.EPILOG),
-    ("render", render.render, render.EPILOG),
-    ("invite", invite.invite, invite.EPILOG),
-    ("fork", fork.fork, fork.EPILOG),
-    ("promote", promote.promote, promote.EPILOG),
-    ("shares", shares.shares, shares.EPILOG),
-    ("handover", handover.handover, handover.EPILOG),
-    ("follow", follow.follow, follow.EPILOG),
-    ("move", move.move, move.EPILOG),
-    ("revert", revert.revert, revert.EPILOG),
-    ("restore", restore.restore, restore.EPILOG),
-    ("backup", backup.backup, backup.EPILOG),
-    ("mute", mute.mute, mute.EPILOG),
-    ("unmute", unmute.unmute, unmute.EPILOG),
-    ("ignore", ignore.ignore, ignore.EPILOG),
-    ("unignore", unignore.unignore, unignore.EPILOG),
-    ("filters", filters.filters, filters.EPILOG),
-    ("request", request.request, request.EPILOG),
-    ("admit", admit.admit, admit.EPILOG),
-    ("citizens", citizens.citizens, citizens.EPILOG),
-    ("role", role.role, role.EPILOG),
-    ("ban", ban.ban, ban.EPILOG),
-    ("unban", unban.unban, unban.EPILOG),
-    ("leave", leave.leave, leave.EPILOG),
-    ("rekey", rekey.rekey, rekey.EPILOG),
-    ("audit", audit.audit, audit.EPILOG),
-    ("approve", approve.approve, approve.EPILOG),
-    ("reject", reject.reject, reject.EPILOG),
-    ("log", log.log, log.EPILOG),
-    ("show", show.show, show.EPILOG),
-    ("diff", diff.diff, diff.EPILOG),
-    ("blame", blame.blame, blame.EPILOG),
-    ("cat", cat.cat, cat.EPILOG),
-    ("snapshot", snapshot.snapshot, snapshot.EPILOG),
-    ("snapshots", snapshots.snapshots, snapshots.EPILOG),
-    ("doctor", doctor.doctor, doctor.EPILOG),
-):
-    app.command(_name, epilog=_epilog)(_function)
-app.add_typer(conflicts.app, name="conflicts")
-app.add_typer(policy.app, name="policy")
-app.add_typer(refused.app, name="refused")
-app.add_typer(review.app, name="review")
-app.add_typer(requests.app, name="requests")
-app.add_typer(history.app, name="history")
-app.add_typer(volume.app, name="volume")
-app.add_typer(drill.app, name="drill")
-app.add_typer(images.app, name="images")
 
 
 @app.callback(invoke_without_command=True)

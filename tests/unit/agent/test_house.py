@@ -169,6 +169,26 @@ def test_a_server_from_a_backup_learns_what_it_has_forgotten(house: House) -> No
     wait_until(lambda: tree_of(house.state / "canon") == alice.tree(), "the canon is the same")
 
 
+def test_an_edit_of_what_a_server_from_a_backup_has_too_is_an_edit(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    for name in ("page", "large"):
+        alice.write(name, f"first {name}" * (200_000 if name == "large" else 1))
+    house.settled()
+    backup = house.back_up()
+    alice.write("other", "since then")
+    house.settled()
+    for member in (alice, bob):
+        member.cut()
+    house.restore(backup)
+    alice.write("page", "edited meanwhile")
+    alice.write("large", "edited meanwhile" * 200_000)
+    for member in (bob, alice):
+        member.mend()
+        wait_until(lambda member=member: member.engine.view.is_ready, f"{member.name} is back")  # type: ignore[misc]
+    house.settled()
+    assert alice.tree() == bob.tree() == {"page": "edited meanwhile", "large": "edited meanwhile" * 200_000, "other": "since then"}
+
+
 def test_a_server_from_a_backup_that_has_gone_on_since_is_found_out(house: House) -> None:
     alice, bob = house.member("alice"), house.member("bob")
     alice.write("a", "first")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-import threading
 from pathlib import Path
 
 import pytest
@@ -100,23 +99,21 @@ def test_what_only_looks_like_a_database_is_copied_as_it_is(tmp_path: Path) -> N
 
 def test_a_file_that_is_written_all_the_time_is_in_it_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(making, "_IN_MEMORY", 10)
-    node, other, end = live(tmp_path / "one"), places(tmp_path / "two"), threading.Event()
+    node, other = live(tmp_path / "one"), places(tmp_path / "two")
     log = node.world / "www/app.log"
     log.write_bytes(b"x" * 20_000_000)
 
-    def write() -> None:
-        with log.open("ab") as file:
-            while not end.is_set():
-                file.write(b"y")
-                file.flush()
+    read = os.pread
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
+    def read_while_it_is_written(fd: int, size: int, position: int) -> bytes:
+        if os.fstat(fd).st_ino == log.stat().st_ino:
+            with log.open("ab") as file:
+                file.write(b"y")
+        return read(fd, size, position)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", read_while_it_is_written)
         made = back_up(node, tmp_path / "x", is_compressed=False)
-    finally:
-        end.set()
-        writer.join()
     checked = check(tmp_path / "x")
     assert (made.unsteady, len(checked.voids), checked.files) == (["world/www/app.log"], 4, made.files)
     restore(tmp_path / "x", other, voids=tuple(checked.voids))

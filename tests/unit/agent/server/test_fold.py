@@ -619,3 +619,19 @@ def test_who_edits_on_while_answers_are_lost_does_not_lose_against_themselves(co
     third = Edit(b"p", C, ABSENT, B, has_prior=True, size=1, content=Content(b"c"), older=(A,))
     assert court.edit("bob", third).result is Result.ACCEPTED
     assert court.tree() == {b"p": b"c"}
+
+
+def test_what_was_agreed_on_with_another_server_is_a_base_if_the_history_has_it(court: Court) -> None:
+    first, second = file_state(b"first"), file_state(b"second")
+    court.put("alice", b"p", b"first")
+    court.put("alice", b"q", b"first")
+    court.put("alice", b"q", b"second", first)
+    court.put("alice", b"r", b"first")
+    court.store.add_citizen("carol", 20009, "citizen", 0)
+    court.store.update_citizen(court.citizen("carol").id, is_known=1)
+    court.store.lag_everywhere(court.citizen("carol").id)
+    assert court.put("carol", b"p", b"edited since", first, is_unknown=True).result is Result.ACCEPTED, "an edit of what is the head still"
+    assert court.put("carol", b"q", b"edited too", first, is_unknown=True).result is Result.CONFLICT, "the head has moved meanwhile"
+    assert court.put("carol", b"q", b"something else", file_state(b"never heard of"), is_unknown=True).result is Result.CONFLICT
+    assert court.edit("carol", Edit(b"q", ABSENT, second, is_unknown=True)).result is Result.UNTOUCHED, "a deletion never"
+    assert court.put("carol", b"r", b"first", first, is_unknown=True).result is Result.SAME

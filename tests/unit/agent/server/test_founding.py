@@ -13,9 +13,10 @@ from fwrkit.agent import audit, public_records
 from fwrkit.agent.files import database
 from fwrkit.agent.files.copying import Copier
 from fwrkit.agent.repository import Repository
-from fwrkit.agent.server import tables
-from fwrkit.agent.server.founding import Origin, found
+from fwrkit.agent.server import founding, tables
+from fwrkit.agent.server.founding import found
 from fwrkit.agent.server.history import History
+from fwrkit.agent.server.origins import Origin
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
@@ -227,6 +228,14 @@ def test_it_is_done_once_and_what_was_interrupted_begins_anew(old: Old, places: 
         with pytest.raises(FwrError) as caught:
             found(NODE, places, Origin(old.volume))
         assert caught.value.code is ExitCode.NO_SPACE
+    assert not any(places.world.iterdir()) and not any(item.is_file() for item in places.state.iterdir()), "what failed leaves nothing"
+    with monkeypatch.context() as patch:
+        patch.setattr(founding, "_clear", lambda _: None)  # as if it had been killed
+        patch.setattr(database, "copy", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(FwrError):
+            found(NODE, places, Origin(old.volume))
+    assert (places.state / "founding").exists()
     (old.world / "www/a").unlink()
     old.put("www/b", "two")
     founded = found(NODE, places, Origin(old.volume))

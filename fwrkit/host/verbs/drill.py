@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from typing import Any
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -16,6 +17,7 @@ from fwrkit.host.verbs.start import prepare, start
 from fwrkit.host.verbs.up import TEMPLATES
 
 _SUFFIX = "-drill"
+_PATIENCE, _PAUSE = 60.0, 1.0  # seconds
 
 
 def succession(machine: Machine, name: str) -> list[Finding]:
@@ -30,14 +32,28 @@ def succession(machine: Machine, name: str) -> list[Finding]:
     compose.version()
     with machine.nodes.drilling():
         for left in machine.nodes.drills():
-            rm.remove(machine, left, with_volumes=True)
+            _remove(machine, left)
         trusted, findings = _standing(machine, source)
         drill = _drill(machine, source)
         machine.nodes.save(drill)
         try:
             return findings + _played(machine, source, drill, trusted)
         finally:
+            _remove(machine, drill)
+
+
+def _remove(machine: Machine, drill: Node) -> None:
+    """Remove a drill with its volumes. Programs that a killed one has started may go on for a while, and make once more what was just removed."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
             rm.remove(machine, drill, with_volumes=True)
+        except FwrError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _standing(machine: Machine, source: Node) -> tuple[list[str], list[Finding]]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from fwrkit.agent.paths import AUDIT
 
 GENESIS = "0" * 64  # what the first line follows
+SHARES = "shares"  # the event: shares of an authority (its fingerprint is the detail ``key``) were made, ``need`` and ``of``
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def follow(lines: Iterable[str]) -> Chain:
         entries.append(entry)
         previous = entry.hash
     return Chain(entries)
+
+
+def shares_of(entries: Iterable[Entry], keys: Container[str]) -> list[Entry]:
+    """Return the entries which say that shares were made of one of some authorities, by their fingerprints."""
+    return [entry for entry in entries if entry.event == SHARES and entry.details.get("key") in keys]
 
 
 def file_of(time: str) -> bytes:

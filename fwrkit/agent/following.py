@@ -77,7 +77,11 @@ def _ask(move: Move) -> FwrError:
 def _roll(history: Path) -> bytes:
     """Return the roll's text as the history has it: in the world's own copy, a program of a stranger's may have written, when no server puts it back."""
     repository = Repository(history)
-    return repository.blob(history_reading.find(repository, ROLL, "").oid)
+    try:
+        return repository.blob(history_reading.find(repository, ROLL, "").oid)
+    except FwrError as error:
+        text = "This node's history does not say who the citizens are, by which an official would be known."
+        raise FwrError(ExitCode.REFUSED, text, "It is fetched within seconds once a node is connected; else ask for an invite.") from error
 
 
 def declare(keys: Path, history: Path, authority: str, now: int) -> Declaration:
@@ -105,9 +109,16 @@ def check_official(known: Upstream, history: Path) -> None:
 
 def standing(keys: Path, history: Path, position: int, number: int, is_connected: bool) -> dict[str, Any]:
     """Say whether a client could take the server's place: ``position`` is the newest version that it has heard of, ``number`` the newest that its
-    history has. Raise FwrError: HELD, REFUSED (no official)."""
+    history has. ``trusted`` are the public keys of the world's authorities. Raise FwrError: HELD, REFUSED (no official)."""
     known = read_upstream(keys)
     if known is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
-    check_official(known, history)
-    return {"is_connected": is_connected, "missing": max(0, position - number), "authority": fingerprint(known.trusted[0])}
+    repository = Repository(history)
+    if not is_connected or (repository.exists and repository.head()):  # of a node that has only just joined, the server is there
+        check_official(known, history)
+    return {
+        "is_connected": is_connected,
+        "missing": max(0, position - number),
+        "authority": fingerprint(known.trusted[0]),
+        "trusted": list(known.trusted),
+    }

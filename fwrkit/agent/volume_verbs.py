@@ -1,4 +1,4 @@
-"""``fwrkit-agent found``, ``copy``, ``backup``, ``backup-check``, ``restore``: about whole volumes, mostly in a container that runs once.
+"""What is about whole volumes, mostly in a container that runs once: ``fwrkit-agent found``, ``copy``, ``backup``, ``restore``, ``drill`` and their like.
 
 They need much of the agent, which is imported when one of them is asked for: every other question starts without.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from fwrkit.agent.settings import Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
 
-VERBS = ("found", "copy", "backup", "backup-check", "restore")
+VERBS = ("found", "copy", "backup", "backup-check", "restore", "authority-from-shares", "authority-from-backup", "drill")
 RAW = ("backup",)  # whose standard output is no JSON
 
 
@@ -37,31 +37,45 @@ def add_parsers(verbs: Any) -> None:
     )
     verbs.add_parser("backup-check", help="look whether a backup is whole: a JSON line on standard input, then the backup")
     verbs.add_parser("restore", help="fill empty volumes from a backup: a JSON line on standard input, then the backup")
+    verbs.add_parser(
+        "authority-from-shares", help="the authority's private key from shares, if it is the one: a JSON line on standard input"
+    )
+    verbs.add_parser("authority-from-backup", help="the same from a server's backup: a JSON line on standard input, then the backup")
+    drill = verbs.add_parser("drill", help="server that was made on copies: whether its world goes on with it")
+    drill.add_argument("--since", default="", help="the newest version of what it was made from")
+    drill.add_argument("--operator", required=True, help="the server's own account")
+    drill.add_argument("trusted", nargs="*", help="the public keys of the world's authorities")
 
 
 def do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
     """Do one of these verbs; return what it prints, None if it has written its output already. Raise FwrError."""
-    return {"found": _found, "copy": _copy, "backup": _backup, "backup-check": _check, "restore": _restore}[arguments.verb](
-        arguments, places
-    )
+    verbs = {
+        "found": _found, "copy": _copy, "backup": _backup, "backup-check": _check, "restore": _restore, "authority-from-shares": _from_shares,
+        "authority-from-backup": _from_backup, "drill": _drill,
+    }  # fmt: skip
+    return verbs[arguments.verb](arguments, places)
 
 
 def _found(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
     from fwrkit.agent.server import founding, origins
 
     origin = origins.Origin(Path(arguments.world), Path(arguments.history) if arguments.history else None, arguments.at)
-    succession = _succession(Path(arguments.succeed), arguments.authority) if arguments.succeed else None
+    succession = _succession(arguments, places) if arguments.succeed else None
     return dataclasses.asdict(founding.found(from_environment(), places, origin, _report, succession))
 
 
-def _succession(keys: Path, has_authority: bool) -> Any:
+def _succession(arguments: argparse.Namespace, places: Places) -> Any:
     from fwrkit.agent.citizen.ssh import read_upstream
+    from fwrkit.agent.server import founding
     from fwrkit.agent.server.succession import Succession, is_sealed, opened
 
+    keys = Path(arguments.succeed)
     upstream = read_upstream(keys)
+    if upstream is None and (known := founding.of_server(keys, Path(arguments.world), places.templates)) is not None:
+        return known
     if upstream is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
-    key = sys.stdin.read() if has_authority else ""
+    key = sys.stdin.read() if arguments.authority else ""
     key = opened(key, keys / "node") if is_sealed(key) else key
     former = tuple(dict.fromkeys([*upstream.former, upstream.authority]))
     return Succession(upstream.world_id, upstream.world_name, upstream.trusted, former, key)
@@ -93,6 +107,26 @@ def _restore(_: argparse.Namespace, places: Places) -> dict[str, Any]:
     os.umask(0o022)
     restoring.restore(json.loads(packing.read_line(0)), from_environment(), places, sys.stdin.fileno())
     return {}
+
+
+def _from_shares(_: argparse.Namespace, __: Places) -> dict[str, Any]:
+    from fwrkit.agent import bringing
+    from fwrkit.agent.backups import packing
+
+    return {"key": bringing.from_shares(json.loads(packing.read_line(0)))}
+
+
+def _from_backup(_: argparse.Namespace, __: Places) -> dict[str, Any]:
+    from fwrkit.agent import bringing
+    from fwrkit.agent.backups import packing
+
+    return {"key": bringing.from_backup(json.loads(packing.read_line(0)), sys.stdin.fileno())}
+
+
+def _drill(arguments: argparse.Namespace, places: Places) -> dict[str, Any]:
+    from fwrkit.agent.server import drilling
+
+    return {"findings": [each.to_json() for each in drilling.examine(places, arguments.since, arguments.operator, arguments.trusted)]}
 
 
 def _report(line: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.core.errors import ExitCode
-from tests.integration.republic import Node, Republic, digest, wait_until
+from tests.integration.republic import FWRKIT, Node, Republic, digest, wait_until
 
 CITIZENS = ("alice", "bob", "carol", "mallory")
 
@@ -49,6 +49,8 @@ def world(republic: Republic) -> Republic:
     republic.nodes["alice"].do(*({"path": f"www/page{number}", "text": f"page {number}"} for number in range(20)))
     republic.settle()
     republic.fwrkit("snapshot", "v1")
+    for name in republic.nodes:
+        wait_until(lambda name=name: republic.fwrkit("log", "--node", name, check=False).returncode == 0, "each has the history", 60)  # type: ignore[misc]
     return republic
 
 
@@ -66,6 +68,38 @@ def world(republic: Republic) -> Republic:
 def test_what_can_not_be_is_said_in_one_sentence(world: Republic, words: list[str], code: ExitCode, sentence: str) -> None:
     done = world.fwrkit(*words, check=False)
     assert (done.returncode, done.stderr.decode().splitlines()[0]) == (code, sentence)
+
+
+def made_by_drills(world: Republic) -> list[str]:
+    """Containers, volumes and networks that a drill has made."""
+    marks = ["--filter", f"name=fwrkit-{world.identity}-drill-", "--format", "{{.Name}}"]
+    listed = [["docker", "ps", "--all", *marks[:3], "{{.Names}}"], ["docker", "volume", "ls", *marks], ["docker", "network", "ls", *marks]]
+    return [name for words in listed for name in subprocess.run(words, capture_output=True, check=True).stdout.decode().split()]
+
+
+def test_a_drill_says_that_the_world_would_survive_and_touches_nothing(world: Republic) -> None:
+    alice = world.nodes["alice"]
+    wait_until(lambda: has_everything(alice), "alice has the whole history", 60)
+    before, node = {name: each.tree() for name, each in world.nodes.items()}, world.json("ls")
+    killed = subprocess.Popen([FWRKIT, "drill", "succession", "alice"], env=world.environment, stderr=subprocess.PIPE)
+    wait_until(lambda: any(name.endswith("_state") for name in made_by_drills(world)), "its volumes are there", 60)
+    killed.kill()
+    killed.communicate()
+    assert world.json("ls") != node, "who looks sees what it left"
+    done = world.fwrkit("drill", "succession", "alice", "--json")
+    found = {each["check"]: each for each in json.loads(done.stdout)["data"]}
+    assert all(each["ok"] for each in found.values()), found
+    assert list(found) == [
+        "behind", "copy", "large files", "server", "files", "deletions", "history", "audit log", "officials", "authority",
+    ]  # fmt: skip
+    assert found["officials"]["message"] == "Who could promote their node: alice."
+    assert all(each["ok"] for each in world.json("drill", "succession", "server"))
+    assert made_by_drills(world) == []
+    assert world.json("ls") == node
+    assert {name: each.tree() for name, each in world.nodes.items()} == before
+    assert "promote" not in {entry["event"] for entry in world.json("audit", "--node", "bob")["entries"]}
+    refused = world.fwrkit("drill", "succession", "bob", check=False)
+    assert (refused.returncode, "bob is no official" in refused.stderr.decode()) == (ExitCode.REFUSED, True)
 
 
 def test_the_server_is_lost_and_nobody_kept_its_authority(world: Republic, record_property: Callable[[str, object], None]) -> None:
@@ -129,10 +163,11 @@ def test_who_is_banned_finds_no_way_back_in(world: Republic) -> None:
     world.fwrkit("rm", "mallory", "--volumes", "--yes")
 
 
-def test_the_next_one_is_lost_and_its_authority_was_kept(world: Republic, tmp_path: Path) -> None:
+def test_the_next_one_is_lost_and_an_old_backup_has_its_authority(world: Republic, tmp_path: Path) -> None:
     alice, bob, server = world.nodes["alice"], world.nodes["bob"], world.nodes["server"]
-    key = tmp_path / "authority.key"
+    key, old = tmp_path / "authority.key", tmp_path / "next.fwrkit"
     key.write_bytes(server.docker("exec", "-u", "0", f"{server.project}-sync", "cat", "/etc/fwrkit/keys/authority").stdout)
+    world.fwrkit("backup", "next", str(old), "--keys", stdin=b"correct horse battery\n")
     wait_until(lambda: has_everything(alice), "alice has the whole history", 60)
     bob.do(*({"path": f"www/burst{number}", "text": f"burst {number}"} for number in range(30)))
     bob.wait_in_sync()
@@ -149,7 +184,10 @@ def test_the_next_one_is_lost_and_its_authority_was_kept(world: Republic, tmp_pa
         done = world.fwrkit("promote", "alice", "--name", "third", *with_key, check=False)
         assert done.returncode == ExitCode.REFUSED
         assert sentence in done.stderr.decode()
-    made = world.json("promote", "alice", "--name", "third", "--authority", str(key), "--accept-loss")
+    words = ["promote", "alice", "--name", "third", "--accept-loss", "--authority", str(old)]
+    done = world.fwrkit(*words, stdin=b"another passphrase\n", check=False)
+    assert (done.returncode, "can not be opened" in done.stderr.decode()) == (ExitCode.REFUSED, True)
+    made = world.json(*words, stdin=b"correct horse battery\n")
     assert made["missing"] > 0
     assert not made["is_new_epoch"]
     for name in ("bob", "carol"):
@@ -161,13 +199,50 @@ def test_the_next_one_is_lost_and_its_authority_was_kept(world: Republic, tmp_pa
     assert world.nodes["carol"].tree()["www/burst29"] == digest("burst 29"), "what was in somebody's world is not lost"
 
 
-def test_another_worlds_line_leads_nowhere(world: Republic) -> None:
+@pytest.fixture(scope="module")
+def other(world: Republic) -> str:
+    """The server of another world."""
     world.fwrkit("up", "server", "--name", "other", "--template", "static", "--address", "127.0.0.1")
-    try:
-        line = world.json("move", "other")["line"]
-        done = world.fwrkit("follow", "bob", line, "--accept", check=False)
-        assert done.returncode == ExitCode.REFUSED
-        assert "This leads to another world, 'other'" in done.stderr.decode()
-        world.nodes["bob"].wait_in_sync()
-    finally:
-        world.fwrkit("rm", "other", "--volumes", "--yes")
+    return "other"
+
+
+def test_two_of_three_officials_bring_their_shares(world: Republic, other: str) -> None:
+    bob = world.nodes["bob"]
+    shares = world.fwrkit("shares", "third", "--need", "2", "--of", "3").stdout.decode().splitlines()
+    earlier = world.json("shares", "third", "--need", "2", "--of", "3")["shares"]
+    [*_, line] = world.json("audit", "--node", "third")["entries"]
+    assert (line["event"], line["details"]["need"], line["details"]["of"]) == ("shares", "2", "3")
+    foreign = world.json("shares", other, "--need", "2", "--of", "3")["shares"]
+    bob.write("www/shared", "the last words before the loss")
+    world.settle()
+    for node in world.nodes.values():
+        assert not any(share.encode() in node.docker("logs", f"{node.project}-sync").stdout for share in shares)
+    destroy(world.nodes.pop("server"))
+    wait_until(lambda: not standing(world.nodes["alice"])["is_connected"], "alice notices", 30)
+    mistyped = shares[1].replace(shares[1].split()[20], "abacus", 1)
+    for lines, code, sentence in (
+        ([shares[0]], ExitCode.REFUSED, "There is 1 share, and 2 different ones are needed."),
+        ([shares[0], mistyped], ExitCode.USAGE, "The share in line 2 is mistyped: "),
+        ([shares[0], earlier[1]], ExitCode.REFUSED, "share"),
+        (foreign[:2], ExitCode.REFUSED, "These are shares of another authority than that of 'world'"),
+    ):
+        words = ("promote", "alice", "--name", "fourth", "--shares", "--accept-loss")
+        done = world.fwrkit(*words, stdin="\n".join(lines).encode(), check=False)
+        said = [each for each in done.stderr.decode().splitlines() if each != "Putting the shares together"]
+        assert (done.returncode, sentence in said[0], len(said)) == (code, True, 2), said
+    assert "fourth" not in {node["node"] for node in world.json("ls")}
+    made = world.json("promote", "alice", "--name", "fourth", "--shares", "--accept-loss", stdin=f"{shares[2]}\n\n{shares[0]}\n".encode())
+    assert not made["is_new_epoch"]
+    world.json("follow", "bob", "fourth")  # nothing is asked: the authority is the one that he knows
+    server = take_over(world, "fourth")
+    bob.write("www/together", "and it goes on")
+    wait_until(lambda: server.has("www/together", "and it goes on"), "it goes on", 30)
+    assert server.has("www/shared", "the last words before the loss")
+
+
+def test_another_worlds_line_leads_nowhere(world: Republic, other: str) -> None:
+    line = world.json("move", other)["line"]
+    done = world.fwrkit("follow", "bob", line, "--accept", check=False)
+    assert done.returncode == ExitCode.REFUSED
+    assert "This leads to another world, 'other'" in done.stderr.decode()
+    world.nodes["bob"].wait_in_sync()

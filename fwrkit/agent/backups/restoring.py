@@ -29,7 +29,23 @@ _SMALL_LIMIT = 16 * 1024 * 1024  # bytes of header and keys
 
 def check_backup(request: dict[str, Any], source: int) -> Checked:
     """Given a request (``lock``: by what its keys are opened, None: not at all), read a backup to its end. Raise FwrError if it is not whole."""
+    return _looked_at(request, source)[0]
+
+
+def read_keys(request: dict[str, Any], source: int) -> dict[str, bytes]:
+    """Given a request (``lock``), read a backup to its end and return the files of its keys. Raise FwrError if it is not whole, REFUSED if it has none."""
+    try:
+        found = _looked_at(request, source)[1]
+    except FwrError as error:
+        if error.code != ExitCode.REFUSED:
+            raise
+        raise FwrError(error.code, error.message, "Give the passphrase or the --identity that it was made with.") from error
+    return found
+
+
+def _looked_at(request: dict[str, Any], source: int) -> tuple[Checked, dict[str, bytes]]:
     lock = sealing.Lock.from_json(request["lock"])
+    keys: dict[str, bytes] = {}
     with packing.unpacked(source) as (before, read):
         reader, header, names = Reader(read), before, []
         for member, content in reader.members():
@@ -39,14 +55,14 @@ def check_backup(request: dict[str, Any], source: int) -> Checked:
             elif len(names) == 1:
                 raise damaged("it does not begin with what it is")
             elif member.name == KEYS and lock is not None:
-                sealing.unseal(_small(member, content), lock)
+                keys = {name: file for name, (_, file) in sealing.unseal(_small(member, content), lock).items()}
             else:
                 check_name(member.name)
         if header is None:
             raise damaged("it does not say what it is")
         if lock is not None and KEYS not in names:
             raise FwrError(ExitCode.REFUSED, "There are no keys in this backup.", "Restore it without them: --without-keys")
-        return Checked(header, reader.files, reader.size, reader.voids)
+        return Checked(header, reader.files, reader.size, reader.voids), keys
 
 
 def _header(member: Member, content: Iterator[bytes], before: Header | None, *, is_first: bool) -> Header:

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from fwrkit.agent.keys import make_key, public_key
+from fwrkit.agent import shares
+from fwrkit.agent.keys import make_key, public_key, public_of, seed_of
 from fwrkit.agent.signatures import sign_command
 from fwrkit.agent.snapshots import NAMESPACE
 from fwrkit.core.commands import Command, check
@@ -109,6 +110,17 @@ class Authority:
     def sealed_for(self, key: str) -> str:
         """Return the authority's private key as text that only the holder of a public key (type and base64) can read. Source: age(1)."""
         return check(self._command(["age", "--encrypt", "--armor", "-r", key, str(self._known)]), timeout=30).stdout.decode()
+
+    def shares(self, need: int, of: int) -> list[str]:
+        """Return the newest authority's private key in so many shares, any ``need`` of which give it back. They are tried before.
+
+        Raise FwrError: USAGE, FAILED.
+        """
+        seed = seed_of(check(self._command(["cat", str(self._key)]), timeout=30).stdout.decode())
+        made = shares.split(seed, need, of)
+        if any(public_of(shares.combine(some)) != _public_half(self._key) for some in (made[:need], made[-need:])):
+            raise FwrError(ExitCode.FAILED, "The shares do not give the authority's key back.", "See: fwrkit doctor")
+        return made
 
     def _command(self, argv: list[str], stdin: bytes | None = None) -> Command:
         return Command(argv, stdin=stdin, user=self._uid, group=self._uid, clean=True, env={"PATH": "/usr/bin:/bin"})

@@ -142,6 +142,11 @@ class Enrolment:
         """The authority itself: its public key (type and base64)."""
         return self._authority.public
 
+    @property
+    def authority_keys(self) -> list[str]:
+        """The public keys that are valid now: two while the authority is being changed."""
+        return self._authority.all_public
+
     def renewed(self, citizen: Citizen) -> dict[str, Any]:
         """Return a new certificate for a citizen who is connected, as :meth:`answer` does, and remember that they know the authority now."""
         self.up_to_date.add(citizen.id)

@@ -91,6 +91,19 @@ def found(
         raise FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command.") from error
 
 
+def of_server(keys: Path, volume: Path, templates: Path) -> Succession | None:
+    """Return how another server of the same world would begin, given the volumes of one and where templates are; None if those are no server's keys.
+
+    Its authority is not taken: drills play that it is lost. Raise FwrError as :func:`found`.
+    """
+    trusted, former = keys / "authorities.pub", keys / "authorities-former.pub"
+    if not trusted.is_file():
+        return None
+    kind = read_kind(world_in(volume), templates)
+    before = tuple(former.read_text().splitlines()) if former.is_file() else ()
+    return Succession(kind.id, kind.name, tuple(trusted.read_text().splitlines()), before)
+
+
 def _found(node: Node, places: Places, origin: Origin, report: Callable[[str], None], succession: Succession | None) -> Founded:
     state = places.state
     source = world_in(origin.volume)

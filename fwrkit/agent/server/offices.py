@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent.audit import shares_of
 from fwrkit.agent.keys import fingerprint
 from fwrkit.agent.server import powers
 from fwrkit.agent.server.asking import OFFICIALS, Asking, Verb
@@ -63,7 +64,8 @@ class Offices:
         self._operator = operator
         self._history = History(state / "history.git", store.meta("world_id"))
         self._policing = fold.policing
-        register, self._reading_register = Register(store.db), Register(reading.db)
+        self._register = register = Register(store.db)
+        self._reading_register = Register(reading.db)
         self._publisher = Publisher(store, register, fold)
         self.enrolment = Enrolment(store, register, authority, state, state / _EXTRAUSERS, self._publisher, node.settings)
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
@@ -79,6 +81,7 @@ class Offices:
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
                 **powers.of_handover(self.handover),
+                **powers.of_shares(authority, self._audit),
                 "snapshot": Verb(self._snapshot, OFFICIALS, is_slow=True),
             },
         )  # fmt: skip
@@ -94,7 +97,12 @@ class Offices:
         return self.asking.ask(os.geteuid(), verb, arguments)
 
     def _change_authority(self, by: Citizen, is_at_once: bool) -> dict[str, Any]:
-        """Change the world's authority: everybody who is connected learns the new one. ``is_at_once``: then the old one ends, for all. Raise FwrError."""
+        """Change the world's authority: everybody who is connected learns the new one. ``is_at_once``: then the old one ends, for all.
+
+        Return as :meth:`Rotation.begin`, and whether shares of the one that ends ``were_shared``. Raise FwrError.
+        """
+
+        before = {fingerprint(key) for key in self._authority.all_public}
 
         def begin() -> tuple[dict[str, Any], list[int]]:
             begun = {} if is_at_once and self._rotation.is_going_on else self._rotation.begin(by)
@@ -102,15 +110,19 @@ class Offices:
                 self.enrolment.up_to_date.clear()
             return begun, self._hub.tell_everybody(Renew())
 
+        def result(answer: dict[str, Any]) -> dict[str, Any]:
+            ending = before - {answer["fingerprint"]}
+            return {**answer, "were_shared": self._hub.call(lambda: bool(shares_of(self._register.entries(), ending)))}
+
         begun, live = self._hub.call(begin)
         if not is_at_once:
-            return dict(begun)
+            return result(begun)
         until = time.monotonic() + _RENEWAL_PATIENCE
         wanted = set(live) - {self._operator.id}
         while not wanted <= self.enrolment.up_to_date and time.monotonic() < until:
             time.sleep(0.1)
         ended: dict[str, Any] = self._hub.call(self._rotation.end)
-        return ended
+        return result(ended)
 
     def tick(self) -> None:
         """Do what is due: in the hub's thread, every few seconds."""

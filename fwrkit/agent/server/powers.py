@@ -11,8 +11,11 @@ from dataclasses import asdict
 from typing import Any
 
 from fwrkit.agent import moments, paths, signatures
+from fwrkit.agent.audit import SHARES
+from fwrkit.agent.keys import fingerprint
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.server.asking import EVERYBODY, OFFICIALS, WRITERS, Arguments, Verb
+from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
@@ -126,7 +129,10 @@ def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None
 
     return {
         "move": Verb(move, EVERYBODY, is_harmless=True),
-        "authority": Verb(lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority}, EVERYBODY),
+        "authority": Verb(
+            lambda _, __: {"key": enrolment.authority_key, "fingerprint": enrolment.authority, "trusted": enrolment.authority_keys},
+            EVERYBODY,
+        ),
         "declared": Verb(declared, OFFICIALS),
     }
 
@@ -138,6 +144,22 @@ def of_handover(handover: Handover) -> dict[str, Verb]:
         "handover-finish": Verb(lambda by, data: handover.finish(by, str(data["line"])), OFFICIALS, is_slow=True, is_harmless=True),
         "handover-cancel": Verb(lambda by, _: handover.cancel(by), OFFICIALS, is_slow=True, is_harmless=True),
     }
+
+
+def of_shares(authority: Authority, audit: Callable[..., None]) -> dict[str, Verb]:
+    """Return the verb by which the operator has the authority's key in shares. ``audit`` writes a line of the log."""
+
+    def shares(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        if citizen.uid >= FIRST_UID:
+            raise FwrError(
+                ExitCode.REFUSED, "Only the operator makes shares of the authority.", "On the server's machine: fwrkit shares SERVER"
+            )
+        need, of = int(arguments["need"]), int(arguments["of"])
+        made, key = authority.shares(need, of), fingerprint(authority.all_public[0])
+        audit(citizen.name, SHARES, "authority", need=str(need), of=str(of), key=key)  # before anybody has one
+        return {"shares": made, "key": key}
+
+    return {"shares": Verb(shares, OFFICIALS, is_slow=True)}
 
 
 def of_history(reverting: Reverting, audit: Callable[..., None]) -> dict[str, Verb]:

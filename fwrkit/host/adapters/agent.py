@@ -183,6 +183,11 @@ class Agent:
         """Return what the agent finds inside its container."""
         return [Finding.from_json(item) for item in self._call("doctor")["findings"]]
 
+    def drill(self, since: str, operator: str, trusted: Sequence[str]) -> list[Finding]:
+        """Have a server that was made on copies looked at: the newest version of what it was made from, its own account, the authorities' keys."""
+        answer = self._call("drill", f"--since={since}", f"--operator={operator}", "--", *trusted, patience=_TIDY_TIMEOUT)
+        return [Finding.from_json(item) for item in answer["findings"]]
+
     def _call(self, *words: str, stdin: bytes | None = None, patience: float = _TIMEOUT) -> dict[str, Any]:
         return parse_answer(self.node, commands.run(Command(self._argv(*words), stdin=stdin), patience))
 

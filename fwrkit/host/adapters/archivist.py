@@ -54,6 +54,19 @@ class Archivist:
         """Given a backup that was looked at, fill the node's empty volumes with it."""
         self._fed("restore", {"lock": lock, "voids": list(voids)}, pieces)
 
+    def authority(self, trusted: Sequence[str], world: str, *, shares: Sequence[str]) -> bytes:
+        """Given shares of an authority's private key, return the key if it is one of those that are trusted (public keys).
+
+        ``world``: the name of theirs. Raise FwrError: USAGE, REFUSED.
+        """
+        request = {"trusted": list(trusted), "world": world, "shares": list(shares)}
+        return str(self._fed("authority-from-shares", request, [])["key"]).encode()
+
+    def authority_in(self, lock: dict[str, Any], trusted: Sequence[str], world: str, pieces: Iterable[bytes]) -> bytes:
+        """Like :meth:`authority`, given a server's backup piece by piece and by what its keys are opened."""
+        request = {"trusted": list(trusted), "world": world, "lock": lock}
+        return str(self._fed("authority-from-backup", request, pieces)["key"]).encode()
+
     def _fed(self, verb: str, request: dict[str, Any], pieces: Iterable[bytes]) -> dict[str, Any]:
         done = commands.feed(self._command(verb, request), pieces, _TIMEOUT)
         check_addresses(done)

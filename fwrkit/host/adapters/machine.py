@@ -52,10 +52,25 @@ class Machine:
         return Archivist(node.name, self.project(node).run_command(is_root=is_root).argv)
 
     def examiner(self, image: str) -> Archivist:
-        """Given an image, return who looks at backups: in a container that has nothing and reaches nothing."""
+        """Given an image, return who looks at backups: in a container that has nothing, reaches nothing and of whose
+        words the engine keeps nothing."""
         options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]  # noqa: S108
         confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
-        return Archivist("", ["docker", "run", "--rm", "--interactive", *confined, "--label", f"{labels.HOME}={self.home.identity}", image])
+        return Archivist(
+            "",
+            [
+                "docker",
+                "run",
+                "--rm",
+                "--interactive",
+                "--log-driver",
+                "none",
+                *confined,
+                "--label",
+                f"{labels.HOME}={self.home.identity}",
+                image,
+            ],
+        )
 
     def containers(self, node: Node) -> dict[str, Container]:
         """Given a node, return its containers by service."""

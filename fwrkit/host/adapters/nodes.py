@@ -28,7 +28,7 @@ class Node:
     ``upstream`` is the server node on this machine, ``remote`` the address (host:port) of one elsewhere; at most one is set.
     ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``), ``founded`` what
     came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
-    of the agent's settings, as text.
+    of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Node:
     settings: str = ""
     origin: dict[str, str] = dataclasses.field(default_factory=dict)
     founded: dict[str, Any] = dataclasses.field(default_factory=dict)
+    is_drill: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the node as a JSON object."""
@@ -99,7 +100,14 @@ class NodeStore:
         return node
 
     def all(self) -> list[Node]:
-        """Return every node, by name."""
+        """Return every node, by name, but for those of drills."""
+        return [node for node in self._all() if not node.is_drill]
+
+    def drills(self) -> list[Node]:
+        """Return what drills have made and not removed yet, by name."""
+        return [node for node in self._all() if node.is_drill]
+
+    def _all(self) -> list[Node]:
         if not self.home.nodes.is_dir():
             return []
         found = (self.find(path.name) for path in sorted(self.home.nodes.iterdir()))
@@ -128,6 +136,17 @@ class NodeStore:
         self.home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(self.home.path / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def drilling(self) -> Iterator[None]:
+        """Be the one drill of the home. Raise FwrError (TAKEN) if another goes on."""
+        self.home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.home.path / "drill.lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise FwrError(ExitCode.TAKEN, "Another drill goes on on this machine.", "Wait until it has ended.") from error
             yield
 
 

@@ -36,6 +36,7 @@ class Verbs(GroupOfModules):
         "invite",
         "fork",
         "promote",
+        "shares",
         "handover",
         "follow",
         "move",
@@ -73,6 +74,7 @@ class Verbs(GroupOfModules):
         "requests",
         "history",
         "volume",
+        "drill",
         "images",
     )
 

@@ -1,9 +1,11 @@
-"""Passwords: asked for, never on the command line. Of that of the citizens' site only the hash is kept."""
+"""Passwords and what else is secret: asked for, never on the command line. Of that of the citizens' site only the hash is kept."""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import bcrypt
 import typer
@@ -14,6 +16,7 @@ USER = "citizen"
 VARIABLE = "FWRKIT_CITIZEN_SITE_PASSWORD"
 _SHORTEST = 8
 _LONGEST_PASSPHRASE = 1024
+_LONGEST_SHARES = 65536
 
 
 def citizen_site_hash() -> str:
@@ -43,3 +46,28 @@ def passphrase(*, is_new: bool) -> str:
         hint = f"Use {_SHORTEST} to {_LONGEST_PASSPHRASE} bytes; where nobody is asked: --recipient, or a line of standard input."
         raise FwrError(ExitCode.USAGE, "This passphrase is too short, too long, or cannot be typed.", hint)
     return text
+
+
+def lock(identity: Path | None) -> dict[str, Any]:
+    """Return by what the keys of a backup are opened: an identity's file, else the passphrase. Raise FwrError: NOT_FOUND, USAGE."""
+    if identity is None:
+        return {"passphrase": passphrase(is_new=False)}
+    try:
+        return {"identity": identity.expanduser().read_text()}
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
+        raise FwrError(
+            ExitCode.NOT_FOUND, f"There is no identity {identity}.", "Give a file that age-keygen or ssh-keygen made."
+        ) from error
+
+
+def shares() -> list[str]:
+    """Return the shares of an authority: asked for one by one on the terminal, until an empty line, else the lines of standard input.
+
+    They are seen while they are typed: 33 words that nobody sees are not typed right, and one alone tells nothing.
+    """
+    if not sys.stdin.isatty():
+        return sys.stdin.read(_LONGEST_SHARES).splitlines()
+    found: list[str] = []
+    while line := str(typer.prompt(f"Share {len(found) + 1} (nothing: that was all)", default="", show_default=False, err=True)).strip():
+        found.append(line)
+    return found

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.cli import password
 from fwrkit.host.cli.context import Json, NodeName, begin
 from fwrkit.host.cli.output import Output
 from fwrkit.host.cli.up import show_addresses
 from fwrkit.host.verbs import promote as verb
 
-EPILOG = "Examples: fwrkit promote alice --new-epoch --address wiki.example.org · fwrkit promote alice --authority authority.key"
+EPILOG = "Examples: fwrkit promote alice --new-epoch --address wiki.example.org · fwrkit promote alice --shares"
 
 
 def promote(
@@ -23,8 +27,15 @@ def promote(
     world: Annotated[str | None, typer.Option(metavar="DIR", help="Keep the server's world in a directory of this machine.")] = None,
     citizen: Annotated[str | None, typer.Option(metavar="NAME", help="Who the server's own account is (default: CITIZEN-server).")] = None,
     authority: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The private key of the world's authority: everybody follows it.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="The private key of the world's authority: everybody follows it. Or a server's backup that has it."
+        ),
     ] = None,
+    identity: Annotated[Path | None, typer.Option(metavar="FILE", help="What opens the keys of that backup, else a passphrase.")] = None,
+    shares: Annotated[
+        bool, typer.Option("--shares", help="That key in shares, as `fwrkit shares` printed them: lines of standard input, else asked for.")
+    ] = False,
     new_epoch: Annotated[
         bool, typer.Option("--new-epoch", help="Nobody kept that key: declare a new one, which each citizen accepts.")
     ] = False,
@@ -33,10 +44,17 @@ def promote(
 ) -> None:
     """Make a new server of the same world from an official's client, where the old one is gone. The client goes on, and follows it."""
     machine, out = begin(json)
+    if identity is not None and (authority is None or not verb.is_backup(authority)):
+        raise FwrError(ExitCode.USAGE, "--identity opens the keys of a backup.", "Name the backup: --authority FILE")
     wish = verb.PromoteWish(
         node=node, name=name, address=address, ssh_port=ssh_port, http_port=http_port, world=world, citizen=citizen, authority=authority,
-        new_epoch=new_epoch, accept_loss=accept_loss,
+        shares=[] if shares else None, new_epoch=new_epoch, accept_loss=accept_loss,
     )  # fmt: skip
+    header = verb.check(machine, wish)
+    if shares:
+        wish = replace(wish, shares=password.shares())
+    if header is not None:
+        wish = replace(wish, lock=password.lock(identity))
     result = verb.promote(machine, wish)
     out.result("promote", result, lambda: _show(out, result, node))
 

@@ -38,3 +38,6 @@ def _show(out: Output, result: verb.Rekeyed) -> None:
         out.line(f"The old one is valid too until {until}; every node that connects until then learns the new one by itself, within a day.")
     elif result.until:
         out.line("The old one is valid no more. A node that has not learnt the new one needs an invite: fwrkit invite CITIZEN")
+    if result.were_shared:
+        ends = "are worthless when the old one ends" if result.until > time.time() else "are worthless"
+        out.line(f"Shares that were made of it {ends}. Make new ones: fwrkit shares {result.node} --need M --of N")

@@ -14,10 +14,9 @@ import typer
 from fwrkit.core.backups import SUFFIX, Header
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
-from fwrkit.host.cli import moments, reverted
+from fwrkit.host.cli import moments, password, reverted
 from fwrkit.host.cli.context import Json, ThroughNode, begin
 from fwrkit.host.cli.output import Output
-from fwrkit.host.cli.password import passphrase
 from fwrkit.host.cli.reverted import DryRun
 from fwrkit.host.verbs import restore as verb
 from fwrkit.host.verbs import revert
@@ -66,15 +65,8 @@ def restore(
 
 
 def _lock(header: Header, what: str, identity: Path | None) -> dict[str, Any]:
-    if identity is not None:
-        try:
-            return {"identity": identity.expanduser().read_text()}
-        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
-            raise FwrError(
-                ExitCode.NOT_FOUND, f"There is no identity {identity}.", "Give a file that age-keygen or ssh-keygen made."
-            ) from error
-    if what != verb.STANDARD_INPUT:
-        return {"passphrase": passphrase(is_new=False)}
+    if identity is not None or what != verb.STANDARD_INPUT:
+        return password.lock(identity)
     if not os.path.exists("/dev/tty") or not sys.stderr.isatty():
         hint = "Give --identity, or put the backup into a file first."
         raise FwrError(ExitCode.USAGE, f"The keys of {header.node} need a passphrase, and there is no terminal to ask for it.", hint)

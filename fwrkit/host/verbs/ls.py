@@ -24,8 +24,8 @@ class ListedNode:
 
 
 def ls(machine: Machine) -> list[ListedNode]:
-    """Return the nodes of this machine, by name."""
-    return [_listed(node, machine.containers(node)) for node in machine.nodes.all()]
+    """Return the nodes of this machine, by name, and behind them what drills have made and not removed yet."""
+    return [_listed(node, machine.containers(node)) for node in (*machine.nodes.all(), *machine.nodes.drills())]
 
 
 def state_of(containers: dict[str, Container]) -> str:

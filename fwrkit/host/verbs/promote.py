@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from fwrkit.core.backups import Header
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import CITIZEN_NAME_LIMIT, check_citizen_name, check_node_name
-from fwrkit.host.adapters import compose
+from fwrkit.host.adapters import compose, images
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
-from fwrkit.host.verbs import addresses, founding
+from fwrkit.host.verbs import addresses, founding, restore
 from fwrkit.host.verbs import follow as moving
 from fwrkit.host.verbs.follow import follow
 from fwrkit.host.verbs.up import ServerWish, Up, make_server, up_node
@@ -21,7 +24,11 @@ _KEY_LIMIT = 65536  # bytes
 
 @dataclass(frozen=True)
 class PromoteWish:
-    """What ``promote`` was asked for; None means the default. ``authority`` is the file with the authority's private key."""
+    """What ``promote`` was asked for; None means the default.
+
+    ``authority`` is the file with the authority's private key, or a server's backup with its keys, which ``lock`` opens; ``shares`` are lines of
+    which it is made.
+    """
 
     node: str
     name: str | None = None
@@ -31,6 +38,8 @@ class PromoteWish:
     world: str | None = None
     citizen: str | None = None
     authority: str | None = None
+    shares: list[str] | None = field(default=None, repr=False)
+    lock: dict[str, Any] | None = field(default=None, repr=False)
     new_epoch: bool = False
     accept_loss: bool = False
 
@@ -51,18 +60,12 @@ def promote(machine: Machine, wish: PromoteWish) -> Promoted:
     """Given a wish, make a server that goes on from what a client has, and have the client follow it. A second call finishes what was begun.
 
     Raise FwrError: NOT_FOUND, TAKEN, USAGE, REFUSED (no official; the server is there; the node is behind, and ``accept_loss`` is not given; an
-    authority of another world).
+    authority of another world, or too few shares of it).
     """
-    source = machine.running(wish.node)
-    key = _check(source, wish)
-    name = wish.name or _name(machine, source)
-    existing = machine.nodes.find(check_node_name(name))
-    if existing is not None and not _is_begun(machine, existing, source):
-        raise FwrError(ExitCode.TAKEN, f"There is a node '{name}' on this machine already.", "Choose another name with --name.")
-    is_made = existing is not None and not existing.origin
-    missing = 0 if is_made else _check_standing(machine, source, wish)
+    plan = _plan(machine, wish)
+    source, name, existing = plan.source, plan.name, plan.existing
+    key = _authority(machine, plan, wish) if existing is None or existing.origin else None
     if existing is None:
-        compose.version()
         server = ServerWish(
             name=name, address=wish.address, ssh_port=wish.ssh_port, http_port=wish.http_port, world=wish.world,
             citizen=wish.citizen or f"{source.citizen[: CITIZEN_NAME_LIMIT - len(_SUFFIX)].rstrip('-')}{_SUFFIX}",
@@ -79,21 +82,91 @@ def promote(machine: Machine, wish: PromoteWish) -> Promoted:
     machine.report(f"{source.name} follows {name}")
     followed = follow(machine, source.name, name, is_accepted=True)
     line = moving.line(machine, name).line if up.address else ""
-    return Promoted(up, line, followed.authority, wish.new_epoch, missing)
+    return Promoted(up, line, followed.authority, wish.new_epoch, plan.missing)
 
 
-def _check(source: Node, wish: PromoteWish) -> bytes | None:
-    """Raise FwrError (USAGE, NOT_FOUND) if the wish makes no sense; return the authority's private key, None without one."""
+def check(machine: Machine, wish: PromoteWish) -> Header | None:
+    """Raise FwrError for what is known before anybody is asked for shares or a passphrase, as :func:`promote` does.
+
+    Return what a backup that is to give the authority says of itself.
+    """
+    plan = _plan(machine, wish)
+    if wish.authority is None or not is_backup(wish.authority):
+        return None
+    with restore.opened(machine, wish.authority, io.BytesIO()) as file:
+        header = restore.look(file)
+    if header.role != "server":
+        hint = "Give one of the lost server; a node of a client's backup: fwrkit restore FILE"
+        raise FwrError(ExitCode.USAGE, f"This backup is of {header.node}, a client.", hint)
+    if not header.has_keys:
+        text = f"There are no keys in this backup of {header.node}."
+        raise FwrError(ExitCode.REFUSED, text, "Give one that was made with --keys; or go on with: fwrkit promote NODE --new-epoch")
+    machine.report(f"The authority is taken from a backup of {header.node}; all else is as {plan.source.name} has it")
+    return header
+
+
+def is_backup(name: str) -> bool:
+    """Say whether what is given for the authority is a backup, and no key."""
+    return name != restore.STANDARD_INPUT and restore.is_backup(name)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """From which client which server is made; ``existing`` is what an earlier call has made of it, ``trusted`` are the world's authorities."""
+
+    source: Node
+    name: str
+    existing: Node | None
+    missing: int
+    trusted: list[str]
+
+
+def _plan(machine: Machine, wish: PromoteWish) -> _Plan:
+    source = machine.running(wish.node)
+    _check(source, wish)
+    name = wish.name or _name(machine, source)
+    existing = machine.nodes.find(check_node_name(name))
+    if existing is not None and not _is_begun(machine, existing, source):
+        raise FwrError(ExitCode.TAKEN, f"There is a node '{name}' on this machine already.", "Choose another name with --name.")
+    if existing is not None and not existing.origin:
+        return _Plan(source, name, existing, 0, [])
+    standing = machine.agent(source).standing()
+    missing = _check_standing(source, standing, wish)
+    compose.version()
+    return _Plan(source, name, existing, missing, [str(key) for key in standing.get("trusted", [])])
+
+
+def _authority(machine: Machine, plan: _Plan, wish: PromoteWish) -> bytes | None:
+    """Return the authority's private key, None without one. Raise FwrError: USAGE, NOT_FOUND, REFUSED."""
+    if wish.new_epoch:
+        return None
+    if wish.authority is not None and not is_backup(wish.authority):
+        return _read_key(wish.authority)
+    if not plan.trusted:
+        hint = f"Start it with this one: fwrkit up {plan.source.name}"
+        raise FwrError(ExitCode.REFUSED, f"{plan.source.name} runs an older fwrkit, which does not say what authority it trusts.", hint)
+    examiner = machine.examiner(images.ensure(machine.engine, "server", "", machine.report))
+    if wish.authority is None:
+        machine.report("Putting the shares together")
+        return examiner.authority(plan.trusted, plan.source.world_name, shares=wish.shares or [])
+    check(machine, wish)
+    with restore.opened(machine, wish.authority, io.BytesIO()) as file:
+        return examiner.authority_in(wish.lock or {}, plan.trusted, plan.source.world_name, restore.pieces(machine, file, "examined"))
+
+
+def _check(source: Node, wish: PromoteWish) -> None:
+    """Raise FwrError (USAGE, NOT_FOUND) if the wish makes no sense."""
     if source.role != "client" or not source.is_joined:
         raise FwrError(ExitCode.USAGE, f"'{source.name}' is no client of a world.", "Name one that has joined: fwrkit ls")
-    if (wish.authority is None) == (not wish.new_epoch):
-        hint = "With the authority's key: --authority FILE. If nobody kept it: --new-epoch, which each citizen has to accept."
+    if [wish.authority is not None, wish.shares is not None, wish.new_epoch].count(True) != 1:
+        hint = "With the authority's key: --authority FILE or --shares. If nobody kept it: --new-epoch, which each citizen has to accept."
         raise FwrError(ExitCode.USAGE, "By whose authority is it to be the same world's server?", hint)
     if wish.citizen is not None:
         check_citizen_name(wish.citizen)
     if wish.address is not None:
         addresses.check_host(wish.address)
-    return _read_key(wish.authority) if wish.authority is not None else None
+    if wish.authority is not None and not is_backup(wish.authority):
+        _read_key(wish.authority)
 
 
 def _read_key(text: str) -> bytes:
@@ -103,13 +176,13 @@ def _read_key(text: str) -> bytes:
     except OSError as error:
         raise FwrError(ExitCode.NOT_FOUND, f"The authority's key can not be read: {error.strerror}.", f"Look at {text}.") from error
     if b"PRIVATE KEY-----" not in key and not key.startswith(b"-----BEGIN AGE ENCRYPTED FILE-----"):
-        raise FwrError(ExitCode.USAGE, f"{text} is no private key.", "Give the authority's key, or what `fwrkit handover` wrote.")
+        hint = "Give the authority's key, a server's backup, or what `fwrkit handover` wrote."
+        raise FwrError(ExitCode.USAGE, f"{text} is no private key.", hint)
     return key
 
 
-def _check_standing(machine: Machine, source: Node, wish: PromoteWish) -> int:
+def _check_standing(source: Node, standing: dict[str, Any], wish: PromoteWish) -> int:
     """Return how many versions of the lost server this node does not have. Raise FwrError (REFUSED)."""
-    standing = machine.agent(source).standing()
     if standing["is_connected"]:
         hint = "To have another machine take its place, stop it first: fwrkit down SERVER, on its machine."
         raise FwrError(ExitCode.REFUSED, f"The server of {source.name} is there.", hint)

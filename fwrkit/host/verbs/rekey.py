@@ -10,11 +10,12 @@ from fwrkit.host.adapters.machine import Machine
 
 @dataclass(frozen=True)
 class Rekeyed:
-    """The new key's fingerprint; of an authority, until when the old one is valid too (Unix seconds, else 0)."""
+    """The new key's fingerprint; of an authority, until when the old one is valid too (Unix seconds, else 0), and whether shares of that ``were_shared``."""
 
     node: str
     fingerprint: str
     until: int = 0
+    were_shared: bool = False
 
 
 def rekey(machine: Machine, name: str, is_now: bool = False) -> Rekeyed:
@@ -25,7 +26,7 @@ def rekey(machine: Machine, name: str, is_now: bool = False) -> Rekeyed:
     node = machine.running(name)
     if node.role == "server":
         answer = machine.agent(node).ask("change-authority", now=is_now)
-        return Rekeyed(name, str(answer["fingerprint"]), int(answer["until"]))
+        return Rekeyed(name, str(answer["fingerprint"]), int(answer["until"]), answer.get("were_shared") is True)
     if is_now:
         raise FwrError(ExitCode.USAGE, "A citizen's old key ends at once anyway.", "Leave --now out.")
     return Rekeyed(name, machine.agent(node).change_key())

@@ -126,7 +126,7 @@ def restore(machine: Machine, file: BinaryIO, wish: RestoreWish) -> Restored:
     _check_free(machine, node, mark)
     image = images.ensure(machine.engine, node.role, "", machine.report)
     machine.report(f"Examining the backup of {header.node}")
-    checked = machine.examiner(image).check(wish.lock, _pieces(machine, file, "examined"))
+    checked = machine.examiner(image).check(wish.lock, pieces(machine, file, "examined"))
     if checked.header != header:
         raise FwrError(ExitCode.FAILED, "This backup is damaged: it says two things of itself.", "Nothing was touched. Take another one.")
     with machine.nodes.locked():
@@ -180,7 +180,7 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
     name = wish.name or header.node
     check_node_name(name) if node.role == "server" else check_client_name(name)
     # what a record says of the other machine's directories and volumes is not for this one
-    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={})
+    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False)
     if wish.lock is None and node.role == "client":  # a server's own citizen is known by its id, and needs no key
         node = dataclasses.replace(node, node_id=new_node_id(), is_joined=False)
     return node
@@ -238,11 +238,12 @@ def _filled(machine: Machine, node: Node, wish: RestoreWish, voids: list[int], f
     node = prepare(machine, node, is_recorded=False)
     # an empty volume takes its owner from the image, each time that a container is made
     is_root = node.role == "client" and node.uid != WORLD_UID
-    machine.archivist(node, is_running=False, is_root=is_root).restore(wish.lock, voids, _pieces(machine, file, "restored"))
+    machine.archivist(node, is_running=False, is_root=is_root).restore(wish.lock, voids, pieces(machine, file, "restored"))
     return node
 
 
-def _pieces(machine: Machine, file: BinaryIO, word: str) -> Iterator[bytes]:
+def pieces(machine: Machine, file: BinaryIO, word: str) -> Iterator[bytes]:
+    """Give a backup piece by piece, from its beginning, and report now and then how much of it was ``word``."""
     size = os.fstat(file.fileno()).st_size
     file.seek(0)
     said, position = time.monotonic(), 0

@@ -150,7 +150,11 @@ def test_only_an_officials_node_can_take_the_servers_place(village: Village) -> 
     known = read_upstream(village.keys)
     assert known is not None
     write_upstream(village.keys, dataclasses.replace(known, citizen="alice"))
-    assert following.standing(village.keys, village.history, 7, 5, False)["missing"] == 2
+    said = following.standing(village.keys, village.history, 7, 5, False)
+    assert following.standing(village.keys, village.root / "nothing", 7, 9, True)["is_connected"], (
+        "of a node that has only just joined, too"
+    )
+    assert (said["missing"], said["trusted"]) == (2, [village.public["old"]])
     assert following.standing(village.keys, village.history, 7, 9, True)["missing"] == 0
     with pytest.raises(FwrError) as caught:
         following.declare(village.keys, village.history, "no key", 5)

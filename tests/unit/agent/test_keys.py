@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import stat
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwrkit.agent.keys import bare, is_public_key, make_key, pem_of_seed, public_key, write_private
-from fwrkit.core.errors import FwrError
+from fwrkit.agent.keys import bare, is_public_key, make_key, pem_of_seed, private_text, public_key, public_of, seed_of, write_private
+from fwrkit.core.errors import ExitCode, FwrError
 
 # RFC 8032, section 7.1, tests 1 to 3: secret key, public key
 RFC_8032 = [
@@ -64,6 +65,38 @@ def test_what_is_no_key_is_said(tmp_path: Path) -> None:
 def test_a_seed_is_the_key_that_the_standard_says(tmp_path: Path, openssh: None, seed: str, key: str) -> None:
     write_private(tmp_path / "invite", pem_of_seed(bytes.fromhex(seed)))
     assert public_key(tmp_path / "invite") == line_of(bytes.fromhex(key))
+
+
+def test_a_seed_is_found_in_what_openssh_writes_and_gives_the_same_key(tmp_path: Path, openssh: None) -> None:
+    public = make_key(tmp_path / "node", "a comment")
+    text = (tmp_path / "node").read_text()
+    seed = seed_of(text)
+    assert seed_of(pem_of_seed(seed)) == seed
+    assert public_of(seed) == public
+    for comment in ("", "x", "a comment", "longer than eight"):
+        write_private(tmp_path / "again", private_text(seed, public, comment))
+        assert public_key(tmp_path / "again") == public
+        assert seed_of((tmp_path / "again").read_text()) == seed
+    assert len(private_text(seed, public, "a comment")) == len(text)
+
+
+def test_what_is_no_such_key_has_no_seed(tmp_path: Path) -> None:
+    make_key(tmp_path / "node", "")
+    text = (tmp_path / "node").read_text()
+    for kind, word in (("ed25519", "secret"), ("ecdsa", "")):
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", word, "-f", str(tmp_path / kind)], check=True)
+    lines = text.splitlines()
+    for other in ("", "nonsense", "\n".join([*lines[:-2], lines[-1]]), *((tmp_path / kind).read_text() for kind in ("ed25519", "ecdsa"))):
+        with pytest.raises(FwrError) as raised:
+            seed_of(other)
+        assert raised.value.code == ExitCode.USAGE
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_are_a_fault_of_ours(data: bytes) -> None:
+    for head in (b"", b"openssh-key-v1\0"):
+        with pytest.raises(FwrError):
+            seed_of(base64.b64encode(head + data).decode())
 
 
 @given(st.binary(min_size=32, max_size=32))

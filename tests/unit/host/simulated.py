@@ -162,6 +162,7 @@ class SimulatedRepublic:
     answers: dict[str, dict[str, Any] | FwrError] = field(default_factory=dict)  # what the server says to these verbs
     roll: list[CitizenRecord] = field(default_factory=list)
     policy: str = "# a policy\n"
+    drilled: list[Finding] | BaseException = field(default_factory=lambda: [Finding("files", True, "All are there.")])
     refused: list[KeptRefusal] = field(default_factory=list)
     declared: dict[str, Declaration] = field(default_factory=dict)  # by server
     filters: dict[str, list[str]] = field(default_factory=lambda: {"muted": [], "ignored": []})
@@ -224,7 +225,7 @@ class SimulatedAgent:
                 "is_declared": bool(told),
             }
         if what == "authority":
-            return {"key": AUTHORITY, "fingerprint": "SHA256:x"}
+            return {"key": AUTHORITY, "fingerprint": "SHA256:x", "trusted": [AUTHORITY]}
         if what == "declared":
             republic.declared[self.node] = Declaration(**given)
             return {"authority": "SHA256:x"}
@@ -321,7 +322,9 @@ class SimulatedAgent:
 
     def standing(self) -> dict[str, Any]:
         self._record()
-        answer = self.machine.republic.answers.get("standing", {"is_connected": False, "missing": 0, "authority": "SHA256:old"})
+        answer = self.machine.republic.answers.get(
+            "standing", {"is_connected": False, "missing": 0, "authority": "SHA256:old", "trusted": [AUTHORITY]}
+        )
         if isinstance(answer, FwrError):
             raise answer
         return answer
@@ -412,6 +415,14 @@ class SimulatedAgent:
     def doctor(self) -> list[Finding]:
         return [Finding("leases", True, "Leases work.")]
 
+    def drill(self, since: str, operator: str, trusted: Sequence[str]) -> list[Finding]:
+        self._record()
+        answer = self.machine.republic.drilled
+        self.machine.republic.looked_up.append((self.node, (since, operator, list(trusted))))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
 
 @dataclass
 class SimulatedArchivist:
@@ -441,6 +452,17 @@ class SimulatedArchivist:
             raise FwrError(ExitCode.REFUSED, "The keys in the backup can not be opened.", "Leave them out.")
         return Checked(header, 3, 1500, [])
 
+    def authority(self, trusted: Sequence[str], world: str, *, shares: Sequence[str]) -> bytes:
+        self.machine.brought.append((list(trusted), world, list(shares)))
+        if self.machine.fails:
+            raise self.machine.fails.pop(0)
+        return b"a key from shares"
+
+    def authority_in(self, lock: dict[str, Any], trusted: Sequence[str], world: str, pieces: Iterable[bytes]) -> bytes:
+        self.check(lock, pieces)
+        self.machine.brought.append((list(trusted), world, lock))
+        return b"a key from a backup"
+
     def restore(self, lock: dict[str, Any] | None, voids: Sequence[int], pieces: Iterable[bytes]) -> None:
         project = self.machine.home.project(self.node)
         assert (self.machine.nodes.directory(self.node) / "compose.yaml").is_file()
@@ -461,6 +483,9 @@ class SimulatedMachine(Machine):
         self.republic = SimulatedRepublic()
         self.backed_up: list[tuple[str, dict[str, Any] | None, bool, bool]] = []
         self.restored: list[tuple[str, dict[str, Any] | None, bytes]] = []
+        self.brought: list[
+            tuple[list[str], str, object]
+        ] = []  # to whom an authority was given: who is trusted, which world, shares or lock
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
     def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent import shares
 from fwrkit.agent.credentials import validity
-from fwrkit.agent.keys import fingerprint, is_public_key, make_key
+from fwrkit.agent.keys import fingerprint, is_public_key, make_key, public_of
 from fwrkit.agent.server.authority import Authority
-from fwrkit.core.errors import FwrError
+from fwrkit.core.errors import ExitCode, FwrError
 
 
 @pytest.fixture
@@ -112,3 +113,21 @@ def test_a_change_that_was_cut_off_has_not_been(authority: Authority, tmp_path: 
     again.create()
     assert again.all_public == [before]
     assert not again.is_rotating
+
+
+def test_shares_are_of_the_newest_key_and_were_tried(authority: Authority, openssh: None) -> None:
+    assert public_of(shares.combine(authority.shares(2, 3)[1:])) == authority.public
+    new = authority.begin_rotation()
+    made = authority.shares(3, 5)
+    assert len(made) == 5
+    assert public_of(shares.combine(made[::2])) == new
+    with pytest.raises(FwrError):
+        authority.shares(1, 3)
+
+
+def test_shares_that_do_not_give_it_back_are_not_given(authority: Authority, openssh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = shares.split(b"x" * 32, 2, 3)
+    monkeypatch.setattr(shares, "split", lambda *_: wrong)
+    with pytest.raises(FwrError) as raised:
+        authority.shares(2, 3)
+    assert raised.value.code == ExitCode.FAILED

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from fwrkit.agent.audit import follow
+from fwrkit.agent import shares
+from fwrkit.agent.audit import follow, shares_of
+from fwrkit.agent.keys import fingerprint, public_of
 from fwrkit.agent.public_records import read_audit, read_roll
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.offices import Offices
@@ -146,3 +148,21 @@ def test_who_takes_too_much_is_in_the_log_once(hall: TownHall) -> None:
         hall.offices.excess(hall.bob.citizen.uid, "too many processes")
     wait_until(lambda: not hall.bob.engine.view.is_connected, "the connection ends")
     wait_until(lambda: [entry.event for entry in read_audit(hall.alice.world).entries] == ["ended"], "one line")
+
+
+def test_shares_are_the_operators_to_make_and_the_log_tells_no_word_of_them(hall: TownHall) -> None:
+    for who in ("alice", "bob"):
+        assert code(hall, who, "shares", need=2, of=3) == ExitCode.REFUSED
+    assert hall.ask("change-authority")["were_shared"] is False
+    made = hall.ask("shares", need=2, of=3)
+    assert len(made["shares"]) == 3
+    assert fingerprint(public_of(shares.combine(made["shares"][:2]))) == made["key"]
+    with pytest.raises(FwrError):
+        hall.ask("shares", need=4, of=3)
+    wait_until(lambda: len(read_audit(hall.bob.world).entries) == 2, "everybody can read it")
+    [entry] = shares_of(read_audit(hall.bob.world).entries, {made["key"]})
+    assert (entry.actor, entry.subject, entry.details) == ("ada", "authority", {"need": "2", "of": "3", "key": made["key"]})
+    published = b"".join(path.read_bytes() for path in (hall.house.state / "hub.sqlite", *hall.house.state.glob("hub.sqlite-wal")))
+    assert not any(" ".join(line.split()[:3]).encode() in published for line in made["shares"])
+    assert hall.ask("change-authority", now=True)["were_shared"] is False, "they are of the new one, which stays"
+    assert hall.ask("change-authority")["were_shared"] is True

@@ -44,6 +44,7 @@ NODES: dict[str, dict[str, Any]] = {
     "server": SERVER,
     "server-address": {**SERVER, "address": "wiki.example.org", "citizen_site_hash": "citizen:$2y$10$abcdefghijklmnopqrstuv"},
     "server-directory": {**SERVER, "world_dir": '/srv/our "world" $HOME', "uid": 1000, "gid": 1000, "settings": '{"history_quiet": 0.1}'},
+    "server-drill": {**SERVER, "name": "drill-0a1b", "http_port": 0, "ssh_port": 0, "is_drill": True},
     "client": {**CLIENT, "upstream": "server"},
     "client-remote": {**CLIENT, "remote": "wiki.example.org:2211"},
     "client-directory": {**CLIENT, "upstream": "server", "world_dir": "/home/alice/world", "uid": 1000, "gid": 1000},
@@ -71,14 +72,15 @@ def test_every_service_is_confined(name: str) -> None:
         assert body["security_opt"] == ["no-new-privileges:true"], service
     for service in ("sync", "web"):
         body = document["services"][service]
-        assert body["mem_limit"] and body["pids_limit"] and body["healthcheck"] and body["restart"] == "unless-stopped"
+        assert body["mem_limit"] and body["pids_limit"] and body["healthcheck"]
+        assert body["restart"] == ("no" if "is_drill" in NODES[name] else "unless-stopped")
 
 
 @pytest.mark.parametrize("name", NODES)
 def test_web_has_no_keys_no_state_and_another_network(name: str) -> None:
     services = yaml.safe_load(rendered(name))["services"]
     assert {volume["target"] for volume in services["web"]["volumes"]} == {"/srv/fwr"}
-    assert not set(services["web"]["networks"]) & set(services["sync"]["networks"])
+    assert not set(services["web"].get("networks", [])) & set(services["sync"].get("networks", []))
     assert services["web"]["volumes"][0].get("read_only", False) is (NODES[name]["role"] == "server")
     assert "cap_add" not in services["web"]
 
@@ -90,6 +92,14 @@ def test_a_client_has_no_capability_and_publishes_nothing_but_its_web_on_loopbac
     assert "ports" not in services["sync"]
     assert services["sync"]["user"] == f"{NODES[name].get('uid', 2011)}:{NODES[name].get('gid', 2011)}"
     assert [port["host_ip"] for port in services["web"]["ports"]] == ["127.0.0.1"]
+
+
+def test_a_drill_reaches_nothing_and_does_not_come_back() -> None:
+    document = yaml.safe_load(rendered("server-drill"))
+    assert "networks" not in document
+    for body in document["services"].values():
+        assert body["network_mode"] == "none"
+        assert not {"networks", "ports"} & set(body)
 
 
 def test_without_an_address_a_server_is_for_this_machine_only() -> None:

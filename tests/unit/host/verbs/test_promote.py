@@ -9,12 +9,13 @@ import pytest
 
 from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.verbs import rm, up
+from fwrkit.host.verbs import backup, rm, up
+from fwrkit.host.verbs.backup import BackupWish
 from fwrkit.host.verbs.follow import follow, line
 from fwrkit.host.verbs.join import JoinWish, join
-from fwrkit.host.verbs.promote import PromoteWish, promote
+from fwrkit.host.verbs.promote import PromoteWish, check, promote
 from fwrkit.host.verbs.up import ServerWish
-from tests.unit.host.simulated import SimulatedMachine
+from tests.unit.host.simulated import AUTHORITY, SimulatedMachine
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
 
@@ -100,6 +101,59 @@ def test_what_was_interrupted_goes_on_with_the_same_authority_or_not_at_all(
     assert orphans.docker.given == [KEY.encode()] * 2
 
 
+def backed_up(machine: SimulatedMachine, name: str, place: Path, lock: dict[str, str] | None) -> str:
+    backup.backup(machine, BackupWish(name, str(place), lock), lambda _: None)
+    return str(place)
+
+
+def test_shares_are_put_together_before_anything_is_made(orphans: SimulatedMachine) -> None:
+    orphans.fails.append(FwrError(ExitCode.REFUSED, "There is 1 share, and 2 different ones are needed.", "Ask another official."))
+    assert code_of(orphans, new_epoch=False, shares=["one"]) == ExitCode.REFUSED
+    assert orphans.docker.founded == []
+    assert {node.name for node in orphans.nodes.all()} == {"alice", "bob"}
+    made = promote(orphans, PromoteWish("alice", shares=["one", "two"]))
+    assert orphans.brought[-1] == ([AUTHORITY], orphans.nodes.get("alice").world_name, ["one", "two"])
+    assert (orphans.docker.given, made.is_new_epoch) == ([b"a key from shares"], False)
+
+
+def test_a_servers_backup_gives_its_authority_and_nothing_else(machine: SimulatedMachine, tmp_path: Path) -> None:
+    up.up_server(machine, ServerWish(citizen="ada"))
+    join(machine, JoinWish("server", name="alice"))
+    lock = {"passphrase": "correct horse"}
+    whole = backed_up(machine, "server", tmp_path / "server.fwrkit", lock)
+    without = backed_up(machine, "server", tmp_path / "without.fwrkit", None)
+    client = backed_up(machine, "alice", tmp_path / "alice.fwrkit", lock)
+    rm.remove(machine, machine.nodes.get("server"), with_volumes=True)
+    for file, code in ((without, ExitCode.REFUSED), (client, ExitCode.USAGE)):
+        with pytest.raises(FwrError) as raised:
+            check(machine, PromoteWish("alice", authority=file))
+        assert raised.value.code == code
+        assert code_of(machine, new_epoch=False, authority=file, lock=lock) == code
+    header = check(machine, PromoteWish("alice", authority=whole))
+    assert header is not None and header.node == "server"
+    assert code_of(machine, new_epoch=False, authority=whole, lock={"passphrase": "not this one"}) == ExitCode.REFUSED
+    assert machine.docker.founded == []
+    promote(machine, PromoteWish("alice", authority=whole, lock=lock))
+    assert machine.docker.given == [b"a key from a backup"]
+    assert machine.restored == []
+
+
+def test_a_node_that_runs_an_older_fwrkit_is_to_be_started_again(orphans: SimulatedMachine) -> None:
+    orphans.republic.answers["standing"] = {"is_connected": False, "missing": 0}
+    assert code_of(orphans, new_epoch=False, shares=["one"]) == ExitCode.REFUSED
+    assert orphans.brought == []
+
+
+def test_what_was_cut_off_before_its_world_was_made_gets_the_authority_still(orphans: SimulatedMachine, key: str) -> None:
+    orphans.docker.founding = FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rm, "remove", lambda *_, **__: None)  # no time to
+        assert code_of(orphans, new_epoch=False, authority=key) == ExitCode.NO_SPACE
+    orphans.docker.founding = None
+    promote(orphans, PromoteWish("alice", authority=key))
+    assert orphans.docker.given == [KEY.encode()] * 2
+
+
 @pytest.mark.parametrize(
     ("wish", "code"),
     [
@@ -108,6 +162,7 @@ def test_what_was_interrupted_goes_on_with_the_same_authority_or_not_at_all(
         ({"name": "No!"}, ExitCode.USAGE),
         ({"new_epoch": False}, ExitCode.USAGE),
         ({"authority": "/there/is/none"}, ExitCode.USAGE),
+        ({"shares": []}, ExitCode.USAGE),
         ({"new_epoch": False, "authority": "/there/is/none"}, ExitCode.NOT_FOUND),
         ({"new_epoch": False, "authority": "/etc/hostname"}, ExitCode.USAGE),
         ({"citizen": "Alice!"}, ExitCode.USAGE),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,14 @@ def republic(homes: Homes) -> Iterator[Republic]:
 def elsewhere(homes: Homes) -> Iterator[Republic]:
     """Another machine: a home of its own, on which nothing is known of the first."""
     yield from _made(homes, "elsewhere")
+
+
+@pytest.fixture(scope="module")
+def host() -> str:
+    """An address of this machine that containers reach, too: nodes meet there as those of different machines do."""
+    listed = ["docker", "network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]
+    found = json.loads(subprocess.run(listed, capture_output=True, check=True).stdout)
+    return str(found.get("Gateway") or next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from fwrkit.core.errors import ExitCode
 from tests.integration.republic import Node, Republic, digest, wait_until
-
-
-@pytest.fixture(scope="module")
-def host() -> str:
-    """An address of this machine that containers reach, too: nodes meet there as those of different machines do."""
-    listed = ["docker", "network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]
-    found = json.loads(subprocess.run(listed, capture_output=True, check=True).stdout)
-    return str(found.get("Gateway") or next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import os
 import pty
@@ -20,14 +19,6 @@ import pytest
 from tests.integration.republic import CHECKOUT, FWRKIT, Failed, Node, Republic, wait_until
 
 USAGE, NOT_FOUND, TAKEN, UNREACHABLE, REFUSED, NO_ENGINE, HELD, NO_SPACE = 2, 3, 4, 5, 6, 7, 8, 10
-
-
-@pytest.fixture(scope="module")
-def host() -> str:
-    """An address of this machine that containers reach, too."""
-    listed = ["docker", "network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]
-    found = json.loads(subprocess.run(listed, capture_output=True, check=True).stdout)
-    return str(found.get("Gateway") or next(ipaddress.ip_network(found["Subnet"]).hosts()))
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 from fwrkit.core.errors import FwrError
+from fwrkit.core.names import FIRST_UID
 
 log = logging.getLogger("fwrkit.hub")
 
@@ -340,8 +341,12 @@ class Hub:
         older = self._sessions.pop(citizen.id, None)
         if older is not None and older is not session:
             older.channel.close("a newer connection of the same citizen")
-            end_processes_of(citizen.uid, "unison")  # the newer one has none before it is welcome
             self._runs.sweep()
+        if citizen.uid >= FIRST_UID:
+            end_processes_of(
+                citizen.uid, "unison"
+            )  # the newer one has none before it is welcome: what there is, a broken connection has left
+            self._runs.forget(citizen)
         generation = greeting.next_generation(hello.record_generation if is_known else "")
         if is_known:
             self._store.update_citizen(citizen.id, proposed=generation, node_id=hello.node_id, last_seen=int(time.time()))

@@ -6,6 +6,7 @@ long, meets a filesystem here, and nothing has to be created, followed or walked
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterable
@@ -66,6 +67,11 @@ class Landing:
         """Remove everything from the replica, and Unison's memory of it: every run begins without one."""
         empty(self.replica)
         empty(self.unison)
+
+    def forget(self) -> None:
+        """Remove Unison's memory, and its locks."""
+        with contextlib.suppress(FileNotFoundError):
+            empty(self.unison)
 
     def fill_outbox(self, run: int, links: Iterable[tuple[bytes, bytes]]) -> tuple[int, int]:
         """Link files of the canon, (path, file), into a fresh directory of the outbox; return how many and how many bytes."""

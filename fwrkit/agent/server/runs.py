@@ -82,6 +82,10 @@ class Runs:
         self._slots.sweep()
         self._expected = {uid: expected for uid, expected in self._expected.items() if not expected[0].channel.is_closed}
 
+    def forget(self, citizen: Citizen) -> None:
+        """Remove what a run has left of Unison's that was cut off: a lock stays where a program or its connection was killed."""
+        Landing(self._state, citizen.name, citizen.uid).forget()
+
     def allowance(self, uid: int) -> tuple[int, int]:
         """Return how many bytes and files may come to be in a citizen's replica: nothing while no run of theirs is under way."""
         _, size, count = self._expected.get(uid, (None, 0, 0))

@@ -270,6 +270,17 @@ def test_the_newest_connection_of_a_machine_ends_the_older(house: House) -> None
     assert again.next() == say.Pong(2)
 
 
+def test_what_a_run_left_that_was_cut_off_is_gone_when_its_machine_is_back(house: House) -> None:
+    bob = Stranger(house, "bob")
+    generation = bob.join()
+    left = house.state / "accounts/bob/lk0123456789abcdef0123456789abcdef"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    again = Stranger(house, "bob")
+    assert again.hello(generation).is_known
+    assert not left.exists(), "Unison's lock, whose program or connection was killed"
+
+
 def test_nothing_is_heard_before_hello(house: House) -> None:
     bob = Stranger(house, "bob")
     bob.change(b"a", b"one")

@@ -62,7 +62,11 @@ def follow(machine: Machine, name: str, there: str, *, is_accepted: bool = False
 
 def _restart(machine: Machine, node: Node) -> None:
     """Start a node whose network is another one now: Compose takes no notice of that in containers that are there."""
-    machine.project(node).remove_containers()
+    project = machine.project(node)
+    if node.upstream and (project.directory / "compose.yaml").is_file():
+        project.down()  # by the file of before: with the network that was its own, which nobody would remove any more
+    else:
+        project.remove_containers()
     start(machine, node)
 
 

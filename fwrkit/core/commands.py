@@ -88,8 +88,7 @@ def run(command: Command, timeout: float | None = None) -> Completed:
             check=False,
         )
     except FileNotFoundError as error:
-        program = os.fsdecode(command.argv[0])
-        raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
+        raise _not_found(command) from error
     except subprocess.TimeoutExpired as error:
         raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.") from error
     return Completed(command, done.returncode, done.stdout, done.stderr)
@@ -97,18 +96,14 @@ def run(command: Command, timeout: float | None = None) -> Completed:
 
 def run_told(command: Command, told: Callable[[str], None], timeout: float) -> Completed:
     """Like :func:`run`, but hand on each line of the error output as it comes. It stays in this process's group: Ctrl-C ends it, too."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
-        given.write(command.stdin or b"")
-        given.seek(0)
+    with tempfile.TemporaryFile() as output, _given(command.stdin or b"", is_held=False) as given:
         try:
             process = subprocess.Popen(
                 list(command.argv), stdin=given, stdout=output, stderr=subprocess.PIPE, env=command.environment(), cwd=command.cwd
             )
         except FileNotFoundError as error:
-            program = os.fsdecode(command.argv[0])
-            raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
-        late = threading.Timer(timeout, process.kill)
-        late.start()
+            raise _not_found(command) from error
+        timer, late = _ended_after(process, timeout, subprocess.Popen.kill)
         lines: list[bytes] = []
         try:
             assert process.stderr is not None
@@ -116,14 +111,12 @@ def run_told(command: Command, told: Callable[[str], None], timeout: float) -> C
                 lines = [*lines[-_LAST_LINES:], line]
                 told(line.decode(errors="replace").rstrip("\r\n"))
             status = process.wait()
-            is_late = late.finished.is_set()
         finally:
-            late.cancel()
+            timer.cancel()
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-        if is_late:
-            raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.")
+        _check_in_time(command, timeout, late)
         output.seek(0)
         return Completed(command, status, output.read(), b"".join(lines))
 
@@ -277,21 +270,30 @@ def _given(content: bytes, is_held: bool) -> Iterator[int]:
         yield file.fileno()
 
 
+def _not_found(command: Command) -> FwrError:
+    program = os.fsdecode(command.argv[0])
+    return FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.")
+
+
 def _started(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     try:
         return start(command, stdin=stdin, stdout=stdout, stderr=stderr)
     except FileNotFoundError as error:
-        program = os.fsdecode(command.argv[0])
-        raise FwrError(ExitCode.NOT_FOUND, f"The program '{program}' was not found.", "Install it, then try again.") from error
+        raise _not_found(command) from error
 
 
-def _ended_after(process: subprocess.Popen[bytes], timeout: float) -> tuple[threading.Timer, threading.Event]:
-    """End a process after a time (seconds); return what calls that off, and what says whether it came to it."""
+def _ended_after(
+    process: subprocess.Popen[bytes], timeout: float, end: Callable[[subprocess.Popen[bytes]], None] | None = None
+) -> tuple[threading.Timer, threading.Event]:
+    """End a process after a time (seconds); return what calls that off, and what says whether it came to it.
+
+    ``end``: how; with its whole session if nothing is said.
+    """
     late = threading.Event()
 
     def end_late() -> None:
         late.set()
-        _end(process)
+        (end or _end)(process)
 
     timer = threading.Timer(timeout, end_late)
     timer.daemon = True

@@ -110,9 +110,9 @@ class Handover:
         return {}
 
     def _let_go(self) -> None:
-        for citizen in self._store.citizens():
-            reason = self.why_closed()
-            if reason is not None:
+        reason = self.why_closed()
+        if reason is not None:
+            for citizen in self._store.citizens():
                 self._hub.expel(citizen, reason)
 
     def why_closed(self) -> FwrError | None:

@@ -142,11 +142,16 @@ class History:
 
     def commit_tree(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, number: int = 0) -> str:
         """Commit a whole tree, (path, raw blob id), on top of the newest commit, and return the commit's id; ``number`` as in :meth:`commit`."""
+        root = self._whole(files)
+        parents = [pygit2.Oid(hex=self.head())] if self.head() else []
+        return self._commit(pygit2.Oid(raw=self._write_tree(root)), author, seconds, with_number(message, number), parents)
+
+    def _whole(self, files: Iterable[tuple[bytes, bytes]]) -> _Node:
+        """Return the tree that has these files, (path, raw blob id), and nothing else."""
         root = _Node({}, {})
         for path, oid in files:
             self._set(root, path.split(b"/"), oid, b"f")
-        parents = [pygit2.Oid(hex=self.head())] if self.head() else []
-        return self._commit(pygit2.Oid(raw=self._write_tree(root)), author, seconds, with_number(message, number), parents)
+        return root
 
     def start_at(self, commit: str) -> None:
         """Make a commit (hex) whose objects were put here the newest one."""
@@ -176,9 +181,7 @@ class History:
 
         It follows the newest commit if that one can be read, else ``parent`` (hex; empty: none).
         """
-        root = _Node({}, {})
-        for path, oid in files:
-            self._set(root, path.split(b"/"), oid, b"f")
+        root = self._whole(files)
         parents = [pygit2.Oid(hex=parent)] if parent else []
         try:
             self._tree_of(pygit2.Oid(hex=self.head()))

@@ -15,7 +15,6 @@ from fwrkit.agent.server.past import Past
 from fwrkit.agent.server.store import FORMER
 from fwrkit.core.errors import ExitCode, FwrError
 
-_LIMIT = 1024 * 1024  # bytes of a world.toml
 _WORLD = b".fwr/world.toml"
 _LISTS = ("ignore", "union_logs", "texts")
 

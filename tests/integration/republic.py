@@ -46,7 +46,10 @@ for directory, names, files in os.walk(root):
         full = os.path.join(directory, name)
         path = os.path.relpath(full, root)
         if os.path.isfile(full) and not os.path.islink(full) and not ignored.matches(path):
-            tree[os.fsdecode(path)] = hashlib.file_digest(open(full, "rb"), "sha256").hexdigest()
+            try:  # a file may go while the tree is read: then it is not there
+                tree[os.fsdecode(path)] = hashlib.file_digest(open(full, "rb"), "sha256").hexdigest()
+            except FileNotFoundError:
+                pass
 print(json.dumps(tree))
 """
 

@@ -37,7 +37,7 @@ from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.filters import Filters, Ignored
 from fwrkit.agent.paths import ancestors
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, State, is_file
+from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
@@ -403,7 +403,7 @@ class Engine:
             return
         meta = self._record.meta
         position = (meta("start"), int(meta("position") or 0))
-        self._is_record_sound = bool(known.record) and known.world == known.record
+        self._is_record_sound = bool(known.world) and known.world == meta("claimed_by")
         hello = say.Hello(say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position)
         self._say(hello)
 
@@ -485,9 +485,7 @@ class Engine:
         self._refusal = None
         self._behind_server = (welcome.time - time.time_ns()) / 10**9
         if not welcome.is_known and self._record.meta("generation"):
-            self._alert(
-                "Server and node did not know each other's memory (a backup, a copy, a lost record): everything was compared, nothing deleted."
-            )
+            self._alert("Server and node did not know each other's memory (a backup, a copy, another server): everything was compared.")
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
         self._record.set_meta(_REVIEWS, "")  # the server says so next if anything waits
@@ -507,14 +505,7 @@ class Engine:
         if self._was_cut:
             self._set_damage_aside()
         if self._is_first:
-            self._set_lacks([])
-            agreed = self._agreed_elsewhere()
-            self._record.forget_everything()
-            self._record.set_meta("generation", "")
-            findings = self._scanner.walk()
-            self._refused.update(findings.refused)
-            self._hints.look_later(findings.busy)
-            self._uploader.begin(findings.found.values(), is_first=True, agreed=agreed)
+            self._meet()
         else:
             lacks = [path for path in self._lacks() if not self._placer.is_there(path)]
             self._set_lacks(lacks)
@@ -523,11 +514,28 @@ class Engine:
             self._take(self._scanner.walk(), None)
             self._confirm()
 
-    def _agreed_elsewhere(self) -> dict[bytes, bytes]:
-        """Return which files were agreed on with another server, where record and world belong together: what differs from that was edited here."""
-        if not self._is_record_sound:
-            return {}
-        return {entry.path: entry.state for entry in self._record.beneath(b"") if isinstance(entry.state, bytes) and is_file(entry.state)}
+    def _meet(self) -> None:
+        """First contact: say what is here, and (where record and world belong together) what was agreed on with other servers of the world before."""
+        lost = set(self._lacks())
+        self._set_lacks([])
+        claims = self._record.claims() if self._is_record_sound else {}
+        self._record.forget_everything()
+        self._record.set_meta("generation", "")
+        findings = self._scanner.walk()
+        self._refused.update(findings.refused)
+        self._hints.look_later(findings.busy)
+        gone = [] if not generations.is_present(self._tree) else [
+            Found(path, ABSENT)
+            for path in claims
+            if path not in findings.found and path not in lost and self._is_surely_gone(path, findings)
+        ]  # fmt: skip
+        self._uploader.begin([*findings.found.values(), *gone], is_first=True, claims=claims)
+
+    def _is_surely_gone(self, path: bytes, findings: Findings) -> bool:
+        """Say whether nothing is at a path where something was agreed on: not that it can not be seen, or is left out."""
+        if self._scanner.ignored.matches(path) or any(above in findings.refused for above in (*ancestors(path), path)):
+            return False
+        return not self._placer.is_there(path)
 
     def _lacks(self) -> list[bytes]:
         """Return the paths that this machine has lost, as the server has to hear: it is no deletion."""
@@ -552,6 +560,7 @@ class Engine:
         self._alerts = [*[said for said in self._alerts if said != sentence], sentence][-_ALERTS:]
 
     def _confirm(self) -> None:
+        self._record.forget_old_trails()
         self._record.commit()
         generations.advance(self._tree, self._record, self._generation)
         self._say(say.Confirm(self._generation))

@@ -68,6 +68,7 @@ def is_in_place(tree: Tree) -> bool:
 def _remember(record: Record, generation: str, stamp: str) -> None:
     record.set_meta("generation", generation)
     record.set_meta("sentinel", stamp)
+    record.set_meta("claimed_by", generation)  # also while the record begins anew with another server
     record.set_meta("pending_generation", "")
     record.sync()
 

@@ -5,7 +5,7 @@ Used by the engine's thread only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,15 +118,16 @@ class Sender:
         return self._number
 
 
-def manifest_entry(record: Record, item: Found, is_unknown: bool, agreed: State = ABSENT) -> ManifestEntry:
+def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "") -> ManifestEntry:
     """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
 
-    ``agreed``: what was agreed on with another server, where the record begins anew.
+    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`.
     """
     entry = record.get(item.path)
-    base = entry.state if entry is not None else agreed
+    base = entry.state if entry is not None else claims[0] if claims else ABSENT
     prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
     older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older)
+    trail = list(claims[1:]) if entry is None else []
+    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author)

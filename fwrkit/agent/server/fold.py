@@ -5,7 +5,7 @@ Every function here works inside the caller's transaction; nothing on disk is to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fwrkit.agent import paths
@@ -13,6 +13,7 @@ from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
+from fwrkit.agent.server.elsewhere import Elsewhere
 from fwrkit.agent.server.merge import merge_texts, union_of_logs
 from fwrkit.agent.server.policing import SIZE_LIMIT as POLICY_LIMIT
 from fwrkit.agent.server.policing import Policing
@@ -25,6 +26,7 @@ _MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
 _SECOND = 10**9  # nanoseconds
+_ANCESTRY = 16  # states that an edit was made from, and are remembered
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Edit:
     size: int = 0
     content: Content = Content()
     older: tuple[State, ...] = ()
+    trail: tuple[State, ...] = ()
     forbidden: Decision | None = None  # with what it came together: a rename of which the other half is refused
 
 
@@ -73,6 +76,7 @@ class Fold:
         self._texts = texts
         self.policing = Policing(store, canon)
         self.reviews = Reviews(store, canon, canon.incoming.parent / "reviews")
+        self._elsewhere = Elsewhere(store.db)
         self._moved: dict[bytes, None] = {}
 
     def take_moved(self) -> list[bytes]:
@@ -111,6 +115,8 @@ class Fold:
         is_lost = waiting is not None and is_unknown and result not in _MOVING
         if not edit.is_orphan and not is_lost:
             self.reviews.drop(citizen.id, edit.path)
+        if edit.is_unknown and edit.trail and (result in _MOVING or result is Result.SAME):
+            self._made_from(edit)
         return self._apply(citizen, edit, question, result, merged, received)
 
     def _review(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> tuple[Decision, Verdict | None]:
@@ -251,12 +257,10 @@ class Fold:
     def _base(self, citizen: Citizen, edit: Edit) -> Base:
         """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown.
 
-        At first contact there is no table. What a node says then that it had agreed on with another server of this world (one that is lost, or
-        was handed over) counts if the history has it: it is an edit of that. Never for a deletion.
+        At first contact there is no table.
         """
         if edit.is_unknown:
-            is_file_edited = not edit.is_orphan and is_file(edit.state) and is_file(edit.base)
-            return edit.base if is_file_edited and self._store.was_version(edit.path, edit.base) else UNKNOWN
+            return UNKNOWN if edit.is_orphan else self.claimed_base(edit.path, (edit.base, *edit.trail))
         lag = self._store.lag(citizen.id, edit.path)
         if lag is None and not citizen.is_known:
             return UNKNOWN
@@ -269,6 +273,25 @@ class Fold:
         if edit.has_prior and edit.base == known[0] and head in known[1:] and head in (edit.prior, *edit.older):
             return head  # what is being delivered to them is what they have sent themselves, and written over since
         return edit.base if edit.base in known else UNKNOWN
+
+    def claimed_base(self, path: bytes, claims: Sequence[State]) -> Base:
+        """Return what an edit at first contact was made on, by what the node had agreed on with other servers of this world, the newest first.
+
+        The newest of it that was the canon's here at some time: what the node had after that is then new here, or what had been before is not
+        known to the others. So a deletion that was agreed on elsewhere counts as one where it is news, and not where something was put there again since.
+        """
+        if not claims or claims == (ABSENT,):
+            return UNKNOWN
+        head = self._store.head(path)
+        return next((claim for claim in claims if self._is_known(path, claim, head)), UNKNOWN)
+
+    def _is_known(self, path: bytes, state: State, head: State) -> bool:
+        return state == head or self._store.was_version(path, state) or self._elsewhere.has(path, state)
+
+    def _made_from(self, edit: Edit) -> None:
+        """Remember from what an edit at first contact was made: who brings something in between brings nothing new."""
+        before = (state for state in (edit.base, *edit.trail[:_ANCESTRY]) if state != edit.state)
+        self._elsewhere.remember(edit.path, (state for state in before if not self._store.was_version(edit.path, state)))
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:
         """Return the merge of an edit with the head where both are new and the template says how to merge them, None if it can not be had."""

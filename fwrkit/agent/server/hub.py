@@ -29,7 +29,7 @@ from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
+from fwrkit.agent.states import ABSENT, Base, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 from fwrkit.core.errors import FwrError
@@ -398,9 +398,11 @@ class Hub:
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
+            is_restored = session.is_restored(item.state)  # then what was agreed on elsewhere does not count either
             edit = Edit(
-                item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)), tuple(item.older), moves.get(item.path),
+                item.path, item.state, ABSENT if is_restored else item.base, item.prior, item.has_prior, item.is_unknown or is_restored,
+                item.is_orphan, item.time, item.size, Content(_verified(item)), tuple(item.older), () if is_restored else tuple(item.trail),
+                moves.get(item.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -414,7 +416,7 @@ class Hub:
         if session.ruling:
             return False
         allowed = (item for item in brought if not self._is_refused_deletion(citizen, item))  # what is undone anyway holds nobody
-        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in allowed))
+        hold = self.guard.stops(citizen, ((item.path, item.state, self._claimed_base(item)) for item in allowed))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
@@ -423,6 +425,9 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _claimed_base(self, item: say.Change | say.ManifestEntry) -> Base:
+        return self._fold.claimed_base(item.path, (item.base, *item.trail)) if item.is_unknown else item.base
 
     def _is_refused_deletion(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> bool:
         return item.state is ABSENT and self._fold.policing.judge(citizen, item.path, ABSENT, 0).action == "refuse"

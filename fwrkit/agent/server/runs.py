@@ -23,7 +23,7 @@ from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import is_file
+from fwrkit.agent.states import ABSENT, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 
@@ -105,7 +105,7 @@ class Runs:
         for value in part.changes:
             entry = say.ManifestEntry.from_value(value)
             run.entries.append(entry)
-            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * len(entry.older)
+            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * (len(entry.older) + len(entry.trail))
         self._telling = {each for each in (*self._telling, session) if each.upward is not None and not each.channel.is_closed}
         if len(run.entries) > _ENTRIES_LIMIT or sum(each.upward.cost for each in self._telling if each.upward) > _MANIFESTS_LIMIT:
             raise FrameError("a manifest is too large")
@@ -134,7 +134,9 @@ class Runs:
         return self._fold.policing.judge(citizen, entry.path, entry.state, entry.size).action == "refuse"
 
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
-        if not run.is_first and self._is_stopped(session, citizen, run.entries):
+        # at first contact all that is here counts as put; what was deleted here since, or agreed on elsewhere as deleted, is looked at alone
+        looked_at = run.entries if not run.is_first else [replace(entry, is_unknown=True) for entry in run.entries if entry.state is ABSENT]
+        if looked_at and self._is_stopped(session, citizen, looked_at):
             return
         run.forbidden = self._fold.forbidden_moves(citizen, ((entry.path, entry.state, entry.size) for entry in run.entries))
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
@@ -238,10 +240,11 @@ class Runs:
             if entry.state in run.lost:
                 run.missing.append(index)
                 continue
+            is_restored = session.is_restored(entry.state)  # then what was agreed on elsewhere does not count either
             edit = Edit(
-                entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
-                entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
-                Content(None, run.arrived.get(entry.state)), tuple(entry.older), run.forbidden.get(entry.path),
+                entry.path, entry.state, ABSENT if is_restored else entry.base, entry.prior, entry.has_prior,
+                entry.is_unknown or run.is_first or is_restored, False, entry.time, entry.size, Content(None, run.arrived.get(entry.state)),
+                tuple(entry.older), () if is_restored else tuple(entry.trail), run.forbidden.get(entry.path),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:

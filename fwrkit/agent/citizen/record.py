@@ -179,6 +179,11 @@ class Record:
             found[entry.path] = _joined((*sent, entry.state), found.get(entry.path, []))
         return found
 
+    def was_deleted(self, path: bytes) -> bool:
+        """Say whether it was agreed on last that what was at a path is gone."""
+        trail = self._trail(path)
+        return bool(trail) and trail[0] is ABSENT and self.state(path) is ABSENT
+
     def forget_old_trails(self) -> None:
         """Forget what was at paths where nothing is for long."""
         before = int(time.time()) - _TRAIL_KEPT

@@ -34,12 +34,15 @@ class Flight:
 
 
 class Sender:
-    """Sends found changes as one batch and takes their outcomes."""
+    """Sends found changes as one batch and takes their outcomes. ``author_of`` says whose what is found is, where it is passed on (empty: its own)."""
 
-    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None]) -> None:
+    def __init__(
+        self, record: Record, citizen: str, say: Callable[[Any], None], author_of: Callable[[bytes, State], str] = lambda *_: ""
+    ) -> None:
         self._record = record
         self._citizen = citizen
         self._say = say
+        self._author_of = author_of
         self._number = 0
         self._flights: dict[int, Flight] = {}
         self.paths: dict[bytes, int] = {}
@@ -76,7 +79,8 @@ class Sender:
         number = self._next(Flight(item.path, item.state, item.stamp, content=item.content))
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older))
+        author = self._author_of(item.path, item.state)
+        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older, [], author))
 
     def send_lack(self, path: bytes) -> None:
         """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""

@@ -55,6 +55,7 @@ class Uploader:
         outgoing: Path,
         say: Callable[[Any], None],
         work: Callable[[Callable[[], Callable[[], None]]], None],
+        author_of: Callable[[bytes, State], str] = lambda *_: "",
     ) -> None:
         self._tree = tree
         self._record = record
@@ -62,6 +63,7 @@ class Uploader:
         self._outgoing = outgoing
         self._say = say
         self._work = work
+        self._author_of = author_of
         self._number = 0
         self.current: Upload | None = None
         self.covered: set[bytes] = set()
@@ -113,7 +115,8 @@ class Uploader:
         part: list[list[Any]] = []
         size = 0
         for item in run.items:
-            part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ())).to_value())
+            author = self._author_of(item.path, item.state)
+            part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ()), author).to_value())
             size += len(item.path) + _ENTRY_BYTES
             if size > _PART_BYTES or len(part) >= _PART_COUNT:
                 self._say(Manifest(run.number, run.is_first, part, False))

@@ -54,6 +54,8 @@ class Edit:
     older: tuple[State, ...] = ()
     trail: tuple[State, ...] = ()
     forbidden: Decision | None = None  # with what it came together: a rename of which the other half is refused
+    writer: Citizen | None = None  # whose edit it is, where another citizen's node passes it on
+    is_settled: bool = False  # the world's server has accepted it already: no policy is asked here
 
 
 @dataclass(frozen=True)
@@ -187,9 +189,11 @@ class Fold:
 
     def judge(self, citizen: Citizen, edit: Edit) -> Decision:
         """Return what the policy says to an edit that would move the canon."""
+        if edit.is_settled:
+            return Decision("allow", "(settled)", "", None)
         if edit.forbidden is not None:
             return edit.forbidden
-        decision = self.policing.judge(citizen, edit.path, edit.state, self._size(edit) or edit.size)
+        decision = self.policing.judge(edit.writer or citizen, edit.path, edit.state, self._size(edit) or edit.size)
         if decision.action != "refuse" and edit.path == paths.POLICY and isinstance(edit.state, bytes) and is_file(edit.state):
             content = self._policy_text(edit)
             fault = Policing.why_not(content) if content is not None else ""
@@ -207,22 +211,22 @@ class Fold:
                 return file.read(POLICY_LIMIT + 1)
         return self._canon.read(edit.state) if self._canon.has(edit.state) else None
 
-    def forbidden_moves(self, citizen: Citizen, edits: Iterable[tuple[bytes, State, int]]) -> dict[bytes, Decision]:
-        """Given what comes together, (path, new state, size), return the deletions that belong to a put that is refused or waits, and why.
+    def forbidden_moves(self, edits: Iterable[tuple[bytes, State, int, Citizen]]) -> dict[bytes, Decision]:
+        """Given what comes together, (path, new state, size, whose), return the deletions that belong to a put that is refused or waits, and why.
 
         Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
         """
         puts, deleted = [], {}
-        for path, state, size in edits:
+        for path, state, size, citizen in edits:
             if state is ABSENT:
                 head = self._store.head(path)
                 if isinstance(head, bytes) and is_file(head):
                     deleted[path] = head
             elif isinstance(state, bytes) and is_file(state):
-                puts.append((path, state, size))
+                puts.append((path, state, size, citizen))
         moved = set(deleted.values())
         bound: dict[bytes, Decision] = {}
-        for path, state, size in puts:
+        for path, state, size, citizen in puts:
             if state in moved and state not in bound and self._store.head(path) != state:
                 decision = self.policing.judge(citizen, path, state, size)
                 if decision.action != "allow":
@@ -231,7 +235,7 @@ class Fold:
 
     def _forbid(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> Verdict:
         """Refuse an edit: the head is delivered, so that it is undone at its author's, who hears before that why."""
-        self.policing.refused(citizen, edit.path, decision)
+        self.policing.refused(edit.writer or citizen, edit.path, decision)
         if not edit.is_orphan:
             self.reviews.refuse(citizen.id, edit.path, base, edit.state, received, decision.reason)
             self._hold(citizen, edit.path, edit.state)
@@ -344,7 +348,8 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int, note: str = "") -> None:
-        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
+        author = (edit.writer or citizen).name
+        self._move(author, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, merged: bytes, received: int) -> Result:
         """Make a merge the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
@@ -366,17 +371,18 @@ class Fold:
 
     def _keep_beside(self, citizen: Citizen, edit: Edit, question: Question, received: int) -> bytes:
         """Keep an edit under a conflict name, and return that. Below a file that should be a directory, the directory gets the name."""
+        author = edit.writer or citizen
         blocker = self._blocking_ancestor(edit.path)
         lost_at = blocker if blocker is not None else edit.path
         lost_to = self._store.head(lost_at) if blocker is not None else question.head
         wants_directory = blocker is not None or is_directory(edit.state)
-        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit, question.base)
+        place = self._conflict_place(author, lost_at, lost_to, wants_directory, edit, question.base)
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
-                citizen.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+                author.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
             )
-        self._store.set_conflict(lost_at, citizen.name, lost_to, place)
+        self._store.set_conflict(lost_at, author.name, lost_to, place)
         return target
 
     def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fwrkit.agent.keys import make_key
+from fwrkit import __version__
+from fwrkit.agent.keys import make_key, public_of
 from fwrkit.agent.public_records import peers_of
 from fwrkit.agent.server.peers import Peers
 from fwrkit.agent.settings import Settings
@@ -40,18 +41,12 @@ class PeersHall(TownHall):
 
     def come(self, name: str = "olga-peer", by: str = "olga", **where: Any) -> str:
         invite, key = decode(self.serve(name, by, **where)), self.key(f"node-{name}")
-        known = next(each for each, _ in self.store.invites()[::-1] if self.store.invite(each)[0] == invite.citizen)  # type: ignore[index]
-        self.enrolment.enrol(known.split()[1], {"public_key": key, "node_id": "0123456789ab", "version": version()})
+        request = {"public_key": key, "node_id": "0123456789ab", "version": __version__}
+        self.enrolment.enrol(public_of(invite.seed).split()[1], request)
         return key
 
     def names(self) -> list[str]:
         return [peer.name for peer in self.peers.all()]
-
-
-def version() -> str:
-    from fwrkit import __version__
-
-    return __version__
 
 
 @pytest.fixture

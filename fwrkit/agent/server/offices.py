@@ -19,6 +19,7 @@ from fwrkit.agent.server.handover import Handover
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.peers import Peers
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.reverting import Reverting
@@ -69,6 +70,7 @@ class Offices:
         self._publisher = Publisher(store, register, fold)
         self.enrolment = Enrolment(store, register, authority, state, state / _EXTRAUSERS, self._publisher, node.settings)
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
+        self.peers = Peers(store, register, self.enrolment, self._roll, authority, self._publisher, node.settings)
         self._rotation = Rotation(store, authority, self._publisher, node.settings, sign_host)
         reverting = Reverting(hub, store, fold, self._history)
         self.handover = Handover(hub, store, authority, self._publisher, self._has_everything)
@@ -77,6 +79,7 @@ class Offices:
             {
                 **powers.of_citizens(store, self.enrolment, self._roll, self._change_authority, hub.guard, node.address, self.citizens, self._publisher.audit),
                 **powers.of_moves(store, self.enrolment, node.address, self._publisher.audit),
+                **powers.of_peers(self.peers, node.address),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),

@@ -6,6 +6,7 @@ Roll and log are read from the world itself, where every citizen has them; of th
 from __future__ import annotations
 
 import datetime
+import logging
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,24 +15,27 @@ from fwrkit.agent import public_records
 from fwrkit.agent.files.tree import NotRegular
 from fwrkit.agent.keys import fingerprint, is_public_key, public_key, write_private
 from fwrkit.agent.paths import ROLL
-from fwrkit.agent.server.register import Ban, Register
+from fwrkit.agent.server.register import Ban, Peer, Register
 from fwrkit.agent.server.roll import ROLES
 from fwrkit.agent.server.store import FORMER, Store
 from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID, check_citizen_name
 
+log = logging.getLogger("fwrkit.succession")
+
 
 @dataclass(frozen=True)
 class Succession:
     """To which world the successor's node belongs, which authorities it trusts and which were before those (public keys, type and base64), and the
-    authority's private key (OpenSSH's own form), empty if it is lost."""
+    authority's private key (OpenSSH's own form), empty if it is lost. ``is_peer``: what is made serves beside the world's server, without authority."""
 
     world_id: str
     world_name: str
     trusted: tuple[str, ...]
     former: tuple[str, ...] = ()
     authority: str = ""
+    is_peer: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ def install_authority(succession: Succession, keys: Path) -> str:
     """
     known = list(dict.fromkeys([*succession.former, *succession.trusted]))
     former = keys / "authorities-former.pub"
+    if succession.is_peer:
+        (keys / "authorities.pub").write_text("".join(f"{key}\n" for key in succession.trusted))
+        former.write_text("".join(f"{key}\n" for key in known if key not in succession.trusted))
+        return "the server's"
     if not succession.authority:
         former.write_text("".join(f"{key}\n" for key in known))
         return "a new one"
@@ -83,14 +91,14 @@ def opened(text: str, key: Path) -> str:
     return done.stdout.decode()
 
 
-def take_over_roll(source: Path, store: Store, register: Register, operator: str) -> int:
+def take_over_roll(source: Path, store: Store, register: Register, operator: str, is_peer: bool = False) -> int:
     """Given the world as it was copied, admit everybody who was in its roll, with roles, keys and bans. Return how many. In a transaction.
 
-    Keys that open nothing any more stay so. Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's
-    name is a citizen's.
+    Keys that open nothing any more stay so; peers go on. ``is_peer``: the operator is one, and may be in the roll from an earlier attempt.
+    Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's name is a citizen's.
     """
     rows = _read_roll(source)
-    if any(row.name == operator and (row.key or row.ban is not None) for row in rows):
+    if not is_peer and any(row.name == operator and (row.key or row.ban is not None) for row in rows):
         text = f"There is a citizen '{operator}' already: the server's own account has to be another."
         raise FwrError(ExitCode.TAKEN, text, "Choose one with --citizen.")
     for key in revoked_keys(source):
@@ -100,7 +108,21 @@ def take_over_roll(source: Path, store: Store, register: Register, operator: str
         store.update_citizen(citizen.id, public_key=row.key, is_banned=int(row.ban is not None))
         if row.ban is not None:
             register.ban(Ban(citizen.id, row.ban.reason, row.ban.since, row.ban.until, row.ban.by))
+    _take_over_peers(source, store, register)
     return len(rows)
+
+
+def _take_over_peers(source: Path, store: Store, register: Register) -> None:
+    """Peers go on where the server has moved. A list of them that can not be read is no reason to let nobody in: their officials repeat their word."""
+    try:
+        peers = public_records.peers_of(public_records.read(source, ROLL))
+    except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("the peers in the roll can not be read: %s", error)
+        return
+    for each in peers:
+        citizen, official = store.citizen(name=each.name), store.citizen(name=each.by)
+        if citizen is not None and official is not None:
+            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since))
 
 
 def revoked_keys(source: Path) -> list[str]:

@@ -41,7 +41,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 
 _MARK = "founding"  # in the state directory, while a founding is under way
 _TABLES = "founding.sqlite"
-_NEVER = IgnoreList((".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*"))
+_NEVER = IgnoreList((".fwr-sentinel*", "**/.unison.*"))
 _SERVERS_OWN = IgnoreList((os.fsdecode(paths.ROLL), os.fsdecode(paths.AUDIT)))  # of the other world: who belongs to this one, begins anew
 
 

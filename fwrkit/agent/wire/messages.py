@@ -13,7 +13,7 @@ from fwrkit.agent import paths
 from fwrkit.agent.states import State, is_state
 from fwrkit.agent.wire.frames import FrameError
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class Change:
     ``prior`` (if ``has_prior``) is a state that was sent before and whose outcome never arrived. ``content`` is None for directories
     and deletions, for content that the server has, and for content that comes by a run. ``is_unknown``: no base is claimed.
     ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
-    ``older``: what was sent before ``prior``, without an outcome as well.
+    ``older``: what was sent before ``prior``, without an outcome as well. ``trail``: where no base is claimed, what was agreed on with other servers
+    of this world before ``base``, the newest first. ``author``: whose edit a peer passes on, empty for the client's own.
     """
 
     tag = "change"
@@ -113,6 +114,8 @@ class Change:
     content: bytes | None
     more: bool
     older: list[State] = field(default_factory=list)
+    trail: list[State] = field(default_factory=list)
+    author: str = ""
 
 
 @dataclass(frozen=True)
@@ -371,6 +374,8 @@ class ManifestEntry:
     time: int
     size: int
     older: list[State] = field(default_factory=list)
+    trail: list[State] = field(default_factory=list)
+    author: str = ""
 
     def to_value(self) -> list[Any]:
         """Return the list that travels."""

@@ -71,6 +71,7 @@ class Server:
                 self.canon.settle(path)
             retention.look_for_lost(self.store, history, self.canon)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
+        self.fold = fold
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
         self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)

@@ -127,8 +127,7 @@ def _take_over_peers(source: Path, store: Store, register: Register) -> None:
 
 def revoked_keys(source: Path) -> list[str]:
     """Return the keys (type and base64) that a world's roll says open nothing any more."""
-    found = tomllib.loads(public_records.read(source, ROLL).decode()).get("revoked", [])
-    return [str(key) for key in found if is_public_key(str(key))]
+    return public_records.revoked_of(public_records.read(source, ROLL))
 
 
 def _read_roll(source: Path) -> list[_Row]:

@@ -113,6 +113,7 @@ class Engine:
         self._refused: dict[bytes, str] = {}
         self._is_ready = False
         self._is_first = False
+        self._is_server_back = False
         self._generation = ""
         self._refusal: say.Refusal | None = None
         self._retry_at = 0.0
@@ -443,7 +444,7 @@ class Engine:
     def _reset(self) -> None:
         """Forget everything that belonged to a connection."""
         self._channel = None
-        self._is_ready = self._is_first = False
+        self._is_ready = self._is_first = self._is_server_back = False
         self._placer.displaced.extend(self._sender.reset())
         for path in (*self._uploader.covered, *self._sender.paths, *self._receiver.waiting):
             self._changed[path] = None
@@ -481,6 +482,8 @@ class Engine:
             self._record.set_meta(_REVIEWS, str(message.count))
         elif isinstance(message, say.Renew):
             self.renewals_wanted += 1
+        elif isinstance(message, say.Back):
+            self._is_server_back = True
         elif isinstance(message, say.Rejected):
             self._refusals.add(message.path, message.state, message.reason, None, is_counted=False)
         elif isinstance(message, say.Folded):
@@ -665,4 +668,5 @@ class Engine:
             reviews=int(self._record.meta(_REVIEWS) or 0),
             position=self._position,
             position_at=self._position_at,
+            is_server_back=self._is_server_back,
         )

@@ -70,6 +70,12 @@ class Authority:
         """The public keys of earlier authorities, the oldest first: their signatures on snapshots still count, and on nothing else."""
         return self._former.read_text().splitlines() if self._former.exists() else []
 
+    def trust(self, host_certificate: str, authorities: list[str], former: list[str]) -> None:
+        """At a peer, which has no authority: remember the world's, its former ones, and what it has signed of the host's key."""
+        _replace(self._host.with_name("host-cert.pub"), host_certificate)
+        _replace(self._former, "".join(f"{key}\n" for key in former))
+        _replace(self._trusted, "".join(f"{key}\n" for key in authorities))
+
     def begin_rotation(self) -> str:
         """Make a new key beside the one there is, and return its public half. Raise FwrError (TAKEN) if a change goes on already."""
         if self._before.exists():

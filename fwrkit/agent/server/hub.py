@@ -133,6 +133,13 @@ class Hub:
             session.say(message)
         return list(self._sessions)
 
+    def tell_that_server_is_back(self) -> None:
+        """At a peer: tell everybody who has not heard it on this connection. In the hub's thread."""
+        for session in self._sessions.values():
+            if session.is_ready and not session.knows_server_is_back:
+                session.knows_server_is_back = True
+                session.say(say.Back())
+
     def expel(self, citizen: Citizen, reason: FwrError) -> None:
         """End a citizen's connection once this turn is durable, telling them why; nothing that they still say counts."""
         session = self._sessions.pop(citizen.id, None)

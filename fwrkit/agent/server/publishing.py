@@ -34,6 +34,7 @@ class Publisher:
         self._fold = fold
         self._clock = clock
         self.peers: Callable[[], list[PeerRecord]] = list
+        self.is_mute = False  # at a peer: the world's records are the server's
         self._has_news = True  # at the start: what an earlier run of the server could not publish any more
 
     def audit(self, actor: str, event: str, subject: str, **details: str) -> None:
@@ -48,7 +49,7 @@ class Publisher:
 
     def flush(self) -> None:
         """Publish what is new, if anything is."""
-        if not self._has_news:
+        if not self._has_news or self.is_mute:
             return
         self._has_news = False
         now = int(self._clock())

@@ -80,14 +80,17 @@ class Server:
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
-        self._authority.create()
-        adopt_snapshots(history, self._authority, self.store)
+        self.is_peer = self.store.meta("peer") == "yes"
+        if not self.is_peer:
+            self._authority.create()
+            adopt_snapshots(history, self._authority, self.store)
         self.offices = Offices(
             node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
         )
+        self.mirror = self.offices.be_a_peer(fold) if self.is_peer else None
         self._ticker = Ticker(lambda: self.hub.later(self.offices.tick))
         self._sshd: Child | None = None
-        if with_network:
+        if with_network and not self.is_peer:
             self._sshd = self._prepare_sshd()
         self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
@@ -99,8 +102,7 @@ class Server:
         return self.store.meta("world_id")
 
     def _prepare_sshd(self) -> Child:
-        key = self._places.keys / "host"
-        make_key(key, f"fwrkit host of {self.world_id}")
+        self.host_key()
         self._sign_host()
         file = self._places.run / "sshd_config"
         file.write_text(configuration(self._places.keys, self._places.state, self._settings.run_limit_bytes))
@@ -109,7 +111,7 @@ class Server:
     def _sign_host(self) -> None:
         """Have the host's key signed by the authority that is known, and sshd take it up."""
         key = self._places.keys / "host"
-        if key.exists():
+        if key.exists() and not self.is_peer:
             self._authority.host_certificate(key, self.world_id)
         if self._sshd is not None:
             self._sshd.signal(signal.SIGHUP)
@@ -127,6 +129,32 @@ class Server:
         self._ticker.start()
         if self._sshd is not None:
             self._sshd.start()
+
+    def host_key(self) -> str:
+        """Return the host's public key (type and base64), made if missing."""
+        return make_key(self._places.keys / "host", f"fwrkit host of {self.world_id}")
+
+    def serve_as_peer(self, certificate: str, authorities: list[str], former: list[str]) -> None:
+        """Take up what the world's server has signed and said, and let citizens in, if that has not begun yet. All as text; keys as type and base64."""
+        self._authority.trust(certificate, authorities, former)
+        self.serve_again()
+
+    def serve_again(self) -> None:
+        """Let citizens in by what the world's server has signed before, if that has not begun yet."""
+        if self._sshd is None:
+            self._sshd = self._prepare_sshd()
+            self._sshd.start()
+        else:
+            self._sshd.signal(signal.SIGHUP)
+
+    def serve_nobody(self) -> None:
+        """Let nobody in any more: the right to serve is gone."""
+        if self._sshd is not None:
+            self._sshd.stop()
+            self._sshd = None
+        for session in self.hub.sessions().values():
+            if session.citizen.id != self.operator.id:
+                session.channel.close("this node has no right to serve")
 
     def stop(self) -> None:
         """Let everybody go, finish what is begun."""

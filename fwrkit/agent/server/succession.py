@@ -39,7 +39,9 @@ class Succession:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """What the roll says of one citizen. ``since`` in Unix seconds; ``key`` empty if they have none; the ban's ``citizen`` is 0."""
+
     name: str
     role: str
     since: int
@@ -127,13 +129,22 @@ def _take_over_peers(source: Path, store: Store, register: Register) -> None:
 
 def revoked_keys(source: Path) -> list[str]:
     """Return the keys (type and base64) that a world's roll says open nothing any more."""
-    return public_records.revoked_of(public_records.read(source, ROLL))
+    return revoked_in(public_records.read(source, ROLL))
 
 
-def _read_roll(source: Path) -> list[_Row]:
+def revoked_in(text: bytes) -> list[str]:
+    """Given a roll's text, return the keys (type and base64) that open nothing any more. Raise ValueError if it is none."""
+    return public_records.revoked_of(text)
+
+
+def rows_of(text: bytes) -> list[Row]:
+    """Given a roll's text, return what it says. Raise ValueError, KeyError or TypeError if it is none, FwrError for a name that is none."""
+    return [_row(item) for item in tomllib.loads(text.decode()).get("citizen", [])]
+
+
+def _read_roll(source: Path) -> list[Row]:
     try:
-        data = tomllib.loads(public_records.read(source, ROLL).decode())
-        return [_row(item) for item in data.get("citizen", [])]
+        return rows_of(public_records.read(source, ROLL))
     except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
         text = f"The roll of citizens in this copy of the world can not be read ({error})."
         raise FwrError(
@@ -141,7 +152,7 @@ def _read_roll(source: Path) -> list[_Row]:
         ) from error
 
 
-def _row(item: dict[str, object]) -> _Row:
+def _row(item: dict[str, object]) -> Row:
     name, role, key = check_citizen_name(str(item["name"])), str(item["role"]), str(item.get("key", ""))
     if role not in (*ROLES, FORMER) or (key and not is_public_key(key)):
         raise ValueError(f"of {name}")
@@ -149,7 +160,7 @@ def _row(item: dict[str, object]) -> _Row:
     ban = None
     if isinstance(banned, dict):
         ban = Ban(0, str(banned.get("reason", "")), _seconds(banned.get("since")), _seconds(banned.get("until")), str(banned.get("by", "")))
-    return _Row(name, role, _seconds(item["since"]), key, ban)
+    return Row(name, role, _seconds(item["since"]), key, ban)
 
 
 def _seconds(moment: object) -> int:

@@ -247,6 +247,13 @@ class Renew:
 
 
 @dataclass(frozen=True)
+class Back:
+    """Peer: the server can be reached again, and has everything that is here."""
+
+    tag = "back"
+
+
+@dataclass(frozen=True)
 class Offer:
     """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
 
@@ -311,6 +318,7 @@ FROM_SERVER: tuple[type[Any], ...] = (
     Reviews,
     Rejected,
     Renew,
+    Back,
     Folded,
     Offer,
     Passed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -389,11 +389,12 @@ def test_nobody_comes_under_the_world_s_own_key(office: Office) -> None:
     alice = office.store.citizen(name="alice")
     assert alice is not None
     asked = {"public_key": authority, "node_id": "0123456789ab", "name": "eve"}
-    for come in (
+    ways: list[Callable[[], object]] = [
         lambda: office.enrolment.change_key(alice, authority),
         lambda: office.enrol(office.invite("bob"), authority),
         lambda: office.enrolment.request(asked),
-    ):
+    ]
+    for come in ways:
         with pytest.raises(FwrError) as raised:
             come()
         assert raised.value.code is ExitCode.TAKEN

@@ -14,7 +14,7 @@ from fwrkit.agent import upkeep
 from fwrkit.agent.backups.holding import hold, told
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
-from fwrkit.agent.server import retention, tables, world
+from fwrkit.agent.server import adoption, catching_up, retention, tables, world
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -25,6 +25,7 @@ from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.signing import HeadSigner
 from fwrkit.agent.server.snapshots import adopt_snapshots
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
@@ -70,10 +71,14 @@ class Server:
             for path in tables.adopt(self.store, history):
                 self.canon.settle(path)
             retention.look_for_lost(self.store, history, self.canon)
+        self._caught_up = adoption.take_over(state, self.store, history, self.canon, self.operator, node.settings.large_limit)
+        if self._caught_up:
+            (state / catching_up.MARK).unlink(missing_ok=True)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
-        self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
+        own_history = History(state / "history.git", self.world_id)
+        self._historian = Historian(self._historian_store, own_history, self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
         self._warden = Warden(state, node.settings, self.hub.allowance, lambda uid, reason: self.offices.excess(uid, reason))
@@ -81,11 +86,14 @@ class Server:
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
         self._authority.create()
+        self._historian.signer = HeadSigner(own_history, self._authority)
         adopt_snapshots(history, self._authority, self.store)
         self.offices = Offices(
             node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
         )
-        self._ticker = Ticker(lambda: self.hub.later(self.offices.tick))
+        self.catching_up = catching_up.CatchingUp(self.hub, self.store, self._historian, self._authority, state, node.settings)
+        self.hub.why_closed = lambda: self.offices.handover.why_closed() or self.catching_up.why_closed()
+        self._ticker = Ticker(lambda: self.hub.later(self._tick))
         self._sshd: Child | None = None
         if with_network:
             self._sshd = self._prepare_sshd()
@@ -128,6 +136,10 @@ class Server:
         if self._sshd is not None:
             self._sshd.start()
 
+    def _tick(self) -> None:
+        self.offices.tick()
+        self.catching_up.tick()
+
     def stop(self) -> None:
         """Let everybody go, finish what is begun."""
         if self._sshd is not None:
@@ -162,8 +174,8 @@ class Server:
 
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
-        healed = [self._repaired] if self._repaired else []
-        return [*healed, *self._historian.alerts, *self.offices.alerts()]
+        healed = [said for said in (self._repaired, self._caught_up) if said]
+        return [*healed, *self.catching_up.alerts, *self._historian.alerts, *self.offices.alerts()]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""

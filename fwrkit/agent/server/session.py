@@ -81,6 +81,7 @@ class Session:
         self.started = time.time()
         self.filters = Filters()
         self.is_held = False  # by the deletion guard: what still arrives is not taken
+        self.is_heard = False  # as to whether they have seen more than the tables know
         self.has_brought = False
         self._ruling = ""
         self._frames: list[Any] = []

@@ -35,7 +35,9 @@ class Succession:
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """What a world's roll says of a citizen; ``since`` in Unix seconds."""
+
     name: str
     role: str
     since: int
@@ -89,7 +91,7 @@ def take_over_roll(source: Path, store: Store, register: Register, operator: str
     Keys that open nothing any more stay so. Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's
     name is a citizen's.
     """
-    rows = _read_roll(source)
+    rows = read_roll(source)
     if any(row.name == operator and (row.key or row.ban is not None) for row in rows):
         text = f"There is a citizen '{operator}' already: the server's own account has to be another."
         raise FwrError(ExitCode.TAKEN, text, "Choose one with --citizen.")
@@ -109,7 +111,8 @@ def revoked_keys(source: Path) -> list[str]:
     return [str(key) for key in found if is_public_key(str(key))]
 
 
-def _read_roll(source: Path) -> list[_Row]:
+def read_roll(source: Path) -> list[Row]:
+    """Return a world's roll. Raise FwrError (FAILED) if it can not be read."""
     try:
         data = tomllib.loads(public_records.read(source, ROLL).decode())
         return [_row(item) for item in data.get("citizen", [])]
@@ -120,7 +123,7 @@ def _read_roll(source: Path) -> list[_Row]:
         ) from error
 
 
-def _row(item: dict[str, object]) -> _Row:
+def _row(item: dict[str, object]) -> Row:
     name, role, key = check_citizen_name(str(item["name"])), str(item["role"]), str(item.get("key", ""))
     if role not in (*ROLES, FORMER) or (key and not is_public_key(key)):
         raise ValueError(f"of {name}")
@@ -128,7 +131,7 @@ def _row(item: dict[str, object]) -> _Row:
     ban = None
     if isinstance(banned, dict):
         ban = Ban(0, str(banned.get("reason", "")), _seconds(banned.get("since")), _seconds(banned.get("until")), str(banned.get("by", "")))
-    return _Row(name, role, _seconds(item["since"]), key, ban)
+    return Row(name, role, _seconds(item["since"]), key, ban)
 
 
 def _seconds(moment: object) -> int:

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pygit2
+
 from fwrkit.agent import heads
+from fwrkit.agent.backups.restoring import BEHIND
 from fwrkit.agent.heads import SignedHead
 from fwrkit.agent.server import taking
 from fwrkit.agent.server.authority import Authority
@@ -34,10 +37,11 @@ from fwrkit.core.names import FIRST_UID
 
 log = logging.getLogger("fwrkit.catching")
 
-MARK = "behind"  # in the state directory, while this server waits for what is newer: `fwrkit restore` puts it there
+MARK = BEHIND  # in the state directory, while this server waits for what is newer: `fwrkit restore` puts it there
 _ANSWER = 20.0  # seconds for a client to say what it has
 _PIECE = 60.0  # seconds for it to bring one piece: the first has to be packed
 _WHOLE = 1800.0  # seconds for it to bring everything
+_SLOWEST = 128 * 1024  # bytes a second that it has to bring
 _ROOM = 4  # of the room on the disk, what is brought may take this part: it is copied, and unfolds into tables and files
 
 
@@ -52,12 +56,13 @@ class _Offer:
 
 @dataclass
 class _Delivery:
-    """What is being brought: since which version of this server's, into which file, until when (monotonic)."""
+    """What is being brought: since which version of this server's, into which file, until when the next piece, and all (monotonic)."""
 
     offer: _Offer
     since: str
     file: Path
     until: float
+    whole_until: float
     size: int = 0
     offset: int = 0
 
@@ -90,7 +95,7 @@ class CatchingUp:
         self._failed: set[int] = set()  # citizens who did not bring what they said they had
         self._first_heard = 0.0
         self._delivery: _Delivery | None = None
-        self._is_over = False  # it is taken: only the next start goes on
+        self._is_over = False  # it was taken: only the next start goes on
         self.is_waiting = (state / MARK).exists() and bool(self._awaited())
         if self.is_waiting:
             historian.pause()
@@ -163,7 +168,7 @@ class CatchingUp:
         return head if head is not None and heads.is_signed(head, self._authority.all_public) else None
 
     def _answered(self, session: Session, hello: Hello, head: SignedHead | None) -> None:
-        is_newer = head is not None and head.world == self._store.meta("world_id") and head.number > self._history.number()
+        is_newer = head is not None and head.world == self._store.meta("world_id") and head.number > self._number()
         if head is None or not is_newer or session.citizen.id in self._failed:
             self._note(session, hello)
         else:
@@ -172,6 +177,13 @@ class CatchingUp:
             self._remember(session)
             self._wait()
         self._decide()
+
+    def _number(self) -> int:
+        """Return up to which version this server's history goes, 0 if it does not say."""
+        try:
+            return self._history.number()
+        except (KeyError, ValueError, pygit2.GitError):
+            return 0
 
     def _note(self, session: Session, hello: Hello) -> None:
         self._heard.append((session, hello))
@@ -191,8 +203,8 @@ class CatchingUp:
         self._historian.pause()
         reason = self.why_closed()
         assert reason is not None
-        for citizen in self._store.citizens():
-            self._hub.expel(citizen, reason)
+        for number in self._hub.sessions():  # not of the one who has it: all processes of an account end with this
+            self._hub.expel(self._store.known_citizen(number), reason)
 
     def _decide(self) -> None:
         if self._delivery is not None or self._is_over:
@@ -204,14 +216,22 @@ class CatchingUp:
             return
         now, limit = self._clock(), self._began + self._settings.behind_limit
         is_everybody = self._known >= self._awaited()
-        if self._asked or (not is_everybody and self._known and now < self._first_heard + self._settings.behind_quiet):
+        if now < limit and not self._is_heard_out(now, is_everybody):
             self._tick_in(self._settings.behind_quiet)
         elif self._offers:
             self._begin(max(self._offers, key=lambda offer: offer.head.number))
-        elif now >= limit or (self._known and (is_everybody or not self._failed)):
+        elif now >= limit or is_everybody or not self._failed:
             self._go_on()
         else:  # somebody had it and did not bring it: others may
             self._tick_in(limit - now)
+
+    def _is_heard_out(self, now: float, is_everybody: bool) -> bool:
+        """Say whether everybody was heard who can be waited for. Who only ever connects and never answers holds up nobody."""
+        if not self._known:
+            return False
+        if now >= self._first_heard + self._settings.behind_quiet + _ANSWER:
+            return True
+        return not self._asked and (is_everybody or now >= self._first_heard + self._settings.behind_quiet)
 
     def _go_on(self) -> None:
         """Nobody has something newer, or nobody brings it."""
@@ -236,20 +256,38 @@ class CatchingUp:
     # taking it
 
     def _begin(self, offer: _Offer) -> None:
+        now = self._clock()
         self._offers.remove(offer)
-        self._delivery = _Delivery(offer, self._history.head(), taking.begin(self._state), self._clock() + _PIECE)
-        log.info("%s is asked for what is newer than %s", offer.session.citizen.name, self._delivery.since[:12] or "nothing")
-        self._whole_until = self._clock() + _WHOLE
-        self._ask(self._delivery)
+        self._delivery = delivery = _Delivery(offer, "", taking.begin(self._state), now + _PIECE, now + _WHOLE)
+
+        def ask(since: str | None) -> None:
+            if self._delivery is not delivery:
+                return
+            if since is None:
+                self._fail(delivery, "this server's own history is busy")
+                return
+            log.info("%s is asked for what is newer than %s", offer.session.citizen.name, since[:12] or "nothing")
+            delivery.since = since
+            self._ask(delivery)
+
+        self._in_background(self._last_commit, ask)
+
+    def _last_commit(self) -> str | None:
+        """Return the newest commit (hex; empty: there is none) once none is under way, None if that takes too long."""
+        try:
+            return self._historian.call(self._history.head, _PIECE / 2)
+        except FwrError:
+            return None
 
     def _ask(self, delivery: _Delivery) -> None:
-        delivery.until = min(self._clock() + _PIECE, self._whole_until)
+        delivery.until = min(self._clock() + _PIECE, delivery.whole_until)
         delivery.offer.session.channel.send(Bring(delivery.offer.head.version, delivery.since, delivery.offset))
         self._tick_in(delivery.until - self._clock())
 
     def _take(self, delivery: _Delivery, piece: Piece) -> None:
         if not delivery.offset:
             delivery.size = piece.size
+            delivery.whole_until = min(delivery.whole_until, self._clock() + _PIECE + piece.size / _SLOWEST)
         end = piece.offset + len(piece.data)
         if not piece.size:
             self._fail(delivery, "they do not have it, or not on top of what is here")

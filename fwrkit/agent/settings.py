@@ -35,9 +35,12 @@ class Settings:
     keep_alive: float = 5.0
     certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself daily while there is a connection
     authority_overlap: int = 30 * 86400  # seconds for which the authority's old and new key are valid together
-    behind_quiet: float = 10.0  # a server that was put back to an older copy hears who comes within this time after the first,
-    behind_limit: float = 600.0  # waits for the first one so long,
-    behind_bytes: int = 4 * 1024**3  # and takes no larger a pack of what is newer
+    behind_quiet: float = (
+        10.0  # a server that was put back to an older copy hears who else comes within this time after the first, if one has more;
+    )
+    behind_patience: float = 120.0  # if none has, it waits so long for one who has;
+    behind_limit: float = 600.0  # for the first of all, so long;
+    behind_bytes: int = 4 * 1024**3  # and it takes no larger a pack
     guard_files: int = 50  # a citizen who deletes more files than that,
     guard_share: float = 0.25  # and more than this share of the world's,
     guard_window: float = 60.0  # within this time, is held;

@@ -229,9 +229,9 @@ class CatchingUp:
         """Say whether everybody was heard who can be waited for. Who only ever connects and never answers holds up nobody."""
         if not self._known:
             return False
-        if now >= self._first_heard + self._settings.behind_quiet + _ANSWER:
-            return True
-        return not self._asked and (is_everybody or now >= self._first_heard + self._settings.behind_quiet)
+        settings = self._settings
+        until = self._first_heard + (settings.behind_quiet if self._offers else settings.behind_patience)
+        return now >= until + _ANSWER or (not self._asked and (is_everybody or now >= until))
 
     def _go_on(self) -> None:
         """Nobody has something newer, or nobody brings it."""

@@ -31,7 +31,7 @@ from tests.unit.agent.house import Member, wait_until
 TEMPLATES = Path(__file__).parents[4] / "images/base/rootfs/usr/share/fwrkit/templates"
 OWNER = (os.geteuid(), os.getegid())
 OPERATOR = "ada"
-SETTINGS = Settings(history_quiet=0.02, history_limit=0.1, large_limit=1000, behind_quiet=0.5, behind_limit=8.0)
+SETTINGS = Settings(history_quiet=0.02, history_limit=0.1, large_limit=1000, behind_quiet=0.5, behind_patience=3.0, behind_limit=8.0)
 
 
 class Town:

@@ -55,7 +55,11 @@ def check_all_is_there(town: Town) -> None:
     assert "www/old" not in tree and "www/old/deep" not in tree
     for member in town.members.values():
         if member.name != "mallory":
-            files = {path: text for path, text in member.files().items() if path in WANTED or "conflict" in path or "old" in path or "gone" in path}
+            files = {
+                path: text
+                for path, text in member.files().items()
+                if path in WANTED or "conflict" in path or "old" in path or "gone" in path
+            }
             assert files == WANTED, member.name
             assert not (member.world / "www/old").exists(), member.name
     roll = {citizen.name: citizen for citizen in town.store.citizens()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import socket
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fwrkit import __version__
 from fwrkit.agent import heads
 from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
 from fwrkit.agent.citizen.fetching import Fetcher
@@ -24,6 +26,7 @@ from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Node, Places, Settings
 from fwrkit.agent.states import is_file
+from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel, over_socket
 from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER
 from tests.unit.agent.house import Member, wait_until
@@ -40,7 +43,7 @@ class Town:
     def __init__(self, root: Path, settings: Settings = SETTINGS) -> None:
         self.root = self.clients = root
         self.settings = settings
-        self.places = Places(*(root / name for name in ("volume", "state", "keys", "run")), TEMPLATES)
+        self.places = Places(root / "volume", root / "state", root / "keys", root / "run", TEMPLATES)
         for place in (self.places.volume, self.places.state, self.places.keys, self.places.run, self.places.world):
             place.mkdir()
         self.members: dict[str, Villager] = {}
@@ -223,3 +226,32 @@ class Villager(Member):
 
     def files(self) -> dict[str, str]:
         return {path: content for path, content in self.tree().items() if content is not None and not path.startswith(".fwr")}
+
+
+class Stranger:
+    """A citizen whose node says whatever the test wants."""
+
+    def __init__(self, town: Town, name: str) -> None:
+        self.messages: queue.Queue[Any] = queue.Queue()
+        citizen = town.hub.call(lambda: town.store.citizen(name=name))
+        ours, theirs = socket.socketpair()
+        box: list[Session] = []
+        served = over_socket(theirs, FROM_CLIENT, lambda message: town.hub.put(box[0], message), lambda _: town.hub.wake(), patience=0.0)
+        box.append(Session(served, citizen))
+        served.start()
+        self.channel = over_socket(ours, FROM_SERVER, self.messages.put, lambda _: self.messages.put(None))
+        self.channel.start()
+        self.tell(say.Hello(say.PROTOCOL, __version__, f"node{name}", "", "g:1", "g:1", "another-start", 99))
+
+    def tell(self, message: Any) -> None:
+        self.channel.send(message)
+
+    def next(self, seconds: float = 15) -> Any:
+        """Return what is said next, None if that is nothing any more."""
+        return self.messages.get(timeout=seconds)
+
+    def offers(self, head: bytes) -> Any:
+        """Say what this node has that is signed; return what the server says to that."""
+        assert self.next() == say.Behind()
+        self.tell(say.Newest(head))
+        return self.next()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fwrkit.agent import audit
+from fwrkit.agent import audit, heads, snapshots
+from fwrkit.agent.heads import NAMESPACE, head_text
+from fwrkit.agent.keys import make_key
 from fwrkit.agent.server import catching_up
+from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.register import Register
+from fwrkit.agent.signatures import sign
+from fwrkit.agent.wire import messages as say
+from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import wait_until
-from tests.unit.agent.server.comeback import OPERATOR, Town
+from tests.unit.agent.server.comeback import OPERATOR, SETTINGS, Stranger, Town
 
 
 @pytest.fixture
@@ -94,3 +103,206 @@ def test_an_old_backup_goes_on_from_what_its_clients_have(town: Town) -> None:
     town.settled()
     town.members["alice"].fetcher.fetch()
     assert not town.members["alice"].fetcher.alerts, "for a client, the history just goes on"
+
+
+def test_a_disk_that_was_put_back_without_a_word(town: Town) -> None:
+    backup = a_day(town)
+    town.put_back(backup, is_told=False)
+    wait_until(lambda: town.members[OPERATOR].engine.view.is_ready, "nobody knows, and the operator is let in")
+    town.members["alice"].mend()
+    town.caught_up()
+    town.members["bob"].mend()
+    town.members["carol"].mend()
+    check_all_is_there(town)
+
+
+def test_who_is_not_further_is_let_in_when_all_were_heard(town: Town) -> None:
+    alice, bob = town.member("alice"), town.member("bob")
+    alice.write("www/a", "1")
+    backup = town.back_up()
+    alice.fetcher.fetch()
+    for member in (alice, bob):
+        member.cut()
+    town.put_back(backup)
+    alice.mend()
+    with pytest.raises(AssertionError):
+        wait_until(lambda: alice.engine.view.is_ready, "bob may have more", 1)
+    with pytest.raises(FwrError) as caught:
+        town.ask("role", name="bob", role="official")
+    assert caught.value.code is ExitCode.HELD
+    bob.mend()
+    wait_until(lambda: alice.engine.view.is_ready and bob.engine.view.is_ready, "both are let in")
+    alice.write("www/a", "2")
+    town.settled()
+    assert town.tree()["www/a"] == "2" and not town.server.alerts()
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_when_nobody_comes_it_goes_on(tmp_path: Path, is_alone: bool) -> None:
+    town = Town(tmp_path, replace(SETTINGS, behind_limit=1.5))
+    try:
+        if not is_alone:
+            town.member("alice").cut()
+        town.put_back(town.back_up())
+        wait_until(lambda: town.members[OPERATOR].engine.view.is_ready, "the operator is let in")
+        town.members[OPERATOR].write("www/a", "1")
+        town.settled()
+        assert town.tree()["www/a"] == "1"
+        assert not (town.state / catching_up.MARK).exists()
+    finally:
+        town.stop()
+
+
+def test_a_server_that_went_on_by_itself_compares_everything_and_says_so(town: Town) -> None:
+    backup = a_day(town)
+    newest = heads.head_of(town.history)
+    town.put_back(backup, is_told=False)
+    town.members[OPERATOR].write("www/operator", "meanwhile")
+    town.settled()
+    for name in ("alice", "bob"):
+        town.members[name].mend()
+    wait_until(lambda: any("could not take over" in said for said in town.server.alerts()), "it is said", 20)
+    town.settled()
+    tree = town.tree()
+    assert {path: tree[path] for path in ("www/keep", "www/new/place", "www/operator", "www/carol")} == {
+        "www/keep": "as it was", "www/new/place": "of bob", "www/operator": "meanwhile", "www/carol": "of carol",
+    }  # fmt: skip
+    assert WANTED["www/changed"] in tree.values(), "nothing is lost"
+    head = heads.head_of(town.history)
+    assert newest is not None and head is not None and head.number > newest.number, "and for clients it is the newest"
+    town.members["alice"].fetcher.fetch()
+    kept = heads.head_of(town.members["alice"].repository)
+    assert kept is not None and kept.version == town.history.head()
+
+
+def by_another(town: Town, number: int = 1000) -> bytes:
+    (town.root / "other-keys").mkdir()
+    other = Authority(town.root / "other-keys", None)
+    other.create()
+    return signed(town, other, number)
+
+
+def signed(town: Town, authority: Authority, number: int, world: str = "", namespace: str = NAMESPACE) -> bytes:
+    text = head_text(town.members["alice"].repository.head(), world or town.server.world_id, number, 1)
+    return text + authority.sign_text(text, namespace)
+
+
+def by_a_former_one(town: Town) -> bytes:
+    key = town.root / "former"
+    make_key(key, "former")
+    (town.places.keys / "authorities-former.pub").write_text(key.with_suffix(".pub").read_text())
+    text = head_text(town.members["alice"].repository.head(), town.server.world_id, 1000, 1)
+    return text + sign(key, NAMESPACE, text).encode()
+
+
+FORGERIES: dict[str, Callable[[Town], bytes]] = {
+    "nothing": lambda _: b"",
+    "no head": lambda _: b"\xff" * 5000,
+    "signed by nobody": lambda town: head_text(town.members["alice"].repository.head(), town.server.world_id, 1000, 1),
+    "by another authority": by_another,
+    "by a former authority": by_a_former_one,
+    "as a snapshot": lambda town: signed(town, town.server._authority, 1000, namespace=snapshots.NAMESPACE),
+    "of another world": lambda town: signed(town, town.server._authority, 1000, world="another"),
+    "an older one": lambda town: signed(town, town.server._authority, town.history.number()),
+    "another number": lambda town: signed(town, town.server._authority, 1000).replace(b"number 1000", b"number 2000"),
+}
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Town]:
+    """A town whose server waits for long."""
+    town = Town(tmp_path, replace(SETTINGS, behind_quiet=0.2, behind_patience=60.0, behind_limit=120.0))
+    yield town
+    town.stop()
+
+
+def test_what_the_authority_has_not_signed_as_newer_is_not_even_asked_for(patient: Town) -> None:
+    backup = a_day(patient)
+    patient.put_back(backup)
+    head = patient.history.head()
+    for forgery, made in FORGERIES.items():
+        stranger = Stranger(patient, "mallory")
+        assert stranger.next() == say.Behind(), forgery
+        stranger.tell(say.Newest(made(patient)))
+        with pytest.raises(queue.Empty):
+            said = stranger.next(0.4)
+            pytest.fail(f"{forgery}: {said}")
+        stranger.channel.close("done")
+    assert patient.history.head() == head
+    patient.members["alice"].mend()
+    patient.caught_up()
+    assert [entry.details["from"] for entry in Register(patient.store.db).entries() if entry.event == "catch-up"] == ["alice"]
+
+
+def silent(stranger: Stranger, bring: say.Bring) -> None:
+    """It never answers."""
+
+
+def cut_off(stranger: Stranger, bring: say.Bring) -> None:
+    stranger.tell(say.Piece(0, 5000, b"PACK" + bytes(996)))
+    assert stranger.next() == replace(bring, offset=1000)
+    stranger.channel.close("cut")
+
+
+BRINGERS: dict[str, Callable[[Stranger, say.Bring], None]] = {
+    "nothing": lambda stranger, _: stranger.tell(say.Piece(0, 0, b"")),
+    "rubbish": lambda stranger, _: stranger.tell(say.Piece(0, 1000, os.urandom(1000))),
+    "too much": lambda stranger, _: stranger.tell(say.Piece(0, 1 << 50, b"PACK")),
+    "another piece": lambda stranger, _: stranger.tell(say.Piece(7, 1000, b"PACK")),
+    "more than it said": lambda stranger, _: stranger.tell(say.Piece(0, 3, b"PACK")),
+    "an empty piece": lambda stranger, _: stranger.tell(say.Piece(0, 1000, b"")),
+    "a part": cut_off,
+    "no answer": silent,
+}
+
+
+def test_who_does_not_bring_what_they_have_holds_up_nobody(patient: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "_PIECE", 1.0)
+    for number in range(len(BRINGERS)):
+        patient.admitted(f"stranger{number}")
+    backup = a_day(patient)
+    patient.put_back(backup)
+    head, newest = patient.history.head(), heads.head_of(patient.members["alice"].repository)
+    assert newest is not None
+    for number, (bringer, brings) in enumerate(BRINGERS.items()):
+        stranger = Stranger(patient, f"stranger{number}")
+        bring = stranger.offers(newest.data)
+        assert bring == say.Bring(newest.version, head, 0), bringer
+        brings(stranger, bring)
+        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left", 5)
+        assert patient.history.head() == head, bringer
+        again = Stranger(patient, f"stranger{number}")
+        assert again.next() == say.Behind()
+        again.tell(say.Newest(newest.data))
+        with pytest.raises(queue.Empty):
+            again.next(0.4)
+        again.channel.close("done")
+    patient.members["alice"].mend()
+    patient.caught_up()
+    patient.members["bob"].mend()
+    patient.members["carol"].mend()
+    check_all_is_there(patient)
+
+
+def test_where_nobody_brings_it_the_limit_ends_the_waiting(town: Town) -> None:
+    backup = a_day(town)
+    town.put_back(backup)
+    newest = heads.head_of(town.members["alice"].repository)
+    assert newest is not None
+    stranger = Stranger(town, "mallory")
+    assert isinstance(stranger.offers(newest.data), say.Bring)
+    stranger.tell(say.Piece(0, 0, b""))
+    assert isinstance(stranger.next(20), say.Welcome), "nobody knows yet that they are banned"
+    assert any("could not take over" in said for said in town.server.alerts())
+
+
+def test_who_only_connects_and_never_says_anything(town: Town) -> None:
+    backup = a_day(town)
+    town.put_back(backup)
+    stranger = Stranger(town, "mallory")
+    assert stranger.next() == say.Behind()
+    stranger.tell(say.Piece(0, 10, b"x" * 10))
+    while (said := stranger.next()) is not None:
+        assert not isinstance(said, say.Welcome)
+    town.members["alice"].mend()
+    town.caught_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from fwrkit.agent.paths import ROLL
 from fwrkit.agent.repository import Repository
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.moves import NAMESPACE, Declaration, Move
+from fwrkit.core.records import PeerRecord
+
+log = logging.getLogger("fwrkit.following")
 
 _OFFICIAL = "official"
 _AHEAD = 86400.0  # seconds that an official's clock may be ahead
@@ -97,6 +101,15 @@ def declare(keys: Path, history: Path, authority: str, now: int) -> Declaration:
     check_official(known, history)
     told = Declaration(known.world_id, authority, now, known.citizen)
     return replace(told, signature=signatures.sign(keys / "node", NAMESPACE, told.text))
+
+
+def peers_of(history: Path) -> list[PeerRecord]:
+    """Return who serves beside the server, in the world's order, as this node's history has it; none where it does not say."""
+    try:
+        return public_records.peers_of(_roll(history))
+    except (FwrError, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.info("the history does not say who the peers are: %s", error)
+        return []
 
 
 def check_official(known: Upstream, history: Path) -> None:

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     sync = verbs.add_parser("sync", help="wait until node and upstream agree")
     sync.add_argument("--timeout", type=float, default=60.0, help="seconds")
     verbs.add_parser("world", help="identity of the world")
+    verbs.add_parser("peers", help="who serves beside the server, and whom of them this node follows now")
     verbs.add_parser("conflicts", help="what two changed at once")
     resolve = verbs.add_parser("resolve", help="end a conflict")
     resolve.add_argument("path")

@@ -11,6 +11,7 @@ NAME_LIMIT = 255  # bytes of one component, on every Linux filesystem
 PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it under PATH_MAX (4096)
 _MARK_ROOM = 96  # bytes that every directory leaves for a name: a conflict mark and an extension fit
 SENTINEL = b".fwr-sentinel"
+UPSTREAM_SENTINEL = b".fwr-sentinel-upstream"  # of a peer's world, which is known to two servers: its own, and the one that it follows
 RECORDS = b".fwr"
 POLICY = b".fwr/policy.toml"
 ROLL, AUDIT = b".fwr/citizens.toml", b".fwr/audit"  # what the server alone writes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from fwrkit.agent.files.tree import NotRegular, Tree
 from fwrkit.agent.keys import fingerprint
 from fwrkit.agent.paths import AUDIT, ROLL
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import CitizenRecord
+from fwrkit.core.names import check_citizen_name
+from fwrkit.core.records import CitizenRecord, PeerRecord
 
 _LIMIT = 64 * 1024 * 1024  # bytes of one file
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")  # a name or an IPv4 address: it becomes a word of ssh_config
 
 
 def read_roll(world: Path) -> list[CitizenRecord]:
@@ -38,6 +41,28 @@ def keys_of(text: bytes) -> dict[str, str]:
     """Given a roll's text, return the public keys (type and base64) of its citizens by name. Raise as :func:`roll_of`."""
     data = tomllib.loads(text.decode())
     return {str(item["name"]): str(item["key"]) for item in data.get("citizen", []) if item.get("key")}
+
+
+def peers_of(text: bytes) -> list[PeerRecord]:
+    """Given a roll's text, return the peers that it names, in their order. Raise as :func:`roll_of`, also for an address that is none."""
+    found = tomllib.loads(text.decode()).get("peer", [])
+    return [_peer(item) for item in found]
+
+
+def is_address(host: str, port: int) -> bool:
+    """Say whether something is the address of a peer: a host name or IPv4 address, and a port."""
+    return bool(_HOST.match(host)) and ".." not in host and 0 < port < 65536
+
+
+def _peer(item: dict[str, object]) -> PeerRecord:
+    host, port = item["host"], item["port"]
+    if not isinstance(host, str) or not isinstance(port, int) or isinstance(port, bool) or not is_address(host, port):
+        raise ValueError(f"a peer at {host!r}:{port!r}"[:200])
+    try:
+        name, by = check_citizen_name(str(item["name"])), check_citizen_name(str(item["by"]))
+    except FwrError as error:
+        raise ValueError(error.message) from error
+    return PeerRecord(name, host, port, by, _seconds(item["since"]))
 
 
 def _citizen(item: dict[str, object]) -> CitizenRecord:

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.offering import Offering
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
+from fwrkit.agent.citizen.upstreams import Upstreams
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.clock import ClockWatch
@@ -33,6 +36,7 @@ from fwrkit.agent.files import database
 from fwrkit.agent.files.linux import ignore_lease_breaks
 from fwrkit.agent.joining import account_for_ssh
 from fwrkit.agent.policy_verbs import PolicyVerbs
+from fwrkit.agent.relaying import Relaying
 from fwrkit.agent.repository import Repository
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.settings import Node, Places
@@ -41,7 +45,7 @@ from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, Refusal
+from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, PeerRecord, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
@@ -63,17 +67,25 @@ class Agent:
         self._stop = threading.Event()
         prepare_places(node, places)
         self._server = Server(node, places) if node.role == "server" else None
+        self._relaying = Relaying(node, places, self._server) if self._server is not None and self._server.is_peer else None
         if self._server is None:
             account_for_ssh(places.state / "extrausers", os.geteuid(), os.getegid())
         self._repaired = repair_record(places.state / RECORD)
         record = Record(places.state / RECORD)
-        self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings)
-        if self._server is not None:
-            self._server.catching_up.on_taken = self._stop.set  # what is newer is taken over by a new start
-        else:
+        relay = Relay(self._relaying.passed_down) if self._relaying is not None else None
+        self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings, relay=relay)
+        if self._server is None:
             self._engine.offering = Offering(places.state / HISTORY, places.state / _OFFERED)
-        self._watch = Watch(os.fsencode(places.world), self._engine.hint)
-        self._link = Link(self._engine, self._dial())
+        elif self._server.catching_up is not None:
+            self._server.catching_up.on_taken = self._stop.set  # what is newer is taken over by a new start
+        self._watch = Watch(os.fsencode(places.world), self._hint)
+        self._upstreams: Upstreams | None = None
+        if self._server is None:
+            self._upstreams = Upstreams(places.keys, self._peers, node.settings.server_patience)
+            dial = over_ssh(places.keys, places.run, places.state / "unison", self._upstreams.choose)
+            self._link = Link(self._engine, dial, self._upstreams.ended)
+        else:
+            self._link = Link(self._engine, over_socket_of(places.stream, *self._server.landing()))
         self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
         self._asker = Asker(places.keys, places.run)
@@ -81,26 +93,41 @@ class Agent:
         self._credentials: Credentials | None = None
         if self._server is None:
             engine = self._engine
-            connected, wanted = (lambda: engine.view.is_connected), (lambda: engine.renewals_wanted)
+            connected, wanted = (lambda: engine.view.is_connected and not self._peer()), (lambda: engine.renewals_wanted)
             self._credentials = Credentials(places.keys, node.node_id, self._asker.ask, connected, wanted)
         self._ticker = Ticker(self._tend, name="tending")
+        self._returning = Ticker(self._return, 1.0, name="returning")
         self._follow_at = 0.0
         self._is_watching = False
         self._status = StatusWriter(self.status, places.run / "status.json", places.volume / "status.json")
 
-    def _dial(self) -> Any:
-        if self._server is not None:
-            return over_socket_of(self._places.stream, *self._server.landing())
-        return over_ssh(self._places.keys, self._places.run, self._places.state / "unison")
+    def _hint(self, paths: Iterable[bytes] | None) -> None:
+        self._engine.hint(paths)
+        if self._relaying is not None:
+            self._relaying.engine.hint(paths)
+
+    def _peers(self) -> list[PeerRecord]:
+        return following.peers_of(self._places.state / HISTORY)
+
+    def _peer(self) -> str:
+        """Return the name of the peer that is followed, empty if it is the world's server."""
+        upstreams = self._relaying.upstreams if self._relaying is not None else self._upstreams
+        return upstreams.peer if upstreams is not None else ""
+
+    def _return(self) -> None:
+        if self._upstreams is not None and self._upstreams.is_time_to_return(self._engine.view.is_server_back):
+            self._link.hang_up("the server is back")
 
     def _tend(self) -> None:
         if self._credentials is not None:
             self._credentials.tend()
+        if self._credentials is not None or self._relaying is not None:
             self._follow_by_itself()
 
     def _follow_by_itself(self) -> None:
         """Where the upstream says that the world's server is elsewhere, go there: who answers has to be of the same authority."""
-        refusal = self._engine.view.refusal
+        view = self._engine.view if self._relaying is None else self._relaying.engine.view
+        refusal = view.refusal if not self._peer() else None
         if refusal is None or not moves.is_move(refusal.hint) or time.monotonic() < self._follow_at:
             return
         self._follow_at = time.monotonic() + _FOLLOW_EVERY
@@ -114,7 +141,10 @@ class Agent:
     def _make_fetcher(self) -> Fetcher:
         path, run, keys = self._places.state / HISTORY, self._places.run, self._places.keys
         source = through_ssh(run / "ssh_config")
-        return Fetcher(path, source, lambda: self._engine.view, lambda: known_authorities(keys), confinement(path, run))
+        # a peer's history is its own: this copy is of the server's
+        return Fetcher(
+            path, source, lambda: View() if self._peer() else self._engine.view, lambda: known_authorities(keys), confinement(path, run)
+        )
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT, or until only a new start helps. Return the exit status."""
@@ -125,22 +155,28 @@ class Agent:
         self._is_watching = self._watch.start()
         self._engine.start()
         self._link.start()
+        self._returning.start()
+        if self._relaying is not None:
+            self._relaying.start()
         if self._fetcher is not None:
             self._fetcher.start()
         self._status.start()
         self._ticker.start()
         listener = serve_control(self._places.control, self._verbs())
         log.info("fwrkit %s runs as %s node %s", __version__, self._node.role, self._node.name)
-        while not self._stop.wait(_WATCH_CHECK if self._is_watching else _BLIND_WALK) and not self._engine.is_broken:
+        while not self._stop.wait(_WATCH_CHECK if self._is_watching else _BLIND_WALK) and not self._is_broken:
             if self._is_watching and self._watch.is_well:
                 continue
             self._watch.stop()
             self._is_watching = self._watch.start()
-            self._engine.hint(None)
+            self._hint(None)
         log.info("stopping")
         listener.close()
         self._ticker.stop()
+        self._returning.stop()
         self._status.stop()
+        if self._relaying is not None:
+            self._relaying.stop()
         if self._fetcher is not None:
             self._fetcher.stop()
         self._link.stop()
@@ -148,7 +184,11 @@ class Agent:
         self._engine.stop()
         if self._server is not None:
             self._server.stop()
-        return int(ExitCode.FAILED if self._engine.is_broken else ExitCode.OK)
+        return int(ExitCode.FAILED if self._is_broken else ExitCode.OK)
+
+    @property
+    def _is_broken(self) -> bool:
+        return self._engine.is_broken or (self._relaying is not None and self._relaying.engine.is_broken)
 
     # verbs
 
@@ -170,6 +210,9 @@ class Agent:
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
+        verbs["peers"] = lambda _: {"peers": [peer.to_json() for peer in self._peers()], "following": self._peer()}
+        if self._relaying is not None:
+            verbs["follow"] = self._follow
         if self._credentials is not None:
             credentials = self._credentials
             verbs["change-key"] = lambda _: credentials.change_key()
@@ -192,7 +235,7 @@ class Agent:
     def _follow(self, arguments: dict[str, Any]) -> dict[str, Any]:
         move = moves.decode(str(arguments["line"]))
         answer = following.follow(self._places.keys, self._places.state / HISTORY, move, arguments["accept"] is True)
-        self._link.hang_up("the server is elsewhere")
+        (self._link if self._relaying is None else self._relaying).hang_up("the server is elsewhere")
         return answer
 
     def _standing(self) -> dict[str, Any]:
@@ -252,6 +295,7 @@ class Agent:
             )
         found += [*self._clock.alerts(view.behind_server), *view.alerts]
         found += self._fetcher.alerts if self._fetcher is not None else []
+        found += self._relaying.alerts() if self._relaying is not None else []
         return found + (self._server.alerts() if self._server is not None else [])
 
     def _sync(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -302,9 +346,12 @@ class Agent:
         )
 
     def _upstream(self) -> Upstream | None:
-        return read_upstream(self._places.keys) if self._server is None else None
+        return read_upstream(self._places.keys) if self._server is None or self._relaying is not None else None
 
     def _state(self, view: View, upstream: Upstream | None) -> tuple[str, str]:
+        shown = self._relaying.state() if self._relaying is not None else None
+        if shown is not None:
+            return shown
         if view.refusal is not None:
             return ("held" if view.refusal.code == "HELD" else "offline"), f"{view.refusal.message} {view.refusal.hint}"
         if self._server is None and upstream is None:
@@ -313,7 +360,7 @@ class Agent:
             return ("offline" if self._server is None else "starting"), self._link.last_words
         if not view.is_ready or view.waiting or view.coming:
             return "waiting", ""
-        return "in sync", ""
+        return "in sync", f"The server is out of reach: {self._peer()} serves meanwhile." if self._server is None and self._peer() else ""
 
 
 def repair_record(path: Path) -> str:

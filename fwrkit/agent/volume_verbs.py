@@ -27,6 +27,7 @@ def add_parsers(verbs: Any) -> None:
     found.add_argument("--history", default="", help="where its state volume is")
     found.add_argument("--succeed", default="", help="go on as the same world: where the keys volume of the successor's node is")
     found.add_argument("--authority", action="store_true", help="with that: the authority's private key comes on standard input")
+    found.add_argument("--peer", action="store_true", help="with that: it serves beside the server, and has no authority")
     found.add_argument("--at", default="", help="the version that is wanted; as it is now, if none is named")
     copy = verbs.add_parser("copy", help="copy a node's world, or its history, from one volume to another")
     copy.add_argument("what", choices=["world", "history"])
@@ -70,15 +71,17 @@ def _succession(arguments: argparse.Namespace, places: Places) -> Any:
     from fwrkit.agent.server.succession import Succession, is_sealed, opened
 
     keys = Path(arguments.succeed)
+    if arguments.peer and arguments.authority:
+        raise FwrError(ExitCode.USAGE, "A peer has no authority.", "Leave out --peer, or --authority.")
     upstream = read_upstream(keys)
-    if upstream is None and (known := founding.of_server(keys, Path(arguments.world), places.templates)) is not None:
+    if upstream is None and not arguments.peer and (known := founding.of_server(keys, Path(arguments.world), places.templates)) is not None:
         return known
     if upstream is None:
         raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
     key = sys.stdin.read() if arguments.authority else ""
     key = opened(key, keys / "node") if is_sealed(key) else key
     former = tuple(dict.fromkeys([*upstream.former, upstream.authority]))
-    return Succession(upstream.world_id, upstream.world_name, upstream.trusted, former, key)
+    return Succession(upstream.world_id, upstream.world_name, upstream.trusted, former, key, is_peer=arguments.peer)
 
 
 def _copy(arguments: argparse.Namespace, _: Places) -> dict[str, Any]:

@@ -68,6 +68,27 @@ class CitizenRecord:
 
 
 @dataclass(frozen=True)
+class PeerRecord:
+    """A node beside the server's that serves a world's citizens: its citizen's name, where it is reached, by which official's word, and since when
+    (Unix seconds)."""
+
+    name: str
+    host: str
+    port: int
+    by: str
+    since: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PeerRecord:
+        """Given the object of :meth:`to_json`, return the record."""
+        return cls(**_known(cls, data))
+
+
+@dataclass(frozen=True)
 class KeptRefusal:
     """A change of this node that the policy refused. ``kind`` is file, directory or deletion; ``since`` in Unix seconds, ``size`` in bytes.
 

@@ -27,6 +27,7 @@ from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.refusals import DIRECTORY, Refusals
+from fwrkit.agent.citizen.relay import Relay, nobody
 from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
@@ -36,9 +37,9 @@ from fwrkit.agent.citizen.view import View
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.filters import Filters, Ignored
-from fwrkit.agent.paths import ancestors
+from fwrkit.agent.paths import SENTINEL, ancestors
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, State, is_file
+from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel
 
@@ -64,7 +65,8 @@ _KEPT_SECONDS = 7 * 86400.0
 class Engine:
     """One world's engine. ``private`` holds ``exchange``, ``outgoing``, ``staging``, ``staged`` and ``kept``, on the world's filesystem.
 
-    ``clock``: seconds, monotonic. ``workers``: where slow disk work is done (two threads of its own if None).
+    ``clock``: seconds, monotonic. ``workers``: where slow disk work is done (two threads of its own if None). ``relay``: the other engine of a
+    peer's world; then ``sentinel`` is a name of its own as well.
     """
 
     def __init__(
@@ -78,11 +80,14 @@ class Engine:
         settings: Settings,
         clock: Callable[[], float] = time.monotonic,
         workers: Executor | None = None,
+        relay: Relay | None = None,
+        sentinel: bytes = SENTINEL,
     ) -> None:
         for name in ("exchange", "outgoing", "staging", "staged", "kept"):
             (private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._node_id = node_id
         self._citizen = citizen
+        self._sentinel = sentinel
         self._settings = settings
         self._tree = Tree(world, owner)
         self._record = record
@@ -91,10 +96,12 @@ class Engine:
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
         self._clock = clock
-        self._sender = Sender(record, citizen, self._say)
+        self._relay = relay
+        author_of = relay.author_of if relay is not None else nobody
+        self._sender = Sender(record, citizen, self._say, author_of)
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say)
-        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work)
+        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work, author_of)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
@@ -107,6 +114,7 @@ class Engine:
         self._refused: dict[bytes, str] = {}
         self._is_ready = False
         self._is_first = False
+        self._is_server_back = False
         self._generation = ""
         self._refusal: say.Refusal | None = None
         self._retry_at = 0.0
@@ -277,6 +285,8 @@ class Engine:
         self._settle_displaced()
         self._requests.go_on(self._is_ready and not self._is_first, self._walk, self._is_quiet)
         self._record.commit()
+        if self._relay is not None:
+            self._relay.placed()
         self._flush()
         self._show()
 
@@ -315,7 +325,7 @@ class Engine:
 
     def _walk(self) -> None:
         self._hints.walked()
-        if not generations.is_present(self._tree):
+        if not generations.is_present(self._tree, self._sentinel):
             self._drop(_VANISHED)
             return
         self._refused.clear()
@@ -328,7 +338,7 @@ class Engine:
         self._hints.looked_at(findings.looked_at, findings.busy)
         self._hints.put_off(path for path in findings.found if self._is_under_way(path))
         found = [item for item in findings.found.values() if not self._is_under_way(item.path)]
-        if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree):
+        if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree, self._sentinel):
             self._drop(_VANISHED)
             return
         if self._is_ready:
@@ -377,6 +387,8 @@ class Engine:
     def _apply(self) -> None:
         if self._deliveries:
             deliveries, self._deliveries = self._deliveries, []
+            if self._relay is not None:
+                self._relay.placing(deliveries)
             self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
             if to_look_at:
@@ -399,13 +411,13 @@ class Engine:
             self._drop(_VANISHED)
             return
         self._uploader.carrier = self._downloader.carrier = carrier
-        known = generations.look(self._tree, self._record)
+        known = generations.look(self._tree, self._record, self._sentinel)
         if known.record and not known.world and self._is_being_emptied():
             self._drop("the world is being emptied")
             return
         meta = self._record.meta
         position = (meta("start"), int(meta("position") or 0))
-        self._is_record_sound = bool(known.record) and known.world == known.record
+        self._is_record_sound = bool(known.world) and known.world == meta("claimed_by")
         hello = say.Hello(say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position)
         self._say(hello)
 
@@ -434,7 +446,7 @@ class Engine:
     def _reset(self) -> None:
         """Forget everything that belonged to a connection."""
         self._channel = None
-        self._is_ready = self._is_first = False
+        self._is_ready = self._is_first = self._is_server_back = False
         self._placer.displaced.extend(self._sender.reset())
         for path in (*self._uploader.covered, *self._sender.paths, *self._receiver.waiting):
             self._changed[path] = None
@@ -472,6 +484,8 @@ class Engine:
             self._record.set_meta(_REVIEWS, str(message.count))
         elif isinstance(message, say.Renew):
             self.renewals_wanted += 1
+        elif isinstance(message, say.Back):
+            self._is_server_back = True
         elif isinstance(message, say.Rejected):
             self._refusals.add(message.path, message.state, message.reason, None, is_counted=False)
         elif isinstance(message, say.Folded):
@@ -499,9 +513,7 @@ class Engine:
         self._refusal = None
         self._behind_server = (welcome.time - time.time_ns()) / 10**9
         if not welcome.is_known and self._record.meta("generation"):
-            self._alert(
-                "Server and node did not know each other's memory (a backup, a copy, a lost record): everything was compared, nothing deleted."
-            )
+            self._alert("Server and node did not know each other's memory (a backup, a copy, another server): everything was compared.")
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
         self._record.set_meta(_REVIEWS, "")  # the server says so next if anything waits
@@ -521,14 +533,7 @@ class Engine:
         if self._was_cut:
             self._set_damage_aside()
         if self._is_first:
-            self._set_lacks([])
-            agreed = self._agreed_elsewhere()
-            self._record.forget_everything()
-            self._record.set_meta("generation", "")
-            findings = self._scanner.walk()
-            self._refused.update(findings.refused)
-            self._hints.look_later(findings.busy)
-            self._uploader.begin(findings.found.values(), is_first=True, agreed=agreed)
+            self._meet()
         else:
             lacks = [path for path in self._lacks() if not self._placer.is_there(path)]
             self._set_lacks(lacks)
@@ -537,11 +542,28 @@ class Engine:
             self._take(self._scanner.walk(), None)
             self._confirm()
 
-    def _agreed_elsewhere(self) -> dict[bytes, bytes]:
-        """Return which files were agreed on with another server, where record and world belong together: what differs from that was edited here."""
-        if not self._is_record_sound:
-            return {}
-        return {entry.path: entry.state for entry in self._record.beneath(b"") if isinstance(entry.state, bytes) and is_file(entry.state)}
+    def _meet(self) -> None:
+        """First contact: say what is here, and (where record and world belong together) what was agreed on with other servers of the world before."""
+        lost = set(self._lacks())
+        self._set_lacks([])
+        claims = self._record.claims() if self._is_record_sound else {}
+        self._record.forget_everything()
+        self._record.set_meta("generation", "")
+        findings = self._scanner.walk()
+        self._refused.update(findings.refused)
+        self._hints.look_later(findings.busy)
+        gone = [] if not generations.is_present(self._tree, self._sentinel) else [
+            Found(path, ABSENT)
+            for path in claims
+            if path not in findings.found and path not in lost and self._is_surely_gone(path, findings)
+        ]  # fmt: skip
+        self._uploader.begin([*findings.found.values(), *gone], is_first=True, claims=claims)
+
+    def _is_surely_gone(self, path: bytes, findings: Findings) -> bool:
+        """Say whether nothing is at a path where something was agreed on: not that it can not be seen, or is left out."""
+        if self._scanner.ignored.matches(path) or any(above in findings.refused for above in (*ancestors(path), path)):
+            return False
+        return not self._placer.is_there(path)
 
     def _lacks(self) -> list[bytes]:
         """Return the paths that this machine has lost, as the server has to hear: it is no deletion."""
@@ -566,8 +588,9 @@ class Engine:
         self._alerts = [*[said for said in self._alerts if said != sentence], sentence][-_ALERTS:]
 
     def _confirm(self) -> None:
+        self._record.forget_old_trails()
         self._record.commit()
-        generations.advance(self._tree, self._record, self._generation)
+        generations.advance(self._tree, self._record, self._generation, self._sentinel)
         self._say(say.Confirm(self._generation))
 
     def _outcome(self, outcome: say.Outcome) -> None:
@@ -659,4 +682,5 @@ class Engine:
             reviews=int(self._record.meta(_REVIEWS) or 0),
             position=self._position,
             position_at=self._position_at,
+            is_server_back=self._is_server_back,
         )

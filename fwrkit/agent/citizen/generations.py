@@ -15,7 +15,6 @@ from fwrkit.agent.files.tree import NotRegular, Tree, write_all
 from fwrkit.agent.paths import SENTINEL
 
 _LIMIT = 4096  # bytes of a sentinel
-_TEMPORARY = b".fwr-sentinel.new"
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,9 @@ class Generations:
     record: str
 
 
-def look(tree: Tree, record: Record) -> Generations:
+def look(tree: Tree, record: Record, sentinel: bytes = SENTINEL) -> Generations:
     """Return the generations of a world and its record as they are on disk."""
-    written, stamp = _read(tree)
+    written, stamp = _read(tree, sentinel)
     recorded = record.meta("generation")
     pending = record.meta("pending_generation")
     if pending and written == pending != recorded:
@@ -40,21 +39,22 @@ def look(tree: Tree, record: Record) -> Generations:
     return Generations(written, recorded)
 
 
-def advance(tree: Tree, record: Record, generation: str) -> None:
+def advance(tree: Tree, record: Record, generation: str, sentinel: bytes = SENTINEL) -> None:
     """Write a new generation into world and record; both are on disk when this returns."""
     record.set_meta("pending_generation", generation)
     record.sync()
-    tree.unlink(_TEMPORARY)
+    temporary = sentinel + b".new"
+    tree.unlink(temporary)
     text = json.dumps({"generation": generation, "about": "fwrkit knows this copy of the world by this file; it never travels"})
-    tree.create(_TEMPORARY, lambda fd: _write_synced(fd, text.encode()), 0)
-    os.rename(_TEMPORARY, SENTINEL, src_dir_fd=tree.fd, dst_dir_fd=tree.fd)
+    tree.create(temporary, lambda fd: _write_synced(fd, text.encode()), 0)
+    os.rename(temporary, sentinel, src_dir_fd=tree.fd, dst_dir_fd=tree.fd)
     tree.sync_directory(b"")
-    _remember(record, generation, _stamp(tree))
+    _remember(record, generation, _stamp(tree, sentinel))
 
 
-def is_present(tree: Tree) -> bool:
+def is_present(tree: Tree, sentinel: bytes = SENTINEL) -> bool:
     """Say whether the world is there at all: its sentinel is where it was written."""
-    return tree.status(SENTINEL) is not None and is_in_place(tree)
+    return tree.status(sentinel) is not None and is_in_place(tree)
 
 
 def is_in_place(tree: Tree) -> bool:
@@ -68,18 +68,19 @@ def is_in_place(tree: Tree) -> bool:
 def _remember(record: Record, generation: str, stamp: str) -> None:
     record.set_meta("generation", generation)
     record.set_meta("sentinel", stamp)
+    record.set_meta("claimed_by", generation)  # also while the record begins anew with another server
     record.set_meta("pending_generation", "")
     record.sync()
 
 
-def _stamp(tree: Tree) -> str:
-    status = tree.status(SENTINEL)
+def _stamp(tree: Tree, sentinel: bytes) -> str:
+    status = tree.status(sentinel)
     return f"{status.st_ino}:{status.st_ctime_ns}" if status is not None else ""
 
 
-def _read(tree: Tree) -> tuple[str, str]:
+def _read(tree: Tree, sentinel: bytes) -> tuple[str, str]:
     try:
-        fd = tree.open_file(SENTINEL)
+        fd = tree.open_file(sentinel)
     except (OSError, NotRegular):
         return "", ""
     try:

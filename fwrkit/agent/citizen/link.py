@@ -16,8 +16,9 @@ from typing import Any
 
 from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
 from fwrkit.agent.citizen.engine import Engine
-from fwrkit.agent.citizen.ssh import read_upstream, stream_command, write_configuration
+from fwrkit.agent.citizen.ssh import stream_command, write_configuration
 from fwrkit.agent.citizen.unison import UnisonCarrier
+from fwrkit.agent.citizen.upstreams import Choice
 from fwrkit.agent.wire.channel import Channel, over_socket
 from fwrkit.agent.wire.messages import FROM_SERVER
 from fwrkit.core.commands import start
@@ -34,11 +35,15 @@ Dial = Callable[[Callable[[Any], None], Callable[[str], None]], tuple[Channel, C
 
 
 class Link:
-    """Owns the connection. ``dial`` returns a channel that is not started yet and its carrier, None if there is no upstream so far."""
+    """Owns the connection. ``dial`` returns a channel that is not started yet and its carrier, None if there is no upstream so far.
 
-    def __init__(self, engine: Engine, dial: Dial) -> None:
+    ``ended`` hears of each try whether the upstream let us in.
+    """
+
+    def __init__(self, engine: Engine, dial: Dial, ended: Callable[[bool], None] = lambda _: None) -> None:
         self._engine = engine
         self._dial = dial
+        self._ended = ended
         self._stop = threading.Event()
         self._channel: Channel | None = None
         self._thread = threading.Thread(target=self._loop, name="link", daemon=True)
@@ -72,6 +77,7 @@ class Link:
             if outcome is None:
                 self._stop.wait(_NOT_ENROLLED)
                 continue
+            self._ended(outcome)
             tries = 1 if outcome and time.monotonic() - began >= _STOOD else tries + 1
             self._stop.wait(_DELAYS[min(tries, len(_DELAYS)) - 1])
 
@@ -103,14 +109,16 @@ class Link:
         return was_ready.is_set() and self._engine.view.refusal is None
 
 
-def over_ssh(keys: Path, run: Path, unison_directory: Path) -> Dial:
-    """Return how a client dials the upstream that it was enrolled at."""
+def over_ssh(keys: Path, run: Path, unison_directory: Path, choose: Callable[[], Choice | None]) -> Dial:
+    """Return how a client dials the upstream that ``choose`` names."""
 
     def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
-        upstream = read_upstream(keys)
-        if upstream is None:
+        choice = choose()
+        if choice is None:
             return None
-        configuration = write_configuration(upstream, keys, run)
+        upstream = choice.upstream
+        # what is asked goes to the server, also while a peer is followed, and writes a configuration of its own for that
+        configuration = write_configuration(upstream, keys, run, "ssh_config_peer" if choice.peer else "ssh_config")
         (run / "ssh.sock").unlink(missing_ok=True)
         process = start(stream_command(configuration), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None

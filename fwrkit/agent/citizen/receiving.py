@@ -96,7 +96,11 @@ class Receiver:
     def _is_applicable(self, delivery: Delivery) -> bool:
         """Say whether a delivery fits the record; answer it here if not."""
         agreed = self._record.state(delivery.path)
-        if paths.why_not(delivery.path) or self.ignored.matches(delivery.path) or delivery.path == paths.SENTINEL:
+        if (
+            paths.why_not(delivery.path)
+            or self.ignored.matches(delivery.path)
+            or delivery.path in (paths.SENTINEL, paths.UPSTREAM_SENTINEL)
+        ):
             log.warning("the server delivered %r, which does not travel", delivery.path)
             return False
         if agreed != delivery.base and agreed != delivery.state:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS entries (
     path BLOB PRIMARY KEY, state BLOB, size INTEGER NOT NULL, time INTEGER NOT NULL, change_time INTEGER NOT NULL, inode INTEGER NOT NULL,
     sent BLOB, has_sent INTEGER NOT NULL DEFAULT 0, older BLOB NOT NULL DEFAULT x'90', author TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS trails (path BLOB PRIMARY KEY, states BLOB NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
 """
 _SENT = 8  # states of a path that were sent without an answer and are remembered
+_TRAIL = 8  # states of a path that were agreed on before, and are remembered
+_TRAIL_KEPT = 60 * 86400  # seconds for which it is remembered what was at a path where nothing is any more
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class Record:
 
     def agree(self, path: bytes, state: State, stamp: Stamp = NO_STAMP, author: str = "") -> None:
         """This is what both ends know of a path now; nothing is under way any more."""
+        self._leave_trail(path, state)
         if state is ABSENT:
             self._write("DELETE FROM entries WHERE path = ?", (path,))
         else:
@@ -155,8 +160,61 @@ class Record:
         )
 
     def forget_everything(self) -> None:
-        """Begin anew: first contact."""
+        """Begin anew: first contact. What was agreed on stays in the trails."""
+        for entry in self.beneath(b""):
+            sent = (entry.sent, *reversed(entry.older)) if entry.has_sent else ()
+            self._remember_before(entry.path, (*sent, entry.state))
         self._write("DELETE FROM entries", ())
+
+    # trails: what was agreed on before, for other servers of the world
+
+    def claims(self) -> dict[bytes, list[State]]:
+        """Return for each path what was agreed on about it, the newest first, and what was before, as far as that is remembered.
+
+        For paths where nothing is any more, the first is ABSENT. What was sent without an answer comes first: it may have been accepted.
+        """
+        found = {path: list(msgpack.unpackb(states)) for path, states in self._db.execute("SELECT path, states FROM trails")}
+        for entry in self.beneath(b""):
+            sent = (entry.sent, *reversed(entry.older)) if entry.has_sent else ()
+            found[entry.path] = _joined((*sent, entry.state), found.get(entry.path, []))
+        return found
+
+    def was_deleted(self, path: bytes) -> bool:
+        """Say whether it was agreed on last that what was at a path is gone."""
+        trail = self._trail(path)
+        return bool(trail) and trail[0] is ABSENT and self.state(path) is ABSENT
+
+    def forget_old_trails(self) -> None:
+        """Forget what was at paths where nothing is for long."""
+        before = int(time.time()) - _TRAIL_KEPT
+        self._write("DELETE FROM trails WHERE since < ? AND path NOT IN (SELECT path FROM entries)", (before,))
+
+    def _leave_trail(self, path: bytes, state: State) -> None:
+        """A path is about to be agreed on: remember what was agreed on before."""
+        before = self.state(path)
+        if before != state and before is not ABSENT:
+            self._remember_before(path, (ABSENT, before) if state is ABSENT else (before,))
+        elif state is ABSENT and (trail := self._trail(path)) and trail[0] is not ABSENT:
+            self._remember_before(path, (ABSENT,))
+
+    def _trail(self, path: bytes) -> list[State]:
+        row = self._db.execute("SELECT states FROM trails WHERE path = ?", (path,)).fetchone()
+        return list(msgpack.unpackb(row[0])) if row else []
+
+    def _remember_before(self, path: bytes, states: Iterable[State]) -> None:
+        trail = _joined(states, self._trail(path))
+        if trail and trail != [ABSENT]:
+            values = (path, msgpack.packb(trail[:_TRAIL]), int(time.time()))
+            self._write("INSERT OR REPLACE INTO trails VALUES (?, ?, ?)", values)
+
+
+def _joined(newer: Iterable[State], older: list[State]) -> list[State]:
+    """Return states, the newest first, without what is there twice in a row."""
+    found: list[State] = []
+    for state in (*newer, *older):
+        if not found or found[-1] != state:
+            found.append(state)
+    return found
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

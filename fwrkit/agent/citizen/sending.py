@@ -5,7 +5,7 @@ Used by the engine's thread only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,12 +34,15 @@ class Flight:
 
 
 class Sender:
-    """Sends found changes as one batch and takes their outcomes."""
+    """Sends found changes as one batch and takes their outcomes. ``author_of`` says whose what is found is, where it is passed on (empty: its own)."""
 
-    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None]) -> None:
+    def __init__(
+        self, record: Record, citizen: str, say: Callable[[Any], None], author_of: Callable[[bytes, State], str] = lambda *_: ""
+    ) -> None:
         self._record = record
         self._citizen = citizen
         self._say = say
+        self._author_of = author_of
         self._number = 0
         self._flights: dict[int, Flight] = {}
         self.paths: dict[bytes, int] = {}
@@ -76,7 +79,8 @@ class Sender:
         number = self._next(Flight(item.path, item.state, item.stamp, content=item.content))
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older))
+        author = self._author_of(item.path, item.state)
+        self._say(Change(number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older, [], author))
 
     def send_lack(self, path: bytes) -> None:
         """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""
@@ -118,15 +122,16 @@ class Sender:
         return self._number
 
 
-def manifest_entry(record: Record, item: Found, is_unknown: bool, agreed: State = ABSENT) -> ManifestEntry:
+def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "") -> ManifestEntry:
     """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
 
-    ``agreed``: what was agreed on with another server, where the record begins anew.
+    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`.
     """
     entry = record.get(item.path)
-    base = entry.state if entry is not None else agreed
+    base = entry.state if entry is not None else claims[0] if claims else ABSENT
     prior, has_prior = (entry.sent, entry.has_sent) if entry is not None else (ABSENT, False)
     older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older)
+    trail = list(claims[1:]) if entry is None else []
+    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author)

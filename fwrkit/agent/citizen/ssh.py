@@ -117,11 +117,11 @@ def known_hosts(world_id: str, authorities: Iterable[str]) -> str:
     return "".join(f"@cert-authority {world_id} {authority}\n" for authority in authorities)
 
 
-def write_configuration(upstream: Upstream, keys: Path, run: Path) -> Path:
-    """Write what ssh needs into a run directory and return the configuration's path."""
+def write_configuration(upstream: Upstream, keys: Path, run: Path, name: str = "ssh_config") -> Path:
+    """Write what ssh needs into a run directory and return the configuration's path. ``name``: its file's."""
     hosts = run / "known_hosts"
     _replace(hosts, known_hosts(upstream.world_id, upstream.trusted))
-    path = run / "ssh_config"
+    path = run / name
     _replace(path, configuration(upstream, keys, hosts, run / "ssh.sock"))
     return path
 

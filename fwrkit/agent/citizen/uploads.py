@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import manifest_entry
 from fwrkit.agent.files.flat import empty, place_name
 from fwrkit.agent.files.tree import Busy, NotRegular, Tree
-from fwrkit.agent.states import ABSENT, is_file
+from fwrkit.agent.states import State, is_file
 from fwrkit.agent.wire.messages import Folded, Forbidden, Landed, Manifest, Need
 
 log = logging.getLogger("fwrkit.uploads")
 
 _PART_BYTES = 1024 * 1024  # of manifest entries in one message
 _PART_COUNT = 5000
-_ENTRY_BYTES = 160  # what an entry takes besides its path, at most
+_ENTRY_BYTES = 480  # what an entry takes besides its path, at most
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Upload:
     is_first: bool
     items: list[Found]
     needed: list[int] = field(default_factory=list)
-    agreed: Mapping[bytes, bytes] = field(default_factory=dict)
+    claims: Mapping[bytes, Sequence[State]] = field(default_factory=dict)
 
     @property
     def paths(self) -> set[bytes]:
@@ -55,6 +55,7 @@ class Uploader:
         outgoing: Path,
         say: Callable[[Any], None],
         work: Callable[[Callable[[], Callable[[], None]]], None],
+        author_of: Callable[[bytes, State], str] = lambda *_: "",
     ) -> None:
         self._tree = tree
         self._record = record
@@ -62,6 +63,7 @@ class Uploader:
         self._outgoing = outgoing
         self._say = say
         self._work = work
+        self._author_of = author_of
         self._number = 0
         self.current: Upload | None = None
         self.covered: set[bytes] = set()
@@ -79,10 +81,10 @@ class Uploader:
         """Remove what an interrupted run left in outgoing."""
         empty(self._outgoing)
 
-    def begin(self, items: Iterable[Found], is_first: bool, agreed: Mapping[bytes, bytes] | None = None) -> None:
-        """Begin a run with what was found. Files that are too large for a look to read are hashed first. ``agreed`` as in :func:`manifest_entry`."""
+    def begin(self, items: Iterable[Found], is_first: bool, claims: Mapping[bytes, Sequence[State]] | None = None) -> None:
+        """Begin a run with what was found. Files that are too large for a look to read are hashed first. ``claims`` as in :func:`manifest_entry`."""
         self._number += 1
-        run = Upload(self._number, is_first, list(items), agreed=agreed or {})
+        run = Upload(self._number, is_first, list(items), claims=claims or {})
         self.current = run
         self.covered = run.paths
 
@@ -113,7 +115,8 @@ class Uploader:
         part: list[list[Any]] = []
         size = 0
         for item in run.items:
-            part.append(manifest_entry(self._record, item, run.is_first, run.agreed.get(item.path, ABSENT)).to_value())
+            author = self._author_of(item.path, item.state)
+            part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ()), author).to_value())
             size += len(item.path) + _ENTRY_BYTES
             if size > _PART_BYTES or len(part) >= _PART_COUNT:
                 self._say(Manifest(run.number, run.is_first, part, False))

@@ -14,7 +14,7 @@ class View:
     ``refused``: path to reason. ``waiting``: paths that are not agreed on yet. ``coming``: files that a run is bringing.
     ``position``: the server's newest version, as it last said at ``position_at`` (the engine's clock, seconds).
     ``behind_server``: by how many seconds the server's clock is ahead. ``alerts``: sentences about what went wrong or was healed.
-    ``reviews``: how many changes wait for an official.
+    ``reviews``: how many changes wait for an official. ``is_server_back``: the peer at the other end says that the server has everything of it.
     """
 
     is_connected: bool = False
@@ -30,3 +30,4 @@ class View:
     reviews: int = 0
     position: int = 0
     position_at: float = 0.0
+    is_server_back: bool = False

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-ALWAYS = (".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*", "**/.htaccess")
+ALWAYS = (".fwr-sentinel", ".fwr-sentinel.new", ".fwr-sentinel-upstream", ".fwr-sentinel-upstream.new", "**/.unison.*", "**/.htaccess")
 
 
 class PathFilter(Protocol):

@@ -24,7 +24,7 @@ from fwrkit.agent.server.publishing import SERVER
 from fwrkit.agent.server.register import Ban, Register
 from fwrkit.agent.server.reviews import Reviews
 from fwrkit.agent.server.store import Citizen, Store
-from fwrkit.agent.server.succession import Row, read_roll, revoked_keys
+from fwrkit.agent.server.succession import Row, read_roll, revoked_keys, take_over_peers
 from fwrkit.agent.server.taking import Taken
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state, is_file
 from fwrkit.core.errors import ExitCode, FwrError
@@ -267,6 +267,7 @@ class _Adoption:
                 uid = max(FIRST_UID - 1, self._store.highest_uid()) + 1
                 citizen = self._store.add_citizen(row.name, uid, row.role, row.since)
             self._update(citizen, row)
+        take_over_peers(source, self._store, self._register)
         keys = {row.key for row in rows if row.key}
         for petition in self._register.petitions():
             if petition.public_key in keys:

@@ -30,6 +30,7 @@ class Authority:
         self._before = keys / "authority-before"
         self._former = keys / "authorities-former.pub"
         self._trusted = keys / "authorities.pub"
+        self._host = keys / "host"
         self._uid = uid
 
     def create(self) -> None:
@@ -69,6 +70,12 @@ class Authority:
         """The public keys of earlier authorities, the oldest first: their signatures on snapshots still count, and on nothing else."""
         return self._former.read_text().splitlines() if self._former.exists() else []
 
+    def trust(self, host_certificate: str, authorities: list[str], former: list[str]) -> None:
+        """At a peer, which has no authority: remember the world's, its former ones, and what it has signed of the host's key."""
+        _replace(self._host.with_name("host-cert.pub"), host_certificate)
+        _replace(self._former, "".join(f"{key}\n" for key in former))
+        _replace(self._trusted, "".join(f"{key}\n" for key in authorities))
+
     def begin_rotation(self) -> str:
         """Make a new key beside the one there is, and return its public half. Raise FwrError (TAKEN) if a change goes on already."""
         if self._before.exists():
@@ -95,13 +102,21 @@ class Authority:
 
     def host_certificate(self, key: Path, world_id: str) -> None:
         """Have a host key signed for the servers of a world; the certificate is put beside the key."""
-        certificate = self._sign(public_key(key), ["-h", "-I", f"host of {world_id}", "-n", world_id], self._known)
+        certificate = self._sign(public_key(key), _host_options(world_id), self._known)
         key.with_name(key.name + "-cert.pub").write_text(certificate)
+
+    def peer_certificate(self, key: str, world_id: str, life: int) -> str:
+        """Given another machine's public host key, return the certificate by which it serves a world for so many seconds."""
+        return self._sign(key, [*_host_options(world_id), "-V", _valid(life)], self._known)
+
+    def is_own(self, key: str) -> bool:
+        """Say whether a public key is an authority's, valid or former, or the host's: nobody else has that one, whatever they say."""
+        host = self._host.with_suffix(".pub")
+        return key in (*self.all_public, *self.former, *([_public_half(self._host)] if host.exists() else []))
 
     def citizen_certificate(self, key: str, citizen: str, account: str, serial: int, life: int) -> str:
         """Given a citizen's public key, return the certificate that opens their account for so many seconds."""
-        valid = f"-{_CLOCK_SKEW}s:+{life}s"
-        return self._sign(key, ["-I", citizen, "-n", account, "-z", str(serial), "-V", valid, *_OPTIONS], self._key)
+        return self._sign(key, ["-I", citizen, "-n", account, "-z", str(serial), "-V", _valid(life), *_OPTIONS], self._key)
 
     def sign_text(self, text: bytes, namespace: str = NAMESPACE) -> bytes:
         """Return the signature of a text, as git keeps it in a signed tag. ``namespace`` says for what it counts."""
@@ -138,6 +153,14 @@ class Authority:
             return (work / "subject-cert.pub").read_text().strip() + "\n"
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _host_options(world_id: str) -> list[str]:
+    return ["-h", "-I", f"host of {world_id}", "-n", world_id]
+
+
+def _valid(life: int) -> str:
+    return f"-{_CLOCK_SKEW}s:+{life}s"
 
 
 def _public_half(key: Path) -> str:

@@ -191,7 +191,7 @@ class Deliveries:
         else:
             run = 0
         self._store.set_lag(citizen.id, path, lag.base, [*[state for state in lag.sent if state != head], head])
-        time, author = (entry.time, entry.author) if entry is not None else (0, "")
+        time, author = (entry.time, entry.author) if entry is not None else (0, self._store.last_author(path))
         session.sent(Delivery(session.next_number(), path, lag.base, head, time, author, content, run))
         return True
 

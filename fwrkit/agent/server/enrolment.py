@@ -49,6 +49,7 @@ class Enrolment:
         self._authority = authority
         self._publisher = publisher
         self._settings = settings
+        self.elsewhere: FwrError | None = None  # why nobody is admitted here, at a peer
         self.up_to_date: set[int] = set()  # who has renewed their certificate since the authority was changed last, or this server started
         self._state = state
         self._extrausers = extrausers

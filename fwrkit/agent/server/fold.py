@@ -5,7 +5,7 @@ Every function here works inside the caller's transaction; nothing on disk is to
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fwrkit.agent import paths
@@ -13,6 +13,7 @@ from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Question, Result, decide
+from fwrkit.agent.server.elsewhere import Elsewhere
 from fwrkit.agent.server.merge import merge_texts, union_of_logs
 from fwrkit.agent.server.policing import SIZE_LIMIT as POLICY_LIMIT
 from fwrkit.agent.server.policing import Policing
@@ -25,6 +26,7 @@ _MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
 _SECOND = 10**9  # nanoseconds
+_ANCESTRY = 16  # states that an edit was made from, and are remembered
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,10 @@ class Edit:
     size: int = 0
     content: Content = Content()
     older: tuple[State, ...] = ()
+    trail: tuple[State, ...] = ()
     forbidden: Decision | None = None  # with what it came together: a rename of which the other half is refused
+    writer: Citizen | None = None  # whose edit it is, where another citizen's node passes it on
+    is_settled: bool = False  # the world's server has accepted it already: no policy is asked here
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Fold:
         self._texts = texts
         self.policing = Policing(store, canon)
         self.reviews = Reviews(store, canon, canon.incoming.parent / "reviews")
+        self._elsewhere = Elsewhere(store.db)
         self._moved: dict[bytes, None] = {}
 
     def take_moved(self) -> list[bytes]:
@@ -111,6 +117,8 @@ class Fold:
         is_lost = waiting is not None and is_unknown and result not in _MOVING
         if not edit.is_orphan and not is_lost:
             self.reviews.drop(citizen.id, edit.path)
+        if edit.is_unknown and edit.trail and (result in _MOVING or result is Result.SAME):
+            self._made_from(edit)
         return self._apply(citizen, edit, question, result, merged, received)
 
     def _review(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> tuple[Decision, Verdict | None]:
@@ -181,9 +189,11 @@ class Fold:
 
     def judge(self, citizen: Citizen, edit: Edit) -> Decision:
         """Return what the policy says to an edit that would move the canon."""
+        if edit.is_settled:
+            return Decision("allow", "(settled)", "", None)
         if edit.forbidden is not None:
             return edit.forbidden
-        decision = self.policing.judge(citizen, edit.path, edit.state, self._size(edit) or edit.size)
+        decision = self.policing.judge(edit.writer or citizen, edit.path, edit.state, self._size(edit) or edit.size)
         if decision.action != "refuse" and edit.path == paths.POLICY and isinstance(edit.state, bytes) and is_file(edit.state):
             content = self._policy_text(edit)
             fault = Policing.why_not(content) if content is not None else ""
@@ -201,22 +211,22 @@ class Fold:
                 return file.read(POLICY_LIMIT + 1)
         return self._canon.read(edit.state) if self._canon.has(edit.state) else None
 
-    def forbidden_moves(self, citizen: Citizen, edits: Iterable[tuple[bytes, State, int]]) -> dict[bytes, Decision]:
-        """Given what comes together, (path, new state, size), return the deletions that belong to a put that is refused or waits, and why.
+    def forbidden_moves(self, edits: Iterable[tuple[bytes, State, int, Citizen]]) -> dict[bytes, Decision]:
+        """Given what comes together, (path, new state, size, whose), return the deletions that belong to a put that is refused or waits, and why.
 
         Of a file that is moved to where it may not be, nothing may be left: not the new place, and not the old one gone.
         """
         puts, deleted = [], {}
-        for path, state, size in edits:
+        for path, state, size, citizen in edits:
             if state is ABSENT:
                 head = self._store.head(path)
                 if isinstance(head, bytes) and is_file(head):
                     deleted[path] = head
             elif isinstance(state, bytes) and is_file(state):
-                puts.append((path, state, size))
+                puts.append((path, state, size, citizen))
         moved = set(deleted.values())
         bound: dict[bytes, Decision] = {}
-        for path, state, size in puts:
+        for path, state, size, citizen in puts:
             if state in moved and state not in bound and self._store.head(path) != state:
                 decision = self.policing.judge(citizen, path, state, size)
                 if decision.action != "allow":
@@ -225,7 +235,7 @@ class Fold:
 
     def _forbid(self, citizen: Citizen, edit: Edit, base: Base, decision: Decision, received: int) -> Verdict:
         """Refuse an edit: the head is delivered, so that it is undone at its author's, who hears before that why."""
-        self.policing.refused(citizen, edit.path, decision)
+        self.policing.refused(edit.writer or citizen, edit.path, decision)
         if not edit.is_orphan:
             self.reviews.refuse(citizen.id, edit.path, base, edit.state, received, decision.reason)
             self._hold(citizen, edit.path, edit.state)
@@ -251,12 +261,10 @@ class Fold:
     def _base(self, citizen: Citizen, edit: Edit) -> Base:
         """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown.
 
-        At first contact there is no table. What a node says then that it had agreed on with another server of this world (one that is lost, or
-        was handed over) counts if the history has it: it is an edit of that. Never for a deletion.
+        At first contact there is no table.
         """
         if edit.is_unknown:
-            is_file_edited = not edit.is_orphan and is_file(edit.state) and is_file(edit.base)
-            return edit.base if is_file_edited and self._store.was_version(edit.path, edit.base) else UNKNOWN
+            return UNKNOWN if edit.is_orphan else self.claimed_base(edit.path, (edit.base, *edit.trail))
         lag = self._store.lag(citizen.id, edit.path)
         if lag is None and not citizen.is_known:
             return UNKNOWN
@@ -269,6 +277,25 @@ class Fold:
         if edit.has_prior and edit.base == known[0] and head in known[1:] and head in (edit.prior, *edit.older):
             return head  # what is being delivered to them is what they have sent themselves, and written over since
         return edit.base if edit.base in known else UNKNOWN
+
+    def claimed_base(self, path: bytes, claims: Sequence[State]) -> Base:
+        """Return what an edit at first contact was made on, by what the node had agreed on with other servers of this world, the newest first.
+
+        The newest of it that was the canon's here at some time: what the node had after that is then new here, or what had been before is not
+        known to the others. So a deletion that was agreed on elsewhere counts as one where it is news, and not where something was put there again since.
+        """
+        if not claims or claims == (ABSENT,):
+            return UNKNOWN
+        head = self._store.head(path)
+        return next((claim for claim in claims if self._is_known(path, claim, head)), UNKNOWN)
+
+    def _is_known(self, path: bytes, state: State, head: State) -> bool:
+        return state == head or self._store.was_version(path, state) or self._elsewhere.has(path, state)
+
+    def _made_from(self, edit: Edit) -> None:
+        """Remember from what an edit at first contact was made: who brings something in between brings nothing new."""
+        before = (state for state in (edit.base, *edit.trail[:_ANCESTRY]) if state != edit.state)
+        self._elsewhere.remember(edit.path, (state for state in before if not self._store.was_version(edit.path, state)))
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:
         """Return the merge of an edit with the head where both are new and the template says how to merge them, None if it can not be had."""
@@ -321,7 +348,8 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int, note: str = "") -> None:
-        self._move(citizen.name, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
+        author = (edit.writer or citizen).name
+        self._move(author, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
 
     def _merge(self, citizen: Citizen, edit: Edit, head: State, merged: bytes, received: int) -> Result:
         """Make a merge the head. The edit itself becomes a version before it: who wrote what can be read, and brought back."""
@@ -343,17 +371,18 @@ class Fold:
 
     def _keep_beside(self, citizen: Citizen, edit: Edit, question: Question, received: int) -> bytes:
         """Keep an edit under a conflict name, and return that. Below a file that should be a directory, the directory gets the name."""
+        author = edit.writer or citizen
         blocker = self._blocking_ancestor(edit.path)
         lost_at = blocker if blocker is not None else edit.path
         lost_to = self._store.head(lost_at) if blocker is not None else question.head
         wants_directory = blocker is not None or is_directory(edit.state)
-        place = self._conflict_place(citizen, lost_at, lost_to, wants_directory, edit, question.base)
+        place = self._conflict_place(author, lost_at, lost_to, wants_directory, edit, question.base)
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
-                citizen.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+                author.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
             )
-        self._store.set_conflict(lost_at, citizen.name, lost_to, place)
+        self._store.set_conflict(lost_at, author.name, lost_to, place)
         return target
 
     def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:

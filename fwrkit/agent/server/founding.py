@@ -41,7 +41,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 
 _MARK = "founding"  # in the state directory, while a founding is under way
 _TABLES = "founding.sqlite"
-_NEVER = IgnoreList((".fwr-sentinel", ".fwr-sentinel.new", "**/.unison.*"))
+_NEVER = IgnoreList((".fwr-sentinel*", "**/.unison.*"))
 _SERVERS_OWN = IgnoreList((os.fsdecode(paths.ROLL), os.fsdecode(paths.AUDIT)))  # of the other world: who belongs to this one, begins anew
 
 
@@ -75,7 +75,7 @@ def found(
 ) -> Founded:
     """Given a new server's node and its empty volumes, make its world from a copy. Repeating it is harmless; what was interrupted begins anew.
 
-    With a ``succession`` it is the same world, and goes on as it was.
+    With a ``succession`` it is the same world, and goes on as it was; a peer's has no authority, and adds nothing to the audit log.
 
     Raise FwrError: NOT_FOUND (no world or no history there, no such version, contents that are not there), TAKEN (this node has a world
     already), FAILED (what is there can not be read).
@@ -223,12 +223,14 @@ def _fill(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the world will be, which of the copied records do not belong to it, and whether it is the same world as the copied one."""
+    """What the world will be, which of the copied records do not belong to it, and whether it is the same world as the copied one,
+    where it may be a peer's."""
 
     id: str
     name: str
     left_out: IgnoreList
     is_same: bool
+    is_peer: bool = False
 
 
 def _plan(node: Node, kind: Kind, succession: Succession | None) -> _Plan:
@@ -237,7 +239,7 @@ def _plan(node: Node, kind: Kind, succession: Succession | None) -> _Plan:
     if succession.world_id != kind.id:
         text = f"The copy is of '{kind.name}', and its node belongs to '{succession.world_name}'."
         raise FwrError(ExitCode.REFUSED, text, "Promote the node whose volumes these are.")
-    return _Plan(kind.id, kind.name, IgnoreList((os.fsdecode(paths.RECORDS),)), is_same=True)
+    return _Plan(kind.id, kind.name, IgnoreList((os.fsdecode(paths.RECORDS),)), is_same=True, is_peer=succession.is_peer)
 
 
 @dataclass(frozen=True)
@@ -278,22 +280,19 @@ class _Founder:
                     store.set_meta("brought_snapshots", json.dumps(named))
             if self.plan.is_same:
                 laid = Path(os.fsdecode(self.parts.target.root))
-                take_over_roll(laid, store, register, operator)
+                take_over_roll(laid, store, register, operator, self.plan.is_peer)
                 fault = take_over_audit(laid, register)
-                details = {
-                    "node": self.node.name,
-                    "version": shared[:10],
-                    "authority": authority,
-                    **({"log before": fault} if fault else {}),
-                }
-                register.add_entry(now, operator, "promote", self.plan.name, details)
+                if self.plan.is_peer:  # the server alone writes the log
+                    store.set_meta("peer", "yes")
+                else:
+                    details = {"node": self.node.name, "version": shared[:10], "authority": authority}
+                    register.add_entry(now, operator, "promote", self.plan.name, {**details, **({"log before": fault} if fault else {})})
                 number = store.go_on_from(past.number if past is not None else 0)
             else:
                 details = {"from": self.kind.name, "id": self.kind.id, "version": shared[:10]}
                 register.add_entry(now, operator, "fork", self.plan.name, details)
                 number = store.last_version()
-        words = f"{self.node.name} is promoted\n" if self.plan.is_same else f"fork of {self.kind.name} as {self.plan.name}\n"
-        history.commit_tree(((path, oid) for path, oid, _ in blobs), operator, now, words, number)
+        history.commit_tree(((path, oid) for path, oid, _ in blobs), operator, now, self._words, number)
         self.parts.canon.tree.sync_all()
         answer = Founded(
             id=self.plan.id, name=self.plan.name, template=self.kind.template, origin_id=self.kind.id, origin_name=self.kind.name,
@@ -304,6 +303,12 @@ class _Founder:
             return answer
         absent = len(self._expected(past) - {path for path, _, _ in blobs})
         return replace(answer, versions=past.count, snapshots=len(past.snapshots), absent=absent, lost=past.lost)
+
+    @property
+    def _words(self) -> str:
+        if self.plan.is_same:
+            return f"{self.node.name} serves as a peer\n" if self.plan.is_peer else f"{self.node.name} is promoted\n"
+        return f"fork of {self.kind.name} as {self.plan.name}\n"
 
     def _expected(self, past: Past) -> set[bytes]:
         return {path for path in past.heads if not self.plan.left_out.matches(path)}
@@ -317,7 +322,7 @@ class _Founder:
     def _write_records(self, copied: dict[bytes, Copied], now: int) -> None:
         """Write what the world is, where it is another one, and a policy where none was brought."""
         texts = {} if self.plan.is_same else {b".fwr/world.toml": world.world_text(self.parts.store)}
-        if paths.POLICY not in copied:
+        if paths.POLICY not in copied and not self.plan.is_peer:
             texts[paths.POLICY] = default_text(self.kind.template)
         self.parts.target.make_directories(paths.RECORDS)
         copied[paths.RECORDS] = Copied(DIRECTORY)

@@ -19,17 +19,19 @@ from typing import Any, Protocol
 
 from fwrkit.agent import filters
 from fwrkit.agent.children import end_processes_of
-from fwrkit.agent.server import greeting
+from fwrkit.agent.policy import Decision
+from fwrkit.agent.server import greeting, passing
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
+from fwrkit.agent.server.passing import OWN, Pass, Passed
 from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import ABSENT, UNKNOWN, file_state, is_file
+from fwrkit.agent.states import ABSENT, Base, file_state, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 from fwrkit.core.errors import FwrError
@@ -71,12 +73,13 @@ class Hub:
         self._expelled: list[Session] = []  # in this turn: if it fails, they come back
         self.guard = Guard(store, fold, settings)
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
-        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self.later, self._do_after, workers)
+        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self._passed, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self.is_renewal_due: Callable[[Citizen], bool] = lambda _: False
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.why_closed: Callable[[], FwrError | None] = lambda: None
         self.catching_up: Hearing | None = None  # who is heard before they are let in
+        self.passed: Pass = lambda citizen, author: OWN
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
         self._is_stopping = False
@@ -140,6 +143,13 @@ class Hub:
         for session in self._sessions.values():
             session.say(message)
         return list(self._sessions)
+
+    def tell_that_server_is_back(self) -> None:
+        """At a peer: tell everybody who has not heard it on this connection. In the hub's thread."""
+        for session in self._sessions.values():
+            if session.is_ready and not session.knows_server_is_back:
+                session.knows_server_is_back = True
+                session.say(say.Back())
 
     def expel(self, citizen: Citizen, reason: FwrError) -> None:
         """End a citizen's connection once this turn is durable, telling them why; nothing that they still say counts."""
@@ -240,6 +250,10 @@ class Hub:
             function()
         if is_settled:
             self.on_commit(self._store.last_version())
+
+    def _passed(self, citizen: Citizen, author: str) -> tuple[Passed, Decision | None]:
+        passed = self.passed(citizen, author)
+        return passed, passing.why_banned(passed, self.why_banned)
 
     def _tell_of_reviews(self) -> None:
         for number in self._fold.reviews.take_changed():
@@ -408,13 +422,18 @@ class Hub:
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return
-        moves = self._fold.forbidden_moves(citizen, ((item.path, item.state, item.size) for item in batch)) if len(batch) > 1 else {}
+        moves: dict[bytes, Decision] = {}
+        if len(batch) > 1:
+            moves = self._fold.forbidden_moves((item.path, item.state, item.size, self._judged_as(citizen, item)) for item in batch)
         for item in batch:
             if item.content is not None and is_file(item.state) and len(item.content) != item.size:
                 raise FrameError("a content of another size")
+            is_restored = session.is_restored(item.state)  # then what was agreed on elsewhere does not count either
+            passed, banned = self._passed(citizen, item.author)
             edit = Edit(
-                item.path, item.state, item.base, item.prior, item.has_prior, item.is_unknown or session.is_restored(item.state), item.is_orphan,
-                item.time, item.size, Content(_verified(item)), tuple(item.older), moves.get(item.path),
+                item.path, item.state, ABSENT if is_restored else item.base, item.prior, item.has_prior, item.is_unknown or is_restored,
+                item.is_orphan, item.time, item.size, Content(_verified(item)), tuple(item.older), () if is_restored else tuple(item.trail),
+                banned or moves.get(item.path), passed.writer, passed.is_settled,
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -427,8 +446,11 @@ class Hub:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
         if session.ruling:
             return False
-        allowed = (item for item in brought if not self._is_refused_deletion(citizen, item))  # what is undone anyway holds nobody
-        hold = self.guard.stops(citizen, ((item.path, item.state, UNKNOWN if item.is_unknown else item.base) for item in allowed))
+        # what is undone anyway holds nobody, and what the world's server has accepted was looked at there
+        allowed = (
+            item for item in brought if not self._is_refused_deletion(citizen, item) and not self.passed(citizen, item.author).is_settled
+        )
+        hold = self.guard.stops(citizen, ((item.path, item.state, self._claimed_base(item)) for item in allowed))
         if hold is None:
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
@@ -438,8 +460,14 @@ class Hub:
         self._do_after(session.channel.finish)
         return True
 
+    def _claimed_base(self, item: say.Change | say.ManifestEntry) -> Base:
+        return self._fold.claimed_base(item.path, (item.base, *item.trail)) if item.is_unknown else item.base
+
     def _is_refused_deletion(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> bool:
-        return item.state is ABSENT and self._fold.policing.judge(citizen, item.path, ABSENT, 0).action == "refuse"
+        return item.state is ABSENT and self._fold.policing.judge(self._judged_as(citizen, item), item.path, ABSENT, 0).action == "refuse"
+
+    def _judged_as(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> Citizen:
+        return self.passed(citizen, item.author).judged_as(citizen)
 
 
 def _verified(change: say.Change) -> bytes | None:

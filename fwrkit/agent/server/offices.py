@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from fwrkit.agent.server.handover import Handover
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
+from fwrkit.agent.server.mirroring import Mirror
+from fwrkit.agent.server.passing import OWN, Passed
+from fwrkit.agent.server.peers import Peers
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.reverting import Reverting
@@ -28,6 +32,7 @@ from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.agent.server.store import FORMER, Citizen, Store
 from fwrkit.agent.settings import Node
 from fwrkit.agent.wire.messages import Renew
+from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import CitizenRecord, Connection
 
 _EXTRAUSERS = "extrausers"
@@ -58,6 +63,7 @@ class Offices:
         self._store = store
         self._reading = reading
         self._excesses: dict[int, float] = {}
+        self._is_peer = False
         self._hub = hub
         self._historian = historian
         self._authority = authority
@@ -69,6 +75,7 @@ class Offices:
         self._publisher = Publisher(store, register, fold)
         self.enrolment = Enrolment(store, register, authority, state, state / _EXTRAUSERS, self._publisher, node.settings)
         self._roll = Roll(store, register, self.enrolment, self._publisher, hub.expel, hub.refresh)
+        self.peers = Peers(store, register, self.enrolment, self._roll, authority, self._publisher, node.settings)
         self._rotation = Rotation(store, authority, self._publisher, node.settings, sign_host)
         reverting = Reverting(hub, store, fold, self._history)
         self.handover = Handover(hub, store, authority, self._publisher, self._has_everything)
@@ -77,6 +84,7 @@ class Offices:
             {
                 **powers.of_citizens(store, self.enrolment, self._roll, self._change_authority, hub.guard, node.address, self.citizens, self._publisher.audit),
                 **powers.of_moves(store, self.enrolment, node.address, self._publisher.audit),
+                **powers.of_peers(self.peers, node.address),
                 **powers.of_policy(store, fold),
                 **powers.of_reviews(store, fold, self._publisher.audit),
                 **powers.of_history(reverting, self._audit),
@@ -88,9 +96,29 @@ class Offices:
         fold.reviews.sweep()
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
+        hub.passed = self._passed
         hub.why_banned = self._roll.why_banned
         hub.why_closed = self.handover.why_closed
         hub.is_renewal_due = lambda citizen: self._rotation.is_going_on and citizen.id not in self.enrolment.up_to_date
+
+    def be_a_peer(self, fold: Fold) -> Mirror:
+        """Serve beside the world's server: what is decided, is decided there. Return what follows its roll."""
+        text = "This node serves beside the world's server, where this is decided."
+        self._publisher.is_mute = True
+        self.asking.elsewhere = self.enrolment.elsewhere = FwrError(ExitCode.REFUSED, text, "Ask there: which it is, fwrkit status shows.")
+        mirror = Mirror(self._store, self._register, self.enrolment, fold, self._operator, self._hub.expel, self._hub.refresh)
+        self._hub.on_turn = mirror.follow
+        self._is_peer = True
+        return mirror
+
+    def _passed(self, citizen: Citizen, author: str) -> Passed:
+        """Return whose an edit is that a citizen's node brings as somebody's."""
+        if not author or author == citizen.name:
+            return OWN
+        writer = self._store.citizen(name=author)
+        if self._is_peer and citizen.id == self._operator.id:
+            return Passed(writer or replace(citizen, name=author), is_settled=True)
+        return Passed(writer) if writer is not None and writer.role != FORMER and self.peers.is_peer(citizen) else OWN
 
     def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Answer the operator, on the server's own machine. Raise FwrError."""

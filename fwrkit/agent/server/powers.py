@@ -20,6 +20,7 @@ from fwrkit.agent.server.enrolment import DEFAULT_EXPIRY, Enrolment
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.guard import Guard
 from fwrkit.agent.server.handover import Handover
+from fwrkit.agent.server.peers import Peers
 from fwrkit.agent.server.reverting import Reverted, Reverting
 from fwrkit.agent.server.reviews import Review
 from fwrkit.agent.server.roll import OFFICIAL, Roll
@@ -134,6 +135,24 @@ def of_moves(store: Store, enrolment: Enrolment, address: tuple[str, int] | None
             EVERYBODY,
         ),
         "declared": Verb(declared, OFFICIALS),
+    }
+
+
+def of_peers(peers: Peers, address: tuple[str, int] | None) -> dict[str, Verb]:
+    """Return the verbs about who serves besides. ``address`` as in :func:`of_citizens`."""
+
+    def serve(citizen: Citizen, arguments: Arguments) -> dict[str, Any]:
+        # the invite goes to the official who asks, for a node beside theirs: the way that theirs takes to the server is good for it, too
+        server = str(arguments.get("server_host") or ""), int(arguments.get("server_port") or 0)
+        if not server[0]:
+            server = _place(citizen, {}, address)
+        return peers.serve(citizen, str(arguments["name"]), str(arguments["host"]), int(arguments["port"]), server)
+
+    return {
+        "serve": Verb(serve, OFFICIALS),
+        "serve-stop": Verb(lambda by, data: peers.stop(by, str(data["name"])), OFFICIALS),
+        "host-certificate": Verb(lambda citizen, data: peers.certify(citizen, str(data["key"])), EVERYBODY, is_harmless=True),
+        "peers": Verb(lambda _, __: {"peers": [each.to_json() for each in peers.all()]}, EVERYBODY, is_harmless=True),
     }
 
 

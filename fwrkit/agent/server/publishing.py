@@ -17,6 +17,7 @@ from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.toml_text import toml_string, toml_time
+from fwrkit.core.records import PeerRecord
 
 log = logging.getLogger("fwrkit.publishing")
 
@@ -25,13 +26,15 @@ _HEAD = "# Who belongs to this world. The server writes this file; `fwrkit citiz
 
 
 class Publisher:
-    """Collects what is to be written and writes it once a turn. ``clock`` gives Unix seconds."""
+    """Collects what is to be written and writes it once a turn. ``clock`` gives Unix seconds; ``peers`` who serves besides, in order."""
 
     def __init__(self, store: Store, register: Register, fold: Fold, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._register = register
         self._fold = fold
         self._clock = clock
+        self.peers: Callable[[], list[PeerRecord]] = list
+        self.is_mute = False  # at a peer: the world's records are the server's
         self._has_news = True  # at the start: what an earlier run of the server could not publish any more
 
     def audit(self, actor: str, event: str, subject: str, **details: str) -> None:
@@ -46,7 +49,7 @@ class Publisher:
 
     def flush(self) -> None:
         """Publish what is new, if anything is."""
-        if not self._has_news:
+        if not self._has_news or self.is_mute:
             return
         self._has_news = False
         now = int(self._clock())
@@ -76,6 +79,15 @@ class Publisher:
                 words = [f"since = {toml_time(ban.since)}", *until, f"by = {toml_string(ban.by)}", f"reason = {toml_string(ban.reason)}"]
                 lines.append("banned = { " + ", ".join(words) + " }")
             parts.append("\n[[citizen]]\n" + "".join(f"{line}\n" for line in lines))
+        for peer in self.peers():
+            lines = [
+                f"name = {toml_string(peer.name)}",
+                f"host = {toml_string(peer.host)}",
+                f"port = {peer.port}",
+                f"by = {toml_string(peer.by)}",
+                f"since = {toml_time(peer.since)}",
+            ]
+            parts.append("\n[[peer]]\n" + "".join(f"{line}\n" for line in lines))
         return "".join(parts)
 
     def _months(self) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The tables beside the roll: who is banned and why, who asks to be let in, how often an invite serves, what the audit log says."""
+"""The tables beside the roll: who is banned and why, who asks to be let in, how often an invite serves, which peers there are, what the audit log says."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ CREATE TABLE IF NOT EXISTS requests (
 CREATE TABLE IF NOT EXISTS open_invites (public_key TEXT PRIMARY KEY, uses INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS invite_uses (
     invite TEXT NOT NULL, public_key TEXT NOT NULL, citizen TEXT NOT NULL, PRIMARY KEY (invite, public_key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS peers (
+    citizen INTEGER PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, by INTEGER NOT NULL, since INTEGER NOT NULL,
+    host_key TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS audit (
     number INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL, event TEXT NOT NULL, subject TEXT NOT NULL,
     details TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
@@ -42,6 +45,19 @@ class Petition:
     name: str
     node_id: str
     since: int
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A citizen's node that serves others: where it is reached, which official (a row of the roll) has it serve and since when (Unix seconds), and
+    its host key (type and base64) as it was signed last, empty if it never was."""
+
+    citizen: int
+    host: str
+    port: int
+    by: int
+    since: int
+    host_key: str = ""
 
 
 class Register:
@@ -108,6 +124,26 @@ class Register:
         """No invite for several is known any more."""
         self._db.execute("DELETE FROM open_invites")
         self._db.execute("DELETE FROM invite_uses")
+
+    # peers
+
+    def put_peer(self, peer: Peer) -> None:
+        """Write down a peer, in place of what was known of it."""
+        values = (peer.citizen, peer.host, peer.port, peer.by, peer.since, peer.host_key)
+        self._db.execute("INSERT OR REPLACE INTO peers VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def peer_of(self, citizen: int) -> Peer | None:
+        """Return what is known of a citizen's node as a peer, None if it is none."""
+        row = self._db.execute("SELECT * FROM peers WHERE citizen = ?", (citizen,)).fetchone()
+        return Peer(*row) if row else None
+
+    def peers(self) -> list[Peer]:
+        """Return all of them, the oldest first."""
+        return [Peer(*row) for row in self._db.execute("SELECT * FROM peers ORDER BY since, citizen")]
+
+    def drop_peer(self, citizen: int) -> None:
+        """A citizen's node serves nobody any more."""
+        self._db.execute("DELETE FROM peers WHERE citizen = ?", (citizen,))
 
     # audit
 

@@ -14,16 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from fwrkit.agent.order import in_safe_order
+from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.landing import Landing, wanted
+from fwrkit.agent.server.passing import Passed
 from fwrkit.agent.server.room import room
 from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
-from fwrkit.agent.states import is_file
+from fwrkit.agent.states import ABSENT, is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.frames import FrameError
 
@@ -45,7 +47,7 @@ Stop = Callable[[Session, Citizen, Iterable[say.ManifestEntry]], bool]
 class Runs:
     """Admits runs, a few at a time. ``later`` queues for the hub's thread, ``after`` waits until the turn is durable.
 
-    ``is_stopped`` has the deletion guard look at what a run brings.
+    ``is_stopped`` has the deletion guard look at what a run brings; ``passed`` says whose an entry is, and why it is refused if they are banned.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Runs:
         settings: Settings,
         state: Path,
         is_stopped: Stop,
+        passed: Callable[[Citizen, str], tuple[Passed, Decision | None]],
         later: Do,
         after: Do,
         workers: Executor | None,
@@ -65,6 +68,7 @@ class Runs:
         self._fold = fold
         self._state = state
         self._is_stopped = is_stopped
+        self._passed = passed
         self._later = later
         self._after = after
         self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
@@ -105,7 +109,7 @@ class Runs:
         for value in part.changes:
             entry = say.ManifestEntry.from_value(value)
             run.entries.append(entry)
-            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * len(entry.older)
+            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * (len(entry.older) + len(entry.trail))
         self._telling = {each for each in (*self._telling, session) if each.upward is not None and not each.channel.is_closed}
         if len(run.entries) > _ENTRIES_LIMIT or sum(each.upward.cost for each in self._telling if each.upward) > _MANIFESTS_LIMIT:
             raise FrameError("a manifest is too large")
@@ -131,12 +135,22 @@ class Runs:
         self._begin(session, session.citizen, run)
 
     def _is_refused(self, citizen: Citizen, entry: say.ManifestEntry) -> bool:
-        return self._fold.policing.judge(citizen, entry.path, entry.state, entry.size).action == "refuse"
+        passed, banned = self._passed(citizen, entry.author)
+        if passed.is_settled:
+            return False
+        return (
+            banned is not None
+            or self._fold.policing.judge(passed.judged_as(citizen), entry.path, entry.state, entry.size).action == "refuse"
+        )
 
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
-        if not run.is_first and self._is_stopped(session, citizen, run.entries):
+        # at first contact all that is here counts as put; what was deleted here since, or agreed on elsewhere as deleted, is looked at alone
+        looked_at = run.entries if not run.is_first else [replace(entry, is_unknown=True) for entry in run.entries if entry.state is ABSENT]
+        if looked_at and self._is_stopped(session, citizen, looked_at):
             return
-        run.forbidden = self._fold.forbidden_moves(citizen, ((entry.path, entry.state, entry.size) for entry in run.entries))
+        run.forbidden = self._fold.forbidden_moves(
+            (entry.path, entry.state, entry.size, self._passed(citizen, entry.author)[0].judged_as(citizen)) for entry in run.entries
+        )
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
         log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
@@ -238,10 +252,13 @@ class Runs:
             if entry.state in run.lost:
                 run.missing.append(index)
                 continue
+            is_restored = session.is_restored(entry.state)  # then what was agreed on elsewhere does not count either
+            passed, banned = self._passed(citizen, entry.author)
             edit = Edit(
-                entry.path, entry.state, entry.base, entry.prior, entry.has_prior,
-                entry.is_unknown or run.is_first or session.is_restored(entry.state), False, entry.time, entry.size,
-                Content(None, run.arrived.get(entry.state)), tuple(entry.older), run.forbidden.get(entry.path),
+                entry.path, entry.state, ABSENT if is_restored else entry.base, entry.prior, entry.has_prior,
+                entry.is_unknown or run.is_first or is_restored, False, entry.time, entry.size, Content(None, run.arrived.get(entry.state)),
+                tuple(entry.older), () if is_restored else tuple(entry.trail), banned or run.forbidden.get(entry.path),
+                passed.writer, passed.is_settled,
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:

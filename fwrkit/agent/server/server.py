@@ -14,9 +14,10 @@ from fwrkit.agent import upkeep
 from fwrkit.agent.backups.holding import hold, told
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
-from fwrkit.agent.server import adoption, catching_up, retention, tables, world
+from fwrkit.agent.server import adoption, retention, tables, world
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.catching_up import MARK, CatchingUp
 from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
@@ -32,6 +33,7 @@ from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
+from fwrkit.core.errors import FwrError
 from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
 
 log = logging.getLogger("fwrkit.server")
@@ -73,7 +75,7 @@ class Server:
             retention.look_for_lost(self.store, history, self.canon)
         self._caught_up = adoption.take_over(state, self.store, history, self.canon, self.operator, node.settings.large_limit)
         if self._caught_up:
-            (state / catching_up.MARK).unlink(missing_ok=True)
+            (state / MARK).unlink(missing_ok=True)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
@@ -85,17 +87,22 @@ class Server:
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
-        self._authority.create()
-        self._historian.signer = HeadSigner(own_history, self._authority)
-        adopt_snapshots(history, self._authority, self.store)
+        self.is_peer = self.store.meta("peer") == "yes"
+        if not self.is_peer:
+            self._authority.create()
+            self._historian.signer = HeadSigner(own_history, self._authority)
+            adopt_snapshots(history, self._authority, self.store)
         self.offices = Offices(
             node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
         )
-        self.catching_up = catching_up.CatchingUp(self.hub, self.store, self._historian, self._authority, state, node.settings)
-        self.hub.why_closed = lambda: self.offices.handover.why_closed() or self.catching_up.why_closed()
+        self.mirror = self.offices.be_a_peer(fold) if self.is_peer else None
+        self.catching_up = (
+            None if self.is_peer else CatchingUp(self.hub, self.store, self._historian, self._authority, state, node.settings)
+        )
+        self.hub.why_closed = self._why_closed
         self._ticker = Ticker(lambda: self.hub.later(self._tick))
         self._sshd: Child | None = None
-        if with_network:
+        if with_network and not self.is_peer:
             self._sshd = self._prepare_sshd()
         self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
@@ -107,8 +114,7 @@ class Server:
         return self.store.meta("world_id")
 
     def _prepare_sshd(self) -> Child:
-        key = self._places.keys / "host"
-        make_key(key, f"fwrkit host of {self.world_id}")
+        self.host_key()
         self._sign_host()
         file = self._places.run / "sshd_config"
         file.write_text(configuration(self._places.keys, self._places.state, self._settings.run_limit_bytes))
@@ -117,7 +123,7 @@ class Server:
     def _sign_host(self) -> None:
         """Have the host's key signed by the authority that is known, and sshd take it up."""
         key = self._places.keys / "host"
-        if key.exists():
+        if key.exists() and not self.is_peer:
             self._authority.host_certificate(key, self.world_id)
         if self._sshd is not None:
             self._sshd.signal(signal.SIGHUP)
@@ -138,7 +144,37 @@ class Server:
 
     def _tick(self) -> None:
         self.offices.tick()
-        self.catching_up.tick()
+        if self.catching_up is not None:
+            self.catching_up.tick()
+
+    def _why_closed(self) -> FwrError | None:
+        return self.offices.handover.why_closed() or (self.catching_up.why_closed() if self.catching_up is not None else None)
+
+    def host_key(self) -> str:
+        """Return the host's public key (type and base64), made if missing."""
+        return make_key(self._places.keys / "host", f"fwrkit host of {self.world_id}")
+
+    def serve_as_peer(self, certificate: str, authorities: list[str], former: list[str]) -> None:
+        """Take up what the world's server has signed and said, and let citizens in, if that has not begun yet. All as text; keys as type and base64."""
+        self._authority.trust(certificate, authorities, former)
+        self.serve_again()
+
+    def serve_again(self) -> None:
+        """Let citizens in by what the world's server has signed before, if that has not begun yet."""
+        if self._sshd is None:
+            self._sshd = self._prepare_sshd()
+            self._sshd.start()
+        else:
+            self._sshd.signal(signal.SIGHUP)
+
+    def serve_nobody(self) -> None:
+        """Let nobody in any more: the right to serve is gone."""
+        if self._sshd is not None:
+            self._sshd.stop()
+            self._sshd = None
+        for session in self.hub.sessions().values():
+            if session.citizen.id != self.operator.id:
+                session.channel.close("this node has no right to serve")
 
     def stop(self) -> None:
         """Let everybody go, finish what is begun."""
@@ -175,7 +211,8 @@ class Server:
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
         healed = [said for said in (self._repaired, self._caught_up) if said]
-        return [*healed, *self.catching_up.alerts, *self._historian.alerts, *self.offices.alerts()]
+        behind = self.catching_up.alerts if self.catching_up is not None else []
+        return [*healed, *behind, *self._historian.alerts, *self.offices.alerts()]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""

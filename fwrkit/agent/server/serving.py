@@ -68,6 +68,8 @@ def serve_enrolments(path: Path, hub: Hub, enrolment: Enrolment, uids: Collectio
             kind, key, request = str(data["kind"]), str(data["key"]), dict(data["request"])
 
             def work() -> dict[str, Any]:
+                if enrolment.elsewhere is not None:
+                    raise enrolment.elsewhere
                 closed = hub.why_closed()  # who was let in here now would be unknown to the successor
                 if closed is not None and kind != "renew":
                     raise closed

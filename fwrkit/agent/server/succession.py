@@ -6,6 +6,7 @@ Roll and log are read from the world itself, where every citizen has them; of th
 from __future__ import annotations
 
 import datetime
+import logging
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,29 +15,32 @@ from fwrkit.agent import public_records
 from fwrkit.agent.files.tree import NotRegular
 from fwrkit.agent.keys import fingerprint, is_public_key, public_key, write_private
 from fwrkit.agent.paths import ROLL
-from fwrkit.agent.server.register import Ban, Register
+from fwrkit.agent.server.register import Ban, Peer, Register
 from fwrkit.agent.server.roll import ROLES
 from fwrkit.agent.server.store import FORMER, Store
 from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID, check_citizen_name
 
+log = logging.getLogger("fwrkit.succession")
+
 
 @dataclass(frozen=True)
 class Succession:
     """To which world the successor's node belongs, which authorities it trusts and which were before those (public keys, type and base64), and the
-    authority's private key (OpenSSH's own form), empty if it is lost."""
+    authority's private key (OpenSSH's own form), empty if it is lost. ``is_peer``: what is made serves beside the world's server, without authority."""
 
     world_id: str
     world_name: str
     trusted: tuple[str, ...]
     former: tuple[str, ...] = ()
     authority: str = ""
+    is_peer: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a world's roll says of a citizen; ``since`` in Unix seconds."""
+    """What the roll says of one citizen. ``since`` in Unix seconds; ``key`` empty if they have none; the ban's ``citizen`` is 0."""
 
     name: str
     role: str
@@ -52,6 +56,10 @@ def install_authority(succession: Succession, keys: Path) -> str:
     """
     known = list(dict.fromkeys([*succession.former, *succession.trusted]))
     former = keys / "authorities-former.pub"
+    if succession.is_peer:
+        (keys / "authorities.pub").write_text("".join(f"{key}\n" for key in succession.trusted))
+        former.write_text("".join(f"{key}\n" for key in known if key not in succession.trusted))
+        return "the server's"
     if not succession.authority:
         former.write_text("".join(f"{key}\n" for key in known))
         return "a new one"
@@ -85,14 +93,14 @@ def opened(text: str, key: Path) -> str:
     return done.stdout.decode()
 
 
-def take_over_roll(source: Path, store: Store, register: Register, operator: str) -> int:
+def take_over_roll(source: Path, store: Store, register: Register, operator: str, is_peer: bool = False) -> int:
     """Given the world as it was copied, admit everybody who was in its roll, with roles, keys and bans. Return how many. In a transaction.
 
-    Keys that open nothing any more stay so. Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's
-    name is a citizen's.
+    Keys that open nothing any more stay so; peers go on. ``is_peer``: the operator is one, and may be in the roll from an earlier attempt.
+    Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's name is a citizen's.
     """
     rows = read_roll(source)
-    if any(row.name == operator and (row.key or row.ban is not None) for row in rows):
+    if not is_peer and any(row.name == operator and (row.key or row.ban is not None) for row in rows):
         text = f"There is a citizen '{operator}' already: the server's own account has to be another."
         raise FwrError(ExitCode.TAKEN, text, "Choose one with --citizen.")
     for key in revoked_keys(source):
@@ -102,20 +110,50 @@ def take_over_roll(source: Path, store: Store, register: Register, operator: str
         store.update_citizen(citizen.id, public_key=row.key, is_banned=int(row.ban is not None))
         if row.ban is not None:
             register.ban(Ban(citizen.id, row.ban.reason, row.ban.since, row.ban.until, row.ban.by))
+    take_over_peers(source, store, register)
     return len(rows)
+
+
+def take_over_peers(source: Path, store: Store, register: Register) -> None:
+    """Given the world as it was copied, have its peers, and no others, serve: they go on where the server has moved.
+
+    A list of them that can not be read is no reason to let nobody in: their officials repeat their word. In a transaction.
+    """
+    try:
+        peers = public_records.peers_of(public_records.read(source, ROLL))
+    except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("the peers in the roll can not be read: %s", error)
+        return
+    names = {each.name for each in peers}
+    for peer in register.peers():
+        if store.known_citizen(peer.citizen).name not in names:
+            register.drop_peer(peer.citizen)
+    for each in peers:
+        citizen, official = store.citizen(name=each.name), store.citizen(name=each.by)
+        if citizen is not None and official is not None:
+            known = register.peer_of(citizen.id)
+            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since, known.host_key if known is not None else ""))
 
 
 def revoked_keys(source: Path) -> list[str]:
     """Return the keys (type and base64) that a world's roll says open nothing any more."""
-    found = tomllib.loads(public_records.read(source, ROLL).decode()).get("revoked", [])
-    return [str(key) for key in found if is_public_key(str(key))]
+    return revoked_in(public_records.read(source, ROLL))
+
+
+def revoked_in(text: bytes) -> list[str]:
+    """Given a roll's text, return the keys (type and base64) that open nothing any more. Raise ValueError if it is none."""
+    return [str(key) for key in tomllib.loads(text.decode()).get("revoked", []) if is_public_key(str(key))]
+
+
+def rows_of(text: bytes) -> list[Row]:
+    """Given a roll's text, return what it says. Raise ValueError, KeyError or TypeError if it is none, FwrError for a name that is none."""
+    return [_row(item) for item in tomllib.loads(text.decode()).get("citizen", [])]
 
 
 def read_roll(source: Path) -> list[Row]:
     """Return a world's roll. Raise FwrError (FAILED) if it can not be read."""
     try:
-        data = tomllib.loads(public_records.read(source, ROLL).decode())
-        return [_row(item) for item in data.get("citizen", [])]
+        return rows_of(public_records.read(source, ROLL))
     except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
         text = f"The roll of citizens in this copy of the world can not be read ({error})."
         raise FwrError(

@@ -131,7 +131,8 @@ class Change:
     ``prior`` (if ``has_prior``) is a state that was sent before and whose outcome never arrived. ``content`` is None for directories
     and deletions, for content that the server has, and for content that comes by a run. ``is_unknown``: no base is claimed.
     ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
-    ``older``: what was sent before ``prior``, without an outcome as well.
+    ``older``: what was sent before ``prior``, without an outcome as well. ``trail``: where no base is claimed, what was agreed on with other servers
+    of this world before ``base``, the newest first. ``author``: whose edit a peer passes on, empty for the client's own.
     """
 
     tag = "change"
@@ -148,6 +149,8 @@ class Change:
     content: bytes | None
     more: bool
     older: list[State] = field(default_factory=list)
+    trail: list[State] = field(default_factory=list)
+    author: str = ""
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,13 @@ class Renew:
 
 
 @dataclass(frozen=True)
+class Back:
+    """Peer: the server can be reached again, and has everything that is here."""
+
+    tag = "back"
+
+
+@dataclass(frozen=True)
 class Offer:
     """Server: a run downwards: the outbox is ready, ``count`` files and ``size`` bytes."""
 
@@ -343,6 +353,7 @@ FROM_SERVER: tuple[type[Any], ...] = (
     Reviews,
     Rejected,
     Renew,
+    Back,
     Folded,
     Offer,
     Passed,
@@ -408,6 +419,8 @@ class ManifestEntry:
     time: int
     size: int
     older: list[State] = field(default_factory=list)
+    trail: list[State] = field(default_factory=list)
+    author: str = ""
 
     def to_value(self) -> list[Any]:
         """Return the list that travels."""

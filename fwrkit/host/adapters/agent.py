@@ -77,6 +77,10 @@ class Agent:
         """Say whether a client could take the server's place: ``is_connected``, ``missing`` versions, the ``authority``'s fingerprint."""
         return self._call("standing")
 
+    def peers(self) -> dict[str, Any]:
+        """Return who serves the world besides, as the node knows it: ``peers``, and whom of them it follows now (``following``, empty: none)."""
+        return self._call("peers")
+
     def public_key(self) -> str:
         """Return the node's public key as one line."""
         return str(self._call("key")["public_key"])

@@ -26,9 +26,10 @@ class Node:
     """What one node was asked to be.
 
     ``upstream`` is the server node on this machine, ``remote`` the address (host:port) of one elsewhere; at most one is set.
-    ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``), ``founded`` what
-    came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings`` a JSON object
-    of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
+    ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``, and ``peer``: it is to
+    be one), ``founded`` what came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings``
+    a JSON object of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
+    ``is_peer``: a server without authority beside an official's client, which follows the world's server as a client does.
     """
 
     name: str
@@ -53,6 +54,12 @@ class Node:
     origin: dict[str, str] = dataclasses.field(default_factory=dict)
     founded: dict[str, Any] = dataclasses.field(default_factory=dict)
     is_drill: bool = False
+    is_peer: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What people call it: server, client or peer."""
+        return "peer" if self.is_peer else self.role
 
     def to_json(self) -> dict[str, Any]:
         """Return the node as a JSON object."""

@@ -20,5 +20,7 @@ def _show(out: Output, nodes: list[verb.ListedNode]) -> None:
     if not nodes:
         out.line("There are no nodes on this machine. Start one with: fwrkit up server")
         return
-    rows = [[each.node, each.role, each.state, each.citizen, each.world, each.server, each.url] for each in nodes]
+    rows = [
+        [each.node, "peer" if each.is_peer else each.role, each.state, each.citizen, each.world, each.server, each.url] for each in nodes
+    ]
     out.table(["NODE", "ROLE", "STATE", "CITIZEN", "WORLD", "FOLLOWS", "OPEN"], rows)

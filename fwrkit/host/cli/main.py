@@ -38,6 +38,8 @@ class Verbs(GroupOfModules):
         "promote",
         "shares",
         "handover",
+        "serve",
+        "peers",
         "follow",
         "move",
         "backup",

@@ -59,7 +59,7 @@ def _sentence(status: NodeStatus) -> str:
 
 
 def _show(out: Output, report: verb.NodeReport) -> None:
-    rows = [["node", f"{report.node} ({report.role}), {report.containers}"]]
+    rows = [["node", f"{report.node} ({'peer' if report.is_peer else report.role}), {report.containers}"]]
     said = report.status
     if said is not None:
         since = f"{moments.second(said.since)} UTC"

@@ -100,9 +100,15 @@ def show_addresses(out: Output, result: verb.Up) -> None:
             f"{result.address}:{result.ssh_port}" if result.address else "this machine only (give --address HOST to a new server for more)"
         )
         rows.append(["for citizens", reach])
-        rows.append(["to join here", f"fwrkit join {result.node} --name NAME"])
-        if result.address:
+        if not result.is_peer:
+            rows.append(["to join here", f"fwrkit join {result.node} --name NAME"])
+        if result.address and not result.is_peer:
             rows.append(["to invite", f"fwrkit invite NAME --server {result.node}"])
     if not result.is_joined:
-        rows.append(["not joined yet", "finish with the same `fwrkit join` as before, or with an invite"])
+        how = (
+            "finish with the same `fwrkit serve` as before"
+            if result.is_peer
+            else "finish with the same `fwrkit join` as before, or with an invite"
+        )
+        rows.append(["not joined yet", how])
     out.table(["", ""], rows)

@@ -66,6 +66,9 @@ def backup(machine: Machine, wish: BackupWish, write_out: Callable[[bytes], obje
     Raise FwrError: NOT_FOUND (node, directory), TAKEN (there is such a file), USAGE, NO_SPACE, or the agent's own. No half file is left.
     """
     node = machine.nodes.get(wish.node)
+    if node.is_peer:
+        hint = "Back up the client that it is beside, or the server; a peer is made anew: fwrkit serve NODE"
+        raise FwrError(ExitCode.USAGE, f"'{node.name}' is a peer: it has nothing that these do not have.", hint)
     _check(wish)
     began = time.monotonic()
     if wish.restic:

@@ -12,7 +12,7 @@ from fwrkit.core.records import Finding
 from fwrkit.host.adapters import compose
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node, new_node_id
-from fwrkit.host.verbs import founding, rm
+from fwrkit.host.verbs import founding, rm, through
 from fwrkit.host.verbs.start import prepare, start
 from fwrkit.host.verbs.up import TEMPLATES
 
@@ -27,6 +27,7 @@ def succession(machine: Machine, name: str) -> list[Finding]:
     Raise FwrError: NOT_FOUND, UNREACHABLE, USAGE, REFUSED (the client of no official: nobody would follow), TAKEN (another drill goes on).
     """
     source = machine.running(name)
+    through.check_no_peer(source)
     if source.role == "client" and not source.is_joined:
         raise FwrError(ExitCode.USAGE, f"'{name}' is no client of a world.", "Name one that has joined: fwrkit ls")
     compose.version()

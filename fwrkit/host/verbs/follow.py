@@ -9,6 +9,7 @@ from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs import through
 from fwrkit.host.verbs.join import SSH_PORT_INSIDE
 from fwrkit.host.verbs.start import start
 
@@ -38,11 +39,12 @@ def follow(machine: Machine, name: str, there: str, *, is_accepted: bool = False
     Raise FwrError: NOT_FOUND, USAGE, HELD (another authority, which waits to be accepted), REFUSED, UNREACHABLE.
     """
     node = machine.running(name)
-    if node.role != "client":
+    if node.kind == "server":
         raise FwrError(ExitCode.USAGE, f"'{name}' is a server and follows nobody.", "Name a client: fwrkit ls")
     if moves.is_move(there):
         return _followed(machine, node, there, is_accepted)
     server = machine.nodes.get(there)
+    through.check_no_peer(server)
     if server.role != "server":
         raise FwrError(
             ExitCode.USAGE, f"'{there}' is a client and serves nobody.", "Name a server, or give the line that an official sent."
@@ -53,14 +55,14 @@ def follow(machine: Machine, name: str, there: str, *, is_accepted: bool = False
         return _followed(machine, node, line, is_accepted)
     moved = machine.nodes.save(dataclasses.replace(node, upstream=server.name, remote=""))  # its network is the way to it
     try:
-        _restart(machine, moved)
+        restart(machine, moved)
         return _followed(machine, moved, line, is_accepted)
     except FwrError:
-        _restart(machine, machine.nodes.save(node))
+        restart(machine, machine.nodes.save(node))
         raise
 
 
-def _restart(machine: Machine, node: Node) -> None:
+def restart(machine: Machine, node: Node) -> None:
     """Start a node whose network is another one now: Compose takes no notice of that in containers that are there."""
     project = machine.project(node)
     if node.upstream and (project.directory / "compose.yaml").is_file():
@@ -80,10 +82,11 @@ def _followed(machine: Machine, node: Node, line: str, is_accepted: bool) -> Fol
 
 def line(machine: Machine, name: str | None) -> Moved:
     """Given a server (None: the only one), return the line by which citizens on other machines follow. Raise FwrError: REFUSED, as for an invite."""
-    servers = [node for node in machine.nodes.all() if node.role == "server"]
+    servers = [node for node in machine.nodes.all() if node.kind == "server"]
     if name is None and len(servers) != 1:
         raise FwrError(ExitCode.USAGE, "There is not exactly one server on this machine.", "Say which: fwrkit move SERVER")
     server = machine.running(name if name is not None else servers[0].name)
+    through.check_no_peer(server)
     if server.role != "server" or not server.address:
         hint = "Clients on this machine follow by its name: fwrkit follow NODE " + server.name
         raise FwrError(ExitCode.REFUSED, f"'{server.name}' is no server that other machines reach.", hint)

@@ -43,7 +43,7 @@ def ensure(machine: Machine, node: Node, authority: bytes | None = None) -> Node
             hint = "Repeat the promotion as it was begun: fwrkit promote NODE --authority FILE"
             raise FwrError(ExitCode.HELD, f"The node '{node.name}' is to be made with the world's authority.", hint)
         mounts[node.origin["keys"]] = _KEYS
-        words += [f"--succeed={_KEYS}", *(["--authority"] if authority is not None else [])]
+        words += [f"--succeed={_KEYS}", *(["--authority"] if authority is not None else []), *(["--peer"] if "peer" in node.origin else [])]
     answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report, authority))
     return machine.nodes.save(
         dataclasses.replace(node, origin={}, founded=answer, template=str(answer["template"]), world_name=str(answer["name"]))

@@ -11,6 +11,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
 from fwrkit.host.verbs import follow as moving
+from fwrkit.host.verbs import through
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def cancel(machine: Machine, name: str) -> HandedOver:
 
 def _server(machine: Machine, name: str) -> Node:
     node = machine.running(name)
+    through.check_no_peer(node)
     if node.role != "server":
         raise FwrError(ExitCode.USAGE, f"'{name}' is a client.", "Name the server: fwrkit ls")
     return node

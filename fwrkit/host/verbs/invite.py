@@ -29,6 +29,7 @@ def invite(machine: Machine, citizen: str, name: str | None = None, expires: int
     """
     check_citizen_name(citizen)
     node = through.pick(machine, name)
+    through.check_no_peer(node)
     if node.role == "server" and not node.address:
         hint = "Make one that others reach: fwrkit up server --address HOST. On this machine no invite is needed: fwrkit join " + node.name
         raise FwrError(ExitCode.REFUSED, f"The server '{node.name}' is for this machine only.", hint)

@@ -17,7 +17,7 @@ from fwrkit.core.records import NodeStatus
 from fwrkit.host.adapters import compose, reach
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node
-from fwrkit.host.verbs import addresses, client, rm
+from fwrkit.host.verbs import addresses, client, rm, through
 from fwrkit.host.verbs.start import start, start_new
 
 FORCED_HOST = "host:"
@@ -94,6 +94,7 @@ def _join_by_invite(machine: Machine, wish: JoinWish, invite: Invite) -> Joined:
 
 
 def _join_local(machine: Machine, wish: JoinWish, server: Node) -> Joined:
+    through.check_no_peer(server)
     if server.role != "server":
         hint = "Join a server: fwrkit ls shows which there are."
         raise FwrError(ExitCode.USAGE, f"'{server.name}' is a client and serves nobody.", hint)

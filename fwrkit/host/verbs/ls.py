@@ -12,7 +12,7 @@ from fwrkit.host.verbs import addresses
 
 @dataclass(frozen=True)
 class ListedNode:
-    """One line of the list. ``state`` is ``up``, ``down``, ``unhealthy`` or what Docker says."""
+    """One line of the list. ``state`` is ``up``, ``down``, ``unhealthy`` or what Docker says. ``is_peer``: the server is one."""
 
     node: str
     role: str
@@ -21,6 +21,7 @@ class ListedNode:
     world: str
     server: str
     url: str
+    is_peer: bool = False
 
 
 def ls(machine: Machine) -> list[ListedNode]:
@@ -42,4 +43,5 @@ def state_of(containers: dict[str, Container]) -> str:
 def _listed(node: Node, containers: dict[str, Container]) -> ListedNode:
     links = addresses.urls(node)
     url = links.get("citizens", links["tourist"])
-    return ListedNode(node.name, node.role, state_of(containers), node.citizen, node.world_name, node.upstream or node.remote, url)
+    server = node.upstream or node.remote
+    return ListedNode(node.name, node.role, state_of(containers), node.citizen, node.world_name, server, url, node.is_peer)

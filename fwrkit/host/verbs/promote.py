@@ -156,6 +156,9 @@ def _authority(machine: Machine, plan: _Plan, wish: PromoteWish) -> bytes | None
 
 def _check(source: Node, wish: PromoteWish) -> None:
     """Raise FwrError (USAGE, NOT_FOUND) if the wish makes no sense."""
+    if source.is_peer:
+        hint = "Promote the official's client that it is beside: fwrkit ls"
+        raise FwrError(ExitCode.USAGE, f"'{source.name}' is a peer: it serves, and can not be made the server.", hint)
     if source.role != "client" or not source.is_joined:
         raise FwrError(ExitCode.USAGE, f"'{source.name}' is no client of a world.", "Name one that has joined: fwrkit ls")
     if [wish.authority is not None, wish.shares is not None, wish.new_epoch].count(True) != 1:
@@ -199,6 +202,8 @@ def _check_standing(source: Node, standing: dict[str, Any], wish: PromoteWish) -
 
 def _is_begun(machine: Machine, existing: Node, source: Node) -> bool:
     """Whether a node is what an earlier call of the same words has begun to make."""
+    if existing.is_peer:
+        return False
     if existing.origin:
         return existing.origin.get("keys") == machine.volume(source, "keys")
     return (

@@ -15,6 +15,7 @@ def pick(machine: Machine, name: str | None) -> Node:
     if name is not None:
         return machine.running(name)
     running = [node for node in machine.nodes.all() if machine.is_running(node)]
+    running = [node for node in running if not node.is_peer] or running  # a peer is beside a client that has the same
     if not running:
         raise FwrError(ExitCode.UNREACHABLE, "No node runs on this machine.", "See which there are: fwrkit ls")
     if len(running) > 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.verbs import through
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ def rekey(machine: Machine, name: str, is_now: bool = False) -> Rekeyed:
     Raise FwrError: NOT_FOUND, UNREACHABLE, TAKEN if the authority is being changed already, USAGE.
     """
     node = machine.running(name)
+    through.check_no_peer(node)
     if node.role == "server":
         answer = machine.agent(node).ask("change-authority", now=is_now)
         return Rekeyed(name, str(answer["fingerprint"]), int(answer["until"]), answer.get("were_shared") is True)

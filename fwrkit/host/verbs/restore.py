@@ -173,6 +173,8 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
         raise FwrError(
             ExitCode.FAILED, "This backup is damaged: it does not say what node it is of.", "Nothing was touched. Take another one."
         )
+    if node.is_peer:
+        raise FwrError(ExitCode.USAGE, "A peer is not restored, but made anew.", "Beside an official's client: fwrkit serve NODE")
     if wish.address:
         if node.role == "client":
             raise FwrError(ExitCode.USAGE, "A client has no address.", "Leave --address out.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.verbs import through
 
 LEAST, MOST = 2, 16
 
@@ -27,6 +28,7 @@ def shares(machine: Machine, name: str, need: int, of: int) -> Shared:
         text = f"There can be no {of} shares of which {need} are needed."
         raise FwrError(ExitCode.USAGE, text, f"At least {LEAST} are needed, of at most {MOST}: --need 2 --of 3")
     node = machine.running(name)
+    through.check_no_peer(node)
     if node.role != "server":
         raise FwrError(ExitCode.USAGE, f"'{name}' is a client.", "Name the server: fwrkit ls")
     answer = machine.agent(node).ask("shares", need=need, of=of)

@@ -77,7 +77,7 @@ def wait_for_agent(machine: Machine, node: Node) -> NodeStatus:
     while True:
         try:
             said = machine.agent(node).status()
-            if not is_starting(said):
+            if not is_starting(said) or (node.is_peer and not node.is_joined):  # a peer serves once it has come to its server
                 return said
             silence = said.detail
         except FwrError as error:

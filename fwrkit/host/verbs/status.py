@@ -30,7 +30,8 @@ class News:
 
 @dataclass(frozen=True)
 class NodeReport:
-    """A node as Docker sees it, and as it sees itself (None while it does not run). ``news`` is None where nobody asked for it."""
+    """A node as Docker sees it, and as it sees itself (None while it does not run). ``news`` is None where nobody asked for it.
+    ``is_peer``: the server is one."""
 
     node: str
     role: str
@@ -38,6 +39,7 @@ class NodeReport:
     urls: dict[str, str]
     status: NodeStatus | None
     news: News | None = None
+    is_peer: bool = False
 
 
 def status(machine: Machine, name: str, with_news: bool = False) -> NodeReport:
@@ -47,7 +49,7 @@ def status(machine: Machine, name: str, with_news: bool = False) -> NodeReport:
     sync = containers.get("sync")
     said = machine.agent(node).status() if sync is not None and sync.is_running else None
     news = _news(machine.agent(node), said) if said is not None and with_news else None
-    return NodeReport(node.name, node.role, state_of(containers), addresses.urls(node), said, news)
+    return NodeReport(node.name, node.role, state_of(containers), addresses.urls(node), said, news, node.is_peer)
 
 
 def _news(agent: Agent, said: NodeStatus) -> News:

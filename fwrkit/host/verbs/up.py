@@ -37,9 +37,9 @@ class ServerWish:
 
 @dataclass(frozen=True)
 class Up:
-    """A node that runs. ``urls`` are what to open; ``is_new``: made by this call; ``is_joined`` is false for a client whose join is not finished.
+    """A node that runs. ``urls`` are what to open; ``is_new``: made by this call; ``is_joined`` is false for a client or a peer that is not let in yet.
 
-    ``founded`` tells of the copy that a server's world was made from, empty if it was made from a template.
+    ``founded`` tells of the copy that a server's world was made from, empty if it was made from a template. ``is_peer``: the server is one.
     """
 
     node: str
@@ -51,6 +51,7 @@ class Up:
     is_joined: bool
     status: NodeStatus
     founded: dict[str, Any] = field(default_factory=dict)
+    is_peer: bool = False
 
 
 def up_server(machine: Machine, wish: ServerWish) -> Up:
@@ -72,10 +73,12 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     return make_server(machine, wish, origin)
 
 
-def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str], authority: bytes | None = None) -> Up:
+def make_server(
+    machine: Machine, wish: ServerWish, origin: dict[str, str], authority: bytes | None = None, beside: Node | None = None
+) -> Up:
     """Given a wish that was looked at, and what the world is made from (see ``Node``; empty: a template), make a server and start it.
 
-    ``authority`` as in :func:`founding.ensure`.
+    ``authority`` as in :func:`founding.ensure`. ``beside``: it is a peer beside this client, and follows the same server.
 
     A node whose world can not be made is removed again, but for volumes that were there before.
     """
@@ -83,7 +86,10 @@ def make_server(machine: Machine, wish: ServerWish, origin: dict[str, str], auth
     with machine.nodes.locked():
         if machine.nodes.find(wish.name) is not None:
             raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.name}' already.", "Choose another name.")
-        node = machine.nodes.save(dataclasses.replace(_new_server(machine, wish), origin=origin))
+        node = dataclasses.replace(_new_server(machine, wish), origin=origin)
+        if beside is not None:
+            node = dataclasses.replace(node, is_peer=True, upstream=beside.upstream, remote=beside.remote)
+        machine.nodes.save(node)
     try:
         are_ports_asked_for = wish.http_port is not None or wish.ssh_port is not None
         node, status = start_new(machine, node, are_ports_asked_for=are_ports_asked_for, authority=authority)
@@ -110,8 +116,9 @@ def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port:
 
 
 def _up(node: Node, status: NodeStatus, *, is_new: bool) -> Up:
-    is_joined = node.role == "server" or node.is_joined
-    return Up(node.name, node.role, is_new, addresses.urls(node), node.ssh_port, node.address, is_joined, status, node.founded)
+    is_joined = node.kind == "server" or node.is_joined
+    links = addresses.urls(node)
+    return Up(node.name, node.role, is_new, links, node.ssh_port, node.address, is_joined, status, node.founded, node.is_peer)
 
 
 def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | None) -> Node:

@@ -146,15 +146,25 @@ class Member:
         self.is_cut = False
         self.is_running = False
         self._sessions: list[Channel] = []
+        self._settle_in(house)
 
+    def _settle_in(self, house: House) -> None:
         def admit() -> Any:
-            known = house.store.citizen(name=name)
+            known = house.store.citizen(name=self.name)
             uid = max(FIRST_UID - 1, house.store.highest_uid()) + 1
-            return known or house.store.add_citizen(name, uid, role, 0)
+            return known or house.store.add_citizen(self.name, uid, self.role, 0)
 
+        self.house = house
         self.citizen = house.hub.call(admit)
-        self.landing = Landing(house.state, name, self.citizen.uid)
+        self.landing = Landing(house.state, self.name, self.citizen.uid)
         self.landing.create()
+
+    def turn_to(self, house: House) -> None:
+        """Follow another server of the same world from now on."""
+        self.cut()
+        self._settle_in(house)
+        self.mend()
+        wait_until(lambda: self.engine.view.is_ready, f"{self.name} is at the other server")
 
     def start(self) -> None:
         """Start the node."""

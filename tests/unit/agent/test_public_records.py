@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.agent.public_records import read_audit, read_roll
+from fwrkit.agent.public_records import peers_of, read_audit, read_roll, roll_of
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.server.townhall import NOON, TownHall
 
@@ -58,3 +58,32 @@ def test_links_are_not_followed(world: Path) -> None:
     roll.symlink_to(world / "elsewhere")
     with pytest.raises(FwrError):
         read_roll(world)
+
+
+PEER = (
+    '[[citizen]]\nname = "ada"\nrole = "official"\nsince = 2026-11-25T12:00:00Z\n'
+    '[[peer]]\nname = "ada-peer"\nhost = "10.0.0.7"\nport = 2222\nby = "ada"\nsince = 2026-11-25T12:00:00Z\n'
+)
+
+
+def test_peers_are_read_in_their_order() -> None:
+    text = (PEER + PEER.partition("[[peer]]")[1] + PEER.partition("[[peer]]")[2].replace("ada-peer", "bob-peer")).encode()
+    assert [(each.name, each.host, each.port, each.by, each.since) for each in peers_of(text)] == [
+        ("ada-peer", "10.0.0.7", 2222, "ada", NOON), ("bob-peer", "10.0.0.7", 2222, "ada", NOON),
+    ]  # fmt: skip
+    assert [each.name for each in roll_of(text)] == ["ada"]
+    assert peers_of(b"") == []
+
+
+@pytest.mark.parametrize(
+    ("part", "nonsense"),
+    [
+        ("2222", "0"), ("2222", "65536"), ("2222", "true"), ("2222", '"22"'), ("10.0.0.7", "a b"), ("10.0.0.7", "-oProxyCommand=x"),
+        ("10.0.0.7", "x\\nProxyCommand y"), ("10.0.0.7", "%h"), ("10.0.0.7", ""), ("ada-peer", "Ada"), ('by = "ada"', 'by = "\\n"'), ("port = 2222\n", ""),
+        ("[[peer]]", "[peer]"),
+    ],
+)  # fmt: skip
+def test_peers_that_are_none(part: str, nonsense: str) -> None:
+    assert part in PEER
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        peers_of(PEER.replace(part, nonsense).encode())

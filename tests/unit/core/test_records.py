@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from fwrkit.core.records import Connection, Finding, NodeStatus, Refusal
+from fwrkit.core.records import Connection, Finding, NodeStatus, PeerRecord, Refusal
 
 STATUS = NodeStatus(
     node="server", role="server", citizen="ada", world="world", world_id="w", state="in sync", since=1.5, written=2.5,
@@ -16,6 +16,8 @@ def test_round_trip() -> None:
     assert NodeStatus.from_json(json.loads(json.dumps(STATUS.to_json()))) == STATUS
     finding = Finding("disk", False, "Full.", "Make room.")
     assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding
+    peer = PeerRecord("alice-peer", "alice.example.org", 2222, "alice", 7)
+    assert PeerRecord.from_json({**json.loads(json.dumps(peer.to_json())), "of a later version": 1}) == peer
 
 
 def test_fields_of_a_later_version_are_passed_over() -> None:

@@ -18,7 +18,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import BlamedLine, Difference, LogEntry, PathChange, Shown, Snapshot, Tidied
 from fwrkit.core.invites import Invite
 from fwrkit.core.moves import Declaration, Move
-from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, KeptRefusal, NodeStatus
+from fwrkit.core.records import CitizenRecord, Conflict, Connection, Finding, KeptRefusal, NodeStatus, PeerRecord
 from fwrkit.host.adapters import labels
 from fwrkit.host.adapters.agent import Agent, LogFilter
 from fwrkit.host.adapters.archivist import Archivist
@@ -164,6 +164,8 @@ class SimulatedRepublic:
     policy: str = "# a policy\n"
     drilled: list[Finding] | BaseException = field(default_factory=lambda: [Finding("files", True, "All are there.")])
     refused: list[KeptRefusal] = field(default_factory=list)
+    peers: list[PeerRecord] = field(default_factory=list)
+    following: str = ""
     declared: dict[str, Declaration] = field(default_factory=dict)  # by server
     filters: dict[str, list[str]] = field(default_factory=lambda: {"muted": [], "ignored": []})
     audit: dict[str, Any] = field(default_factory=dict)
@@ -217,6 +219,13 @@ class SimulatedAgent:
             return self._snapshot(**given)
         if what == "invite":
             return self._invite(**given)
+        if what == "serve":
+            return self._serve(**given)
+        if what == "serve-stop":
+            before, republic.peers = republic.peers, [each for each in republic.peers if each.name != given["name"]]
+            if before == republic.peers:
+                raise FwrError(ExitCode.NOT_FOUND, f"No node serves as '{given['name']}'.", "See which do: fwrkit peers")
+            return {"name": given["name"]}
         if what == "move":
             told = republic.declared.get(self.node)
             return {
@@ -230,6 +239,18 @@ class SimulatedAgent:
             republic.declared[self.node] = Declaration(**given)
             return {"authority": "SHA256:x"}
         raise FwrError(ExitCode.USAGE, f"The server does not know the verb '{what}'.", "")
+
+    def _serve(self, name: str, host: str, port: int, server_host: str, server_port: int) -> dict[str, Any]:
+        republic, record = self.machine.republic, self._record()
+        known = {each.name: each for each in republic.peers}
+        republic.peers = list({**known, name: PeerRecord(name, host, port, record.citizen, 5)}.values())
+        seed = f"{name}-{len(republic.asked)}".encode().ljust(32, b".")[:32]
+        made = Invite(server_host, server_port, record.world_id, record.world_name, AUTHORITY, seed, name, int(time.time()) + 60, 1)
+        return {"invite": made.encode()}
+
+    def peers(self) -> dict[str, Any]:
+        self._record()
+        return {"peers": [each.to_json() for each in self.machine.republic.peers], "following": self.machine.republic.following}
 
     def _decide(self, ruling: str, citizen: str) -> dict[str, Any]:
         if citizen not in self.machine.republic.held:
@@ -336,7 +357,7 @@ class SimulatedAgent:
     def enrol(self, invite: str, citizen: str = "") -> dict[str, Any]:
         node, republic, what = self._record(), self.machine.republic, invites.decode(invite)
         if not republic.is_reachable:
-            raise FwrError(ExitCode.UNREACHABLE, "The server is out of reach.", "")
+            raise FwrError(ExitCode.UNREACHABLE, "The server is out of reach.", "Look at the network.")
         if republic.used.setdefault(invite, node.node_id) != node.node_id:
             raise FwrError(ExitCode.TAKEN, "This invite was used already, on another machine.", "")
         republic.joined[self.node] = what.world_id.removeprefix("id-")

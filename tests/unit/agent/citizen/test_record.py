@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,3 +125,50 @@ def test_all_that_was_sent_without_an_answer_is_remembered(tmp_path: Path) -> No
     assert entry is not None
     assert (entry.older, entry.has_sent) == ((), False)
     record.close()
+
+
+def test_what_was_agreed_on_before_is_remembered_for_other_servers(record: Record) -> None:
+    for state in (A, B):
+        record.agree(b"edited", state, STAMP)
+        record.agree(b"deleted", state, STAMP)
+        record.agree(b"made anew", state, STAMP)
+        record.agree(b"sent", state, STAMP)
+    record.agree(b"same", A, STAMP)
+    record.agree(b"same", A, STAMP)
+    record.agree(b"never there", ABSENT)
+    for path in (b"deleted", b"made anew"):
+        record.agree(path, ABSENT)
+    record.agree(b"made anew", A, STAMP)
+    record.will_send(b"sent", A)
+    wanted = {
+        b"edited": [B, A],
+        b"deleted": [ABSENT, B, A],
+        b"made anew": [A, ABSENT, B, A],
+        b"sent": [A, B, A],
+        b"same": [A],
+    }
+    assert record.claims() == wanted
+    record.forget_everything()
+    assert list(record.all()) == []
+    assert record.claims() == wanted, "also while it begins anew with another server, however often"
+    record.agree(b"edited", B, STAMP)
+    record.agree(b"deleted", ABSENT)
+    record.agree(b"same", ABSENT)
+    assert record.claims()[b"edited"] == [B, A]
+    assert record.claims()[b"deleted"] == [ABSENT, B, A]
+    assert record.claims()[b"same"] == [ABSENT, A]
+
+
+def test_a_trail_has_an_end(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(30):
+        record.agree(b"p", file_state(b"%d" % number), STAMP)
+    claims = record.claims()[b"p"]
+    assert claims == [file_state(b"%d" % number) for number in range(29, 20, -1)]
+    record.agree(b"gone", A, STAMP)
+    record.agree(b"gone", ABSENT)
+    record.forget_old_trails()
+    assert record.claims()[b"gone"] == [ABSENT, A]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61 * 86400)
+    record.forget_old_trails()
+    assert set(record.claims()) == {b"p"}, "of what is there still, what was before is kept"

@@ -75,6 +75,7 @@ class Town:
         node = Node("server", "server", "0123456789ab", OPERATOR, "static", "town", OWNER, self.settings)
         self.server = Server(node, self.places, with_network=False)
         self.taken = threading.Event()
+        assert self.server.catching_up is not None
         self.server.catching_up.on_taken = self.taken.set
         self.server.start()
         self.starts += 1

@@ -131,3 +131,21 @@ def test_shares_that_do_not_give_it_back_are_not_given(authority: Authority, ope
     with pytest.raises(FwrError) as raised:
         authority.shares(2, 3)
     assert raised.value.code == ExitCode.FAILED
+
+
+def test_a_peer_s_certificate_is_for_its_world_and_for_a_time(authority: Authority, tmp_path: Path) -> None:
+    key = make_key(tmp_path / "peer", "")
+    (tmp_path / "peer-cert.pub").write_text(authority.peer_certificate(key, "world-1", 3600))
+    words = shown(tmp_path / "peer-cert.pub")
+    assert "host certificate" in words and "Principals: world-1 " in words
+    until = time.strftime("%Y-%m-%dT%H", time.localtime(time.time() + 3600))
+    assert f" to {until}" in words
+
+
+def test_which_keys_are_this_server_s_own(authority: Authority, tmp_path: Path) -> None:
+    before, host, other = authority.public, make_key(tmp_path / "keys/host", ""), make_key(tmp_path / "other", "")
+    authority.begin_rotation()
+    assert all(authority.is_own(key) for key in (before, authority.all_public[0], host))
+    authority.finish_rotation()
+    assert authority.is_own(before), "a former one's word on snapshots counts"
+    assert not authority.is_own(other)

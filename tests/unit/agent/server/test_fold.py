@@ -621,6 +621,32 @@ def test_who_edits_on_while_answers_are_lost_does_not_lose_against_themselves(co
     assert court.tree() == {b"p": b"c"}
 
 
+def test_of_what_was_agreed_on_elsewhere_the_newest_that_is_known_here_is_the_base(court: Court) -> None:
+    first, second, third = (file_state(text) for text in (b"first", b"second", b"third"))
+    for path in (b"p", b"q", b"r", b"s", b"t"):
+        court.put("alice", path, b"first")
+    court.put("alice", b"q", b"other", first)
+    court.edit("alice", Edit(b"s", ABSENT, first))
+    court.put("alice", b"s", b"first")
+    court.store.add_citizen("carol", 20009, "citizen", 0)
+    court.store.update_citizen(court.citizen("carol").id, is_known=1)
+    court.store.lag_everywhere(court.citizen("carol").id)
+
+    def brings(path: bytes, state: State, *claims: State, content: bytes | None = None) -> Result:
+        size = len(content or b"")
+        edit = Edit(path, state, claims[0], trail=claims[1:], is_unknown=True, size=size, content=Content(content))
+        return court.edit("carol", edit).result
+
+    assert brings(b"p", third, third, second, first, content=b"third") is Result.ACCEPTED, (
+        "versions of another server, made of what is the head"
+    )
+    assert brings(b"q", second, second, first, content=b"second") is Result.CONFLICT, "both have gone on from there"
+    assert brings(b"r", ABSENT, ABSENT, first) is Result.ACCEPTED, "that it was deleted elsewhere is news"
+    assert brings(b"s", ABSENT, ABSENT, first) is Result.UNTOUCHED, "it was deleted here too, and put there again since"
+    assert brings(b"t", file_state(b"anew"), ABSENT, first, content=b"anew") is Result.ACCEPTED, "made anew where it was deleted elsewhere"
+    assert brings(b"u", first, ABSENT, content=b"first") is Result.ACCEPTED, "nothing is claimed of a path that was never agreed on"
+
+
 def test_what_was_agreed_on_with_another_server_is_a_base_if_the_history_has_it(court: Court) -> None:
     first, second = file_state(b"first"), file_state(b"second")
     court.put("alice", b"p", b"first")
@@ -633,5 +659,7 @@ def test_what_was_agreed_on_with_another_server_is_a_base_if_the_history_has_it(
     assert court.put("carol", b"p", b"edited since", first, is_unknown=True).result is Result.ACCEPTED, "an edit of what is the head still"
     assert court.put("carol", b"q", b"edited too", first, is_unknown=True).result is Result.CONFLICT, "the head has moved meanwhile"
     assert court.put("carol", b"q", b"something else", file_state(b"never heard of"), is_unknown=True).result is Result.CONFLICT
-    assert court.edit("carol", Edit(b"q", ABSENT, second, is_unknown=True)).result is Result.UNTOUCHED, "a deletion never"
+    assert court.edit("carol", Edit(b"q", ABSENT, file_state(b"never heard of"), is_unknown=True)).result is Result.UNTOUCHED
+    assert court.edit("carol", Edit(b"q", ABSENT, first, is_unknown=True)).result is Result.KEPT, "deleted there, changed here"
+    assert court.edit("carol", Edit(b"q", ABSENT, second, is_unknown=True)).result is Result.ACCEPTED, "what is the head still was deleted"
     assert court.put("carol", b"r", b"first", first, is_unknown=True).result is Result.SAME

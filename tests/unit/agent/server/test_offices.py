@@ -13,7 +13,8 @@ import pytest
 from fwrkit.agent import shares
 from fwrkit.agent.audit import follow, shares_of
 from fwrkit.agent.keys import fingerprint, public_of
-from fwrkit.agent.public_records import read_audit, read_roll
+from fwrkit.agent.paths import ROLL
+from fwrkit.agent.public_records import peers_of, read, read_audit, read_roll
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.store import Citizen, Store
@@ -112,6 +113,7 @@ def test_who_may_ask_for_what(hall: TownHall) -> None:
         ("ban", {"name": "bob", "reason": "x"}), ("unban", {"name": "bob"}), ("role", {"name": "bob", "role": "official"}), ("invite", {"name": "x"}),
         ("requests", {}), ("admit", {"name": "x"}), ("dismiss", {"name": "x"}), ("take-requests", {"open": True}), ("policy-set", {"text": "", "base": ""}),
         ("snapshot", {"name": "x"}), ("accept", {"numbers": []}), ("reject", {"numbers": []}), ("decide", {"name": "bob", "ruling": "approve"}),
+        ("serve", {"name": "x", "host": "x", "port": 1}), ("serve-stop", {"name": "x"}),
         ("change-authority", {}), ("revert-by", {"by": "bob", "since": "2020-01-01"}),
     ):  # fmt: skip
         assert code(hall, "alice", verb, **arguments) is ExitCode.REFUSED, verb
@@ -166,3 +168,25 @@ def test_shares_are_the_operators_to_make_and_the_log_tells_no_word_of_them(hall
     assert not any(" ".join(line.split()[:3]).encode() in published for line in made["shares"])
     assert hall.ask("change-authority", now=True)["were_shared"] is False, "they are of the new one, which stays"
     assert hall.ask("change-authority")["were_shared"] is True
+
+
+def test_who_serves_besides_is_in_everybody_s_roll_until_its_official_is_banned(hall: TownHall) -> None:
+    hall.ask("role", name="alice", role="official")
+    serve = {"name": "bob-too", "host": "10.0.0.7", "port": 2222}
+    assert decode(hall.ask_as("alice", "serve", **serve)["invite"]).host == "example.org", "where the server is"
+    way = {"server_host": "server.fwr", "server_port": 2222}
+    assert decode(hall.ask_as("alice", "serve", **serve, **way)["invite"]).host == "server.fwr", "or as the official's node goes"
+    peer = hall.house.store.citizen(name="bob-too")
+    assert peer is not None and hall.offices.peers.is_peer(peer)
+    key = public_of(b"p" * 32)
+    hall.house.hub.call(lambda: hall.house.store.update_citizen(peer.id, public_key=key))
+    assert [each["name"] for each in hall.ask_as("bob", "peers")["peers"]] == ["bob-too"]
+    assert hall.ask_as("bob-too", "host-certificate", key=public_of(b"h" * 32))["certificate"]
+    assert code(hall, "bob", "host-certificate", key=public_of(b"h" * 32)) is ExitCode.REFUSED
+    hall.ask("invite", name="carol")  # has the roll published
+    wait_until(lambda: [each.name for each in peers_of(read(hall.bob.world, ROLL))] == ["bob-too"], "clients read it")
+    hall.ask("ban", name="alice", reason="spam")
+    wait_until(lambda: peers_of(read(hall.bob.world, ROLL)) == [], "it is not there any more")
+    assert code(hall, "bob-too", "host-certificate", key=public_of(b"h" * 32)) is ExitCode.REFUSED
+    assert code(hall, "bob", "serve-stop", name="bob-too") is ExitCode.REFUSED
+    assert hall.ask("serve-stop", name="bob-too") == {"name": "bob-too"}

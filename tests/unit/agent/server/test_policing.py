@@ -113,12 +113,12 @@ def test_deletions_and_directories(bench: Bench) -> None:
 def test_the_other_half_of_a_refused_rename_is_refused(bench: Bench) -> None:
     bench.put("alice", b"www/a", b"one")
     alice = bench.citizen("alice")
-    moves = bench.fold.forbidden_moves(alice, [(b"www/a.mp4", file_state(b"one"), 3), (b"www/a", ABSENT, 0)])
+    moves = bench.fold.forbidden_moves([(b"www/a.mp4", file_state(b"one"), 3, alice), (b"www/a", ABSENT, 0, alice)])
     assert list(moves) == [b"www/a"]
     verdict = bench.edit("alice", Edit(b"www/a", ABSENT, file_state(b"one"), forbidden=moves[b"www/a"]))
     assert verdict.result is Result.FORBIDDEN
     assert bench.store.head(b"www/a") == file_state(b"one")
-    assert bench.fold.forbidden_moves(alice, [(b"www/b", file_state(b"one"), 3), (b"www/a", ABSENT, 0)]) == {}
+    assert bench.fold.forbidden_moves([(b"www/b", file_state(b"one"), 3, alice), (b"www/a", ABSENT, 0, alice)]) == {}
 
 
 def test_a_wrong_policy_leaves_the_one_before_in_force(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.audit import follow
-from fwrkit.agent.server.register import Ban, Petition, Register
+from fwrkit.agent.server.register import Ban, Peer, Petition, Register
 from fwrkit.agent.server.store import Store
 
 
@@ -65,3 +65,15 @@ def test_what_is_rolled_back_was_never_logged() -> None:
         register.add_entry(1, "a", "b", "c", {})
         raise RuntimeError
     assert register.entries() == []
+
+
+def test_peers_are_kept_in_the_order_in_which_they_began(register: Register) -> None:
+    late, early = Peer(7, "a.example.org", 2222, 1, 20), Peer(8, "b.example.org", 2300, 1, 10, "key")
+    register.put_peer(late)
+    register.put_peer(early)
+    assert register.peers() == [early, late]
+    moved = Peer(7, "c.example.org", 2222, 1, 20)
+    register.put_peer(moved)
+    assert (register.peer_of(7), register.peer_of(9)) == (moved, None)
+    register.drop_peer(8)
+    assert register.peers() == [moved]

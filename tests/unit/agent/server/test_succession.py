@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,3 +181,74 @@ def test_the_servers_own_account_takes_nobodys_place_and_old_keys_stay_dead(
     store = open_store(places)
     assert store.revoked_keys() == [dead]
     store.close()
+
+
+PEERS = """
+[[peer]]
+name = "bob"
+host = "bob.example.org"
+port = 2300
+by = "ada"
+since = 2026-01-03T00:00:00Z
+[[peer]]
+name = "nobody"
+host = "x"
+port = 1
+by = "ada"
+since = 2026-01-03T00:00:00Z
+"""
+
+
+def test_peers_go_on_where_the_server_has_moved(old: Old, places: Places, authority: str) -> None:
+    old.put(".fwr/citizens.toml", (old.world / ".fwr/citizens.toml").read_text() + PEERS)
+    follow_up(old, places, authority)
+    store = open_store(places)
+    bob, ada = store.citizen(name="bob"), store.citizen(name="ada")
+    assert bob is not None and ada is not None
+    [peer] = Register(store.db).peers()
+    assert (peer.citizen, peer.host, peer.port, peer.by, peer.host_key) == (bob.id, "bob.example.org", 2300, ada.id, "")
+    assert store.meta("peer") == ""
+    store.close()
+
+
+@pytest.mark.parametrize("peers", ["peer = 7\n", '[[peer]]\nname = "bob"\n', PEERS.replace("bob.example.org", "-x y")])
+def test_a_list_of_peers_that_is_none_lets_everybody_in_all_the_same(old: Old, places: Places, authority: str, peers: str) -> None:
+    roll = (old.world / ".fwr/citizens.toml").read_text()
+    old.put(".fwr/citizens.toml", peers + roll if peers.startswith("peer") else roll + peers)
+    follow_up(old, places, authority)
+    store = open_store(places)
+    assert store.citizen(name="bob") is not None and Register(store.db).peers() == []
+    store.close()
+
+
+def test_a_peer_goes_on_beside_the_server_without_authority_and_adds_nothing(
+    old: Old, places: Places, authority: str, tmp_path: Path
+) -> None:
+    """Also where the roll has it already, from an earlier attempt."""
+    before, own = make_key(tmp_path / "before", "before"), make_key(tmp_path / "own", "own")
+    roll = (old.world / ".fwr/citizens.toml").read_text()
+    old.put(".fwr/citizens.toml", roll + f'[[citizen]]\nname = "ada-peer"\nrole = "citizen"\nsince = 2026-01-01T00:00:00Z\nkey = "{own}"\n')
+    old.put(".fwr/audit/2026-11.jsonl", log("join", "ban"))
+    old.past.write(
+        "fwrkit", {path.relative_to(old.world).as_posix().encode(): path.read_bytes() for path in (old.world / ".fwr").rglob("*.*")}
+    )
+    node = replace(NODE, name="ada-peer", citizen="ada-peer")
+    wish = Succession("00112233aabbccdd", "commons", (authority,), (before, authority), is_peer=True)
+    founded = found(node, places, old.origin(), succession=wish)
+    assert founded.id == "00112233aabbccdd"
+    assert not (places.keys / "authority").exists()
+    assert (places.keys / "authorities.pub").read_text() == f"{authority}\n"
+    assert (places.keys / "authorities-former.pub").read_text() == f"{before}\n"
+    store = open_store(places)
+    assert store.meta("peer") == "yes"
+    assert [(each.name, each.role, each.is_banned) for each in store.citizens()] == [
+        ("ada-peer", "official", False), ("ada", "official", False), ("bob", "citizen", False), ("mallory", "citizen", True),
+        ("carol", "former", False),
+    ]  # fmt: skip
+    assert store.citizen(uid=os.geteuid()) == store.citizen(name="ada-peer")
+    assert [entry.event for entry in Register(store.db).entries()] == ["join", "ban"]
+    assert store.entry(b".fwr/policy.toml") is None, "what the server does not have, a peer does not make"
+    store.close()
+    subject, _ = Repository(places.state / "history.git").read("log", "-1", "--format=%s")
+    assert subject == b"ada-peer serves as a peer\n"
+    assert found(node, places, old.origin(), succession=wish) == founded, "repeating it is harmless"

@@ -45,6 +45,15 @@ NODES: dict[str, dict[str, Any]] = {
     "server-address": {**SERVER, "address": "wiki.example.org", "citizen_site_hash": "citizen:$2y$10$abcdefghijklmnopqrstuv"},
     "server-directory": {**SERVER, "world_dir": '/srv/our "world" $HOME', "uid": 1000, "gid": 1000, "settings": '{"history_quiet": 0.1}'},
     "server-drill": {**SERVER, "name": "drill-0a1b", "http_port": 0, "ssh_port": 0, "is_drill": True},
+    "peer": {**SERVER, "name": "alice-peer", "citizen": "alice-peer", "upstream": "server", "is_peer": True},
+    "peer-address": {
+        **SERVER,
+        "name": "alice-peer",
+        "citizen": "alice-peer",
+        "remote": "wiki.example.org:2211",
+        "is_peer": True,
+        "address": "alice.example.org",
+    },
     "client": {**CLIENT, "upstream": "server"},
     "client-remote": {**CLIENT, "remote": "wiki.example.org:2211"},
     "client-directory": {**CLIENT, "upstream": "server", "world_dir": "/home/alice/world", "uid": 1000, "gid": 1000},
@@ -100,6 +109,16 @@ def test_a_drill_reaches_nothing_and_does_not_come_back() -> None:
     for body in document["services"].values():
         assert body["network_mode"] == "none"
         assert not {"networks", "ports"} & set(body)
+
+
+def test_a_peer_is_in_the_network_of_the_server_on_this_machine_under_its_own_name() -> None:
+    document, server = yaml.safe_load(rendered("peer")), yaml.safe_load(rendered("server"))
+    assert document["services"]["sync"]["networks"] == {"uplink": {"aliases": ["alice-peer.fwr"]}}
+    assert document["networks"]["uplink"] == {"name": HOME.network("server", "uplink"), "external": True}
+    assert document["services"]["sync"]["cap_add"] == server["services"]["sync"]["cap_add"]
+    elsewhere = yaml.safe_load(rendered("peer-address"))
+    assert "external" not in elsewhere["networks"]["uplink"]
+    assert {port["host_ip"] for port in elsewhere["services"]["sync"]["ports"]} == {"0.0.0.0"}
 
 
 def test_without_an_address_a_server_is_for_this_machine_only() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, KeptRefusal
+from fwrkit.core.records import CitizenRecord, Conflict, KeptRefusal
 from fwrkit.host.adapters import one_shot
 from fwrkit.host.cli import main
 from tests.unit.host.cli.conftest import Fwrkit
@@ -34,6 +34,8 @@ VERBS = (
     "promote",
     "shares",
     "handover",
+    "serve",
+    "peers",
     "follow",
     "move",
     "volume copy",
@@ -100,7 +102,7 @@ ENTRY = {"version": str, "time": int, "author": str, "message": str, "count": in
 SNAPSHOT = {"name": str, "version": str, "time": int, "by": str, "is_verified": bool, "note": str}
 UP = {
     "node": str, "role": str, "is_new": bool, "urls": dict, "ssh_port": int, "address": str, "is_joined": bool, "status": STATUS,
-    "founded": dict,
+    "founded": dict, "is_peer": bool,
 }  # fmt: skip
 CONTRACT: dict[str, dict[str, Any]] = {
     "up": UP,
@@ -108,15 +110,18 @@ CONTRACT: dict[str, dict[str, Any]] = {
         "node": str, "citizen": str, "world": str, "server": str, "is_new": bool, "is_joined": bool, "urls": dict, "status": STATUS,
         "public_key": str, "fingerprint": str, "authority": str,
     },
-    "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str},
+    "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str, "is_peer": bool},
     "status": {
         "node": str, "role": str, "containers": str, "urls": dict, "status": STATUS,
-        "news": {"refused": int, "filters": int, "reviews": int, "requests": int},
+        "news": {"refused": int, "filters": int, "reviews": int, "requests": int}, "is_peer": bool,
     },
     "sync": {"node": str, "in_sync": bool, "missing": list},
     "invite": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int},
     "fork": {"up": UP, "invites": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int}},
     "promote": {"up": UP, "line": str, "authority": str, "is_new_epoch": bool, "missing": int},
+    "serve": {"up": UP, "beside": str, "citizen": str, "host": str, "port": int},
+    "serve-stop": {"node": str, "citizen": str, "removed_volumes": list},
+    "peers": {"node": str, "following": str, "peers": {"name": str, "host": str, "port": int, "by": str, "since": int}},
     "follow": {"node": str, "server": str, "world": str, "authority": str},
     "shares": {"server": str, "need": int, "of": int, "authority": str, "shares": list},
     "handover": {"server": str, "step": str, "citizen": str, "file": str, "place": str},
@@ -224,6 +229,9 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, t
         "decided": ["reject", "bob"],
         "status": ["status", "alice"],
         "sync": ["sync", "alice"],
+        "serve": ["serve", "alice"],
+        "peers": ["peers", "alice"],
+        "serve-stop": ["serve", "alice", "--stop"],
         "invite": ["invite", "bob"],
         "volume": ["volume", "copy", "alice", "spare"],
         "citizens": ["citizens"],
@@ -277,7 +285,12 @@ def test_the_envelope_is_a_contract(fwrkit: Fwrkit, machine: SimulatedMachine, t
         "fault": "",
     }  # fmt: skip
     machine.republic.log, machine.republic.contents = list(VERSIONS), {"a@aaaa": b"one"}
+    machine.republic.roll = [CitizenRecord("alice", "official", 5)]
     for kind, words in lines.items():
+        if kind == "serve":
+            machine.republic.answers["standing"] = {"is_connected": True}
+        if kind == "serve-stop":
+            del machine.republic.answers["standing"]
         machine.republic.held["bob"] = (60, 100)
         machine.republic.conflicts["alice"] = [Conflict("a", "a (conflict bob 2026-11-25 12.00.00)", "bob", "alice")]
         said = fwrkit(*words, "--json")
@@ -335,6 +348,9 @@ def test_the_version(fwrkit: Fwrkit) -> None:
         (["ban", "bob"], ExitCode.USAGE),
         (["policy", "set", "/"], ExitCode.USAGE),
         (["leave", "alice"], ExitCode.USAGE),
+        (["serve", "nobody"], ExitCode.NOT_FOUND),
+        (["serve", "nobody", "--stop", "--address", "x"], ExitCode.USAGE),
+        (["peers"], ExitCode.NOT_FOUND),
         (["fork", "nobody", "mine"], ExitCode.NOT_FOUND),
         (["volume", "copy", "nobody", "spare"], ExitCode.NOT_FOUND),
         (["up", "server", "--history", "x"], ExitCode.USAGE),

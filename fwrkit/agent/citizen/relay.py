@@ -1,0 +1,59 @@
+"""A peer's world has two engines: one for the server that it follows, one for its own hub. What one of them places, the other one finds and passes on.
+
+It says whose it is. Only what the other end has accepted, and has at this path now, is passed on: a program that puts an older version back
+makes an edit of this node's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.states import ABSENT, State
+from fwrkit.agent.wire.messages import Delivery
+
+SOMEBODY = "fwrkit"  # whose it is where nobody remembers
+Lookup = Callable[[bytes, State], str]
+
+
+def nobody(_: bytes, __: State) -> str:
+    """Say of whatever is found that it is this node's own: nothing is passed on."""
+    return ""
+
+
+class Relay:
+    """What an engine notes of what it places, and asks about what it finds. ``author_of`` returns whose a state is, empty for this node's own."""
+
+    def __init__(self, author_of: Lookup) -> None:
+        self.author_of = author_of
+        self._placing: dict[tuple[bytes, State], str] = {}
+        self._lock = threading.Lock()
+
+    def placing(self, deliveries: Iterable[Delivery]) -> None:
+        """These are about to be placed: the other engine may find them before they are in the record."""
+        with self._lock:
+            self._placing.update({(each.path, each.state): each.author or SOMEBODY for each in deliveries})
+
+    def placed(self) -> None:
+        """The record says by now what was placed."""
+        with self._lock:
+            self._placing.clear()
+
+    def author_by(self, record: Record) -> Lookup:
+        """Return how to ask, for the other engine: whose is what is being placed, or what this engine's record has (on a connection of its own)."""
+
+        def author_of(path: bytes, state: State) -> str:
+            with self._lock:
+                known = self._placing.get((path, state))
+            return known or recorded(record, path, state)
+
+        return author_of
+
+
+def recorded(record: Record, path: bytes, state: State) -> str:
+    """Return whose a state is that was agreed on for a path last, empty if it is another one."""
+    entry = record.get(path)
+    if entry is not None and entry.state is not ABSENT:
+        return (entry.author or SOMEBODY) if entry.state == state else ""
+    return SOMEBODY if state is ABSENT and record.was_deleted(path) else ""

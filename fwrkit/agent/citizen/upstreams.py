@@ -1,0 +1,146 @@
+"""Whom a node follows: the server, or while that stays out of reach, the next peer in the world's order. It returns when the server is back.
+
+Who is a peer, the server says in the roll; who answers there has to have a host certificate of the world's authority besides. A peer itself follows
+only those before it in the order, so nobody ever waits for anybody who waits for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fwrkit.agent.citizen.ssh import Upstream, configuration, read_upstream
+from fwrkit.core.errors import FwrError
+from fwrkit.core.records import PeerRecord
+
+log = logging.getLogger("fwrkit.upstreams")
+
+_PROBE_EVERY = 5.0  # seconds between two looks whether the server can be reached again
+_PROBE_TIMEOUT = 3.0  # seconds
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where to connect to. ``peer`` is the name of the peer there, empty if it is the server."""
+
+    upstream: Upstream
+    peer: str = ""
+
+
+def is_reachable(host: str, port: int) -> bool:
+    """Say whether an sshd answers at a place."""
+    try:
+        with socket.create_connection((host, port), _PROBE_TIMEOUT) as connection:
+            connection.settimeout(_PROBE_TIMEOUT)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+class Upstreams:
+    """Chooses. ``peers`` returns those that this node may follow, in order; ``patience`` (seconds) is how long the server has to be out of reach before.
+
+    Used by the link's thread, and by the one that tends.
+    """
+
+    def __init__(
+        self,
+        keys: Path,
+        peers: Callable[[], list[PeerRecord]],
+        patience: float,
+        probe: Callable[[str, int], bool] = is_reachable,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._peers = peers
+        self._patience = patience
+        self._probe = probe
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._turn = 0  # 0: the server; else the number of a peer in the order
+        self._choice: Choice | None = None
+        self._failing_since: float | None = None
+        self._seen_since: float | None = None
+        self._probe_at = 0.0
+
+    @property
+    def peer(self) -> str:
+        """The name of the peer that is followed, empty if it is the server."""
+        choice = self._choice
+        return choice.peer if choice is not None else ""
+
+    def choose(self) -> Choice | None:
+        """Return where to connect to next, None before this node has joined. Raise FwrError if what it knows of its server is damaged."""
+        home = read_upstream(self._keys)
+        if home is None:
+            return None
+        with self._lock:
+            self._choice = self._chosen(home)
+            if self._choice.peer:
+                log.info(
+                    "the server is out of reach: trying %s at %s:%d",
+                    self._choice.peer,
+                    self._choice.upstream.host,
+                    self._choice.upstream.port,
+                )
+            return self._choice
+
+    def _chosen(self, home: Upstream) -> Choice:
+        peers = self._peers() if self._turn else []
+        while 0 < self._turn <= len(peers):
+            peer = peers[self._turn - 1]
+            there = replace(home, host=peer.host, port=peer.port)
+            try:
+                configuration(there, self._keys, self._keys, self._keys)  # raises if one of these could not stand in it
+            except FwrError:
+                self._turn += 1
+            else:
+                return Choice(there, peer.name)
+        self._turn = 0
+        return Choice(home)
+
+    def ended(self, was_let_in: bool) -> None:
+        """A connection, or the try at one, has ended: choose accordingly next time."""
+        with self._lock:
+            choice, now = self._choice, self._clock()
+            if choice is None:
+                return
+            if choice.peer:
+                self._turn = 0 if was_let_in else self._turn + 1
+                return
+            self._failing_since = now if was_let_in or self._failing_since is None else self._failing_since
+            if now - self._failing_since < self._patience:
+                return
+            if self._probe(choice.upstream.host, choice.upstream.port):  # it is there, and does not want us: no peer would
+                self._failing_since = None
+            else:
+                self._turn = 1
+
+    def is_time_to_return(self, is_server_back: bool) -> bool:
+        """Say, while a peer is followed, whether to hang up and go back to the server, given whether the peer says that it has brought it everything.
+
+        Without that word, the server has to have been there for as long as it had to be away before.
+        """
+        home = read_upstream(self._keys)
+        now = self._clock()
+        if not self.peer or home is None:
+            self._seen_since = None
+            return False
+        if now < self._probe_at and not (is_server_back and self._seen_since is None):
+            return False
+        self._probe_at = now + _PROBE_EVERY
+        if not self._probe(home.host, home.port):
+            self._seen_since = None
+            return False
+        self._seen_since = now if self._seen_since is None else self._seen_since
+        if not is_server_back and now - self._seen_since < self._patience:
+            return False
+        with self._lock:
+            self._turn = 0
+            self._failing_since = None
+        return True

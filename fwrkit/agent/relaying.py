@@ -27,8 +27,9 @@ from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.states import ABSENT, State
+from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.ticker import Ticker
+from fwrkit.agent.wire.messages import Between
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import PeerRecord
 
@@ -39,6 +40,7 @@ PRIVATE = "upstream"  # in the world's private directory
 _EVERY = 1.0  # seconds between two looks
 _CERTIFY_EVERY = 86400.0  # seconds between two signatures of the host's key
 _RETRY = 10.0  # seconds between two tries to get one
+_BETWEEN, _BETWEEN_BYTES = 16, 1024 * 1024  # versions in between, and bytes of them, that one change takes along
 _SETTLED = 2  # looks in a row at which everything was passed on
 
 
@@ -55,7 +57,7 @@ class Relaying:
             log.warning("the record of what the world's server has is damaged (%s), and made anew", words)
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
-        relay = Relay(self._author_here)
+        relay = Relay(self._author_here, self._between, self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
             node.node_id,
@@ -140,6 +142,28 @@ class Relaying:
             return ""
         author = entry.author if entry is not None else self._looking_up.last_author(path)
         return "" if author == self._server.operator.name else author
+
+    def _between(self, path: bytes, first: State, last: State) -> list[Between]:
+        """Return the versions that this peer has accepted of a path between two states of it: the world's server had better know them, too."""
+        if not self._looking_up.versions_between(path, first, last, 1):
+            return []
+        store, canon, found, left = self._server.store, self._server.canon, list[Between](), _BETWEEN_BYTES
+
+        def look() -> None:
+            nonlocal left
+            for _, state, size, moment, author in reversed(store.versions_between(path, first, last, _BETWEEN)):
+                if isinstance(state, bytes) and is_file(state) and size <= left and canon.has(state):
+                    left -= size
+                    found.append(Between(state, author, moment, canon.read(state)))
+
+        try:
+            self._server.hub.call(look)
+        except Exception:  # it is for the history only
+            log.exception("what was at %r in between can not be read", path)
+        return found[::-1]
+
+    def _heard(self, path: bytes, trail: list[State]) -> None:
+        self._server.hub.later(lambda: self._server.fold.heard_of(path, trail))
 
     def peers(self) -> list[PeerRecord]:
         """Return who serves besides, in the world's order."""

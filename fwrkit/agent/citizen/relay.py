@@ -7,14 +7,20 @@ makes an edit of this node's own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.states import ABSENT, State
-from fwrkit.agent.wire.messages import Delivery
+from fwrkit.agent.wire.messages import Between, Delivery
 
 SOMEBODY = "fwrkit"  # whose it is where nobody remembers
 Lookup = Callable[[bytes, State], str]
+Intermediate = Callable[[bytes, State, State], list[Between]]
+
+
+def nothing(_: bytes, __: State, ___: State) -> list[Between]:
+    """Return that there was nothing in between."""
+    return []
 
 
 def nobody(_: bytes, __: State) -> str:
@@ -23,17 +29,28 @@ def nobody(_: bytes, __: State) -> str:
 
 
 class Relay:
-    """What an engine notes of what it places, and asks about what it finds. ``author_of`` returns whose a state is, empty for this node's own."""
+    """What an engine notes of what it places, and asks about what it finds.
 
-    def __init__(self, author_of: Lookup) -> None:
+    ``author_of`` returns whose a state is, empty for this node's own; ``between`` the versions that the other end had of a path from one state
+    to another, without both; ``heard`` is told what the server had of a path in between.
+    """
+
+    def __init__(
+        self, author_of: Lookup, between: Intermediate | None = None, heard: Callable[[bytes, list[State]], None] = lambda *_: None
+    ) -> None:
         self.author_of = author_of
+        self.between = between or nothing
+        self._heard = heard
         self._placing: dict[tuple[bytes, State], str] = {}
         self._lock = threading.Lock()
 
-    def placing(self, deliveries: Iterable[Delivery]) -> None:
+    def placing(self, deliveries: Sequence[Delivery]) -> None:
         """These are about to be placed: the other engine may find them before they are in the record."""
         with self._lock:
             self._placing.update({(each.path, each.state): each.author or SOMEBODY for each in deliveries})
+        for each in deliveries:
+            if each.trail:
+                self._heard(each.path, each.trail)
 
     def placed(self) -> None:
         """The record says by now what was placed."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.relay import Lookup, nobody
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import manifest_entry
 from fwrkit.agent.files.flat import empty, place_name
@@ -55,7 +56,7 @@ class Uploader:
         outgoing: Path,
         say: Callable[[Any], None],
         work: Callable[[Callable[[], Callable[[], None]]], None],
-        author_of: Callable[[bytes, State], str] = lambda *_: "",
+        author_of: Lookup = nobody,
     ) -> None:
         self._tree = tree
         self._record = record

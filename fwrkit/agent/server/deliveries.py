@@ -18,6 +18,7 @@ from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import State, is_directory, is_file
 from fwrkit.agent.wire.messages import Delivery, Passed, PutBack, Rejected
 
+_TRAIL = 64  # states in between of which a peer hears
 _AT_ONCE = 128  # deliveries to one citizen in a turn: others do not wait while somebody gets much
 
 
@@ -192,7 +193,8 @@ class Deliveries:
             run = 0
         self._store.set_lag(citizen.id, path, lag.base, [*[state for state in lag.sent if state != head], head])
         time, author = (entry.time, entry.author) if entry is not None else (0, self._store.last_author(path))
-        session.sent(Delivery(session.next_number(), path, lag.base, head, time, author, content, run))
+        trail = self._store.states_between(path, lag.base, head, _TRAIL) if session.is_peer else []
+        session.sent(Delivery(session.next_number(), path, lag.base, head, time, author, content, run, trail))
         return True
 
     def _plan_run(self, session: Session, only: bytes | None = None) -> DownwardRun | None:

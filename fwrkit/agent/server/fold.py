@@ -56,6 +56,7 @@ class Edit:
     forbidden: Decision | None = None  # with what it came together: a rename of which the other half is refused
     writer: Citizen | None = None  # whose edit it is, where another citizen's node passes it on
     is_settled: bool = False  # the world's server has accepted it already: no policy is asked here
+    between: tuple[Edit, ...] = ()  # versions that a peer had of it in the meantime, the oldest first
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,10 @@ class Fold:
     def _is_known(self, path: bytes, state: State, head: State) -> bool:
         return state == head or self._store.was_version(path, state) or self._elsewhere.has(path, state)
 
+    def heard_of(self, path: bytes, states: Iterable[State]) -> None:
+        """What the world's server had at a path, between what this peer got of it, is nothing new here."""
+        self._elsewhere.remember(path, (state for state in states if not self._store.was_version(path, state)))
+
     def _made_from(self, edit: Edit) -> None:
         """Remember from what an edit at first contact was made: who brings something in between brings nothing new."""
         before = (state for state in (edit.base, *edit.trail[:_ANCESTRY]) if state != edit.state)
@@ -348,6 +353,10 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int, note: str = "") -> None:
+        for version in edit.between:
+            if self._secure(version):
+                name = (version.writer or citizen).name
+                self._move(name, edit.path, version.state, version.size, version.time, received, note)
         author = (edit.writer or citizen).name
         self._move(author, edit.path, edit.state, edit.size, edit.time, received, note, holder=None if edit.is_orphan else citizen)
 

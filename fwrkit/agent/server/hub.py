@@ -41,6 +41,7 @@ log = logging.getLogger("fwrkit.hub")
 
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
+_BETWEEN = 16  # versions in between that are taken with one change
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
@@ -79,6 +80,7 @@ class Hub:
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.why_closed: Callable[[], FwrError | None] = lambda: None
         self.catching_up: Hearing | None = None  # who is heard before they are let in
+        self.is_peer: Callable[[Citizen], bool] = lambda _: False
         self.passed: Pass = lambda citizen, author: OWN
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
         self._thread = threading.Thread(target=self._loop, name="hub", daemon=True)
@@ -386,6 +388,7 @@ class Hub:
         session.citizen = self._store.known_citizen(citizen.id)
         session.generation = generation
         session.is_first = not is_known
+        session.is_peer = self.is_peer(citizen)
         session.doubtful = self._store.moved_since(hello.position, citizen.id) if is_known and hello.start else []
         session.ruling = self.guard.take_ruling(citizen)
         self._sessions[citizen.id] = session
@@ -434,6 +437,7 @@ class Hub:
                 item.path, item.state, ABSENT if is_restored else item.base, item.prior, item.has_prior, item.is_unknown or is_restored,
                 item.is_orphan, item.time, item.size, Content(_verified(item)), tuple(item.older), () if is_restored else tuple(item.trail),
                 banned or moves.get(item.path), passed.writer, passed.is_settled,
+                self._between(citizen, item) if passed.writer is not None else (),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -441,6 +445,18 @@ class Hub:
             if verdict.result is Result.FORBIDDEN and not item.is_orphan:
                 session.heard[item.path] = item.state
             session.say(say.Outcome(item.number, verdict.result.name, verdict.detail, verdict.copy))
+
+    def _between(self, citizen: Citizen, change: say.Change) -> tuple[Edit, ...]:
+        """Return what a peer had of a path in between, but for what is of somebody who is banned by now."""
+        versions = []
+        for each in map(say.Between.from_value, change.between[:_BETWEEN]):
+            passed, banned = self._passed(citizen, each.author)
+            if banned is None:
+                content = Content(each.content)
+                versions.append(
+                    Edit(change.path, each.state, time=each.time, size=len(each.content), content=content, writer=passed.writer)
+                )
+        return tuple(versions)
 
     def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""

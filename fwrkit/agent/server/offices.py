@@ -96,7 +96,7 @@ class Offices:
         fold.reviews.sweep()
         fold.policing.tell = self._publisher.audit
         hub.on_turn = self._publisher.flush
-        hub.passed = self._passed
+        hub.passed, hub.is_peer = self._passed, self.peers.is_peer
         hub.why_banned = self._roll.why_banned
         hub.why_closed = self.handover.why_closed
         hub.is_renewal_due = lambda citizen: self._rotation.is_going_on and citizen.id not in self.enrolment.up_to_date

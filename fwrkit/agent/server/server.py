@@ -77,6 +77,7 @@ class Server:
         if self._caught_up:
             (state / MARK).unlink(missing_ok=True)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
+        self.fold = fold
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
         own_history = History(state / "history.git", self.world_id)

@@ -80,6 +80,7 @@ class Session:
         self.number = 0
         self.started = time.time()
         self.filters = Filters()
+        self.is_peer = False
         self.knows_server_is_back = False  # at a peer
         self.is_held = False  # by the deletion guard: what still arrives is not taken
         self.is_heard = False  # as to whether they have seen more than the tables know

@@ -380,6 +380,19 @@ class Store:
         row = self._db.execute(query, (path,)).fetchone()
         return row[0] if row else None
 
+    def states_between(self, path: bytes, first: State, last: State, limit: int) -> list[State]:
+        """Return the states, the oldest first, that a path had between two of its states, but for the oldest ones beyond a limit."""
+        return [row[1] for row in self.versions_between(path, first, last, limit)]
+
+    def versions_between(self, path: bytes, first: State, last: State, limit: int) -> list[tuple[int, State, int, int, str]]:
+        """Return (id, state, size, time, author) of the versions of a path between two of its states; else as :meth:`states_between`."""
+        query = (
+            "SELECT id, state, size, time, author FROM versions WHERE path = ?1 AND state IS NOT ?3"
+            " AND id > coalesce((SELECT max(id) FROM versions WHERE path = ?1 AND state IS ?2), 0)"
+            " AND id < (SELECT max(id) FROM versions WHERE path = ?1 AND state IS ?3) ORDER BY id DESC LIMIT ?4"
+        )
+        return list(self._db.execute(query, (path, first, last, limit)))[::-1]
+
     def last_author(self, path: bytes) -> str:
         """Return who changed a path last, empty if nobody did."""
         row = self._db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)).fetchone()

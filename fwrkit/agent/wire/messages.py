@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fwrkit.agent import paths
-from fwrkit.agent.states import State, is_state
+from fwrkit.agent.states import State, file_state, is_state
 from fwrkit.agent.wire.frames import FrameError
 
 PROTOCOL = 3
@@ -132,7 +132,8 @@ class Change:
     and deletions, for content that the server has, and for content that comes by a run. ``is_unknown``: no base is claimed.
     ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
     ``older``: what was sent before ``prior``, without an outcome as well. ``trail``: where no base is claimed, what was agreed on with other servers
-    of this world before ``base``, the newest first. ``author``: whose edit a peer passes on, empty for the client's own.
+    of this world before ``base``, the newest first. ``author``: whose edit a peer passes on, empty for the client's own; ``between``: the versions that
+    the peer had of it since ``base``, as :class:`Between`, the oldest first.
     """
 
     tag = "change"
@@ -151,6 +152,7 @@ class Change:
     older: list[State] = field(default_factory=list)
     trail: list[State] = field(default_factory=list)
     author: str = ""
+    between: list[list[Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Server: make ``path``, which you hold as ``base``, ``state``. ``run``: content is in staging of that run (0: it is here)."""
+    """Server: make ``path``, which you hold as ``base``, ``state``. ``run``: content is in staging of that run (0: it is here).
+
+    ``trail``: to a peer, what the server had there in between: who turns to the peer with that brings nothing new.
+    """
 
     tag = "delivery"
     number: int
@@ -177,6 +182,7 @@ class Delivery:
     author: str
     content: bytes | None
     run: int
+    trail: list[State] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -404,6 +410,31 @@ def _fits(kind: str, content: object) -> bool:
     if inner == "State":
         return all(is_state(item) for item in content)
     return inner == "list[Any]" or all(type(item) is _PLAIN[inner] for item in content)
+
+
+@dataclass(frozen=True)
+class Between:
+    """A version that is superseded where it is told of: a file's state, whose it is, its time (Unix nanoseconds), its content."""
+
+    state: State
+    author: str
+    time: int
+    content: bytes
+
+    def to_value(self) -> list[Any]:
+        """Return the list that travels."""
+        return list(dataclasses.astuple(self))
+
+    @classmethod
+    def from_value(cls, value: object) -> Between:
+        """Given what arrived, return the version. Raise FrameError if it is none, or the content another."""
+        kinds = [str(item.type) for item in dataclasses.fields(cls)]
+        if not isinstance(value, list) or len(value) != len(kinds) or not all(map(_fits, kinds, value)):
+            raise FrameError("not a version")
+        version = cls(*value)
+        if file_state(version.content) != version.state:
+            raise FrameError("a version that is not what its hash says")
+        return version
 
 
 @dataclass(frozen=True)

@@ -173,4 +173,4 @@ def test_the_server_s_own_engine_dials_the_socket_beside_it() -> None:
 
 
 def test_who_is_not_enrolled_has_nobody_to_dial(tmp_path: Path) -> None:
-    assert over_ssh(tmp_path, tmp_path, tmp_path)(lambda _: None, lambda _: None) is None
+    assert over_ssh(tmp_path, tmp_path, tmp_path, lambda: None)(lambda _: None, lambda _: None) is None

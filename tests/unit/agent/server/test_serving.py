@@ -62,6 +62,8 @@ def test_an_account_that_is_no_citizen_s_is_let_go(house: House, place: Path) ->
 class Office:
     """An enrolment that keeps what it was asked."""
 
+    elsewhere: FwrError | None = None
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 

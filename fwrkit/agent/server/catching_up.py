@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ MARK = BEHIND  # in the state directory, while this server waits for what is new
 _ANSWER = 20.0  # seconds for a client to say what it has
 _PIECE = 60.0  # seconds for it to bring one piece: the first has to be packed
 _WHOLE = 1800.0  # seconds for it to bring everything
+_CUTS = 3  # connections that may end while it is brought
 _SLOWEST = 128 * 1024  # bytes a second that it has to bring
 _ROOM = 4  # of the room on the disk, what is brought may take this part: it is copied, and unfolds into tables and files
 
@@ -65,6 +67,7 @@ class _Delivery:
     whole_until: float
     size: int = 0
     offset: int = 0
+    is_whole: bool = False  # what works now is this server's, and bounded by itself
 
 
 class CatchingUp:
@@ -91,8 +94,11 @@ class CatchingUp:
         self._asked: dict[Session, tuple[Hello, float]] = {}
         self._heard: list[tuple[Session, Hello]] = []  # who has nothing newer
         self._offers: list[_Offer] = []
-        self._known: set[int] = set()  # citizens who were heard, whatever they had
-        self._failed: set[int] = set()  # citizens who did not bring what they said they had
+        self._is_behind = False  # one had something newer
+        self._known: set[int] = set()  # citizens who have nothing newer, or do not bring it
+        self._failed: set[int] = set()  # of these, who did not bring what they had
+        self._cuts: Counter[int] = Counter()  # how often the connection of one who was bringing something has ended
+        self._due = 0.0  # when the next look is due
         self._first_heard = 0.0
         self._delivery: _Delivery | None = None
         self._is_over = False  # it was taken: only the next start goes on
@@ -156,16 +162,25 @@ class CatchingUp:
             hello, _ = self._asked.pop(session)
             self._note(session, hello)
         delivery = self._delivery
-        if delivery is not None and (now >= delivery.until or delivery.offer.session.channel.is_closed):
+        if delivery is not None and not delivery.is_whole and (now >= delivery.until or delivery.offer.session.channel.is_closed):
             self._fail(delivery, "it did not come in time" if now >= delivery.until else "the connection ended")
         self._decide()
+        waits = [until for _, until in self._asked.values()]
+        if self._delivery is not None and not self._delivery.is_whole:
+            waits.append(self._delivery.until)
+        if waits:
+            self._tick_in(min(waits) - now)
 
     # who has what
 
     def _verified(self, data: bytes) -> SignedHead | None:
         """Return the head that somebody says is signed, if it is, by an authority that is valid now: those before count for nothing newer."""
         head = heads.parse_head(data)
-        return head if head is not None and heads.is_signed(head, self._authority.all_public) else None
+        try:
+            return head if head is not None and heads.is_signed(head, self._authority.all_public) else None
+        except (FwrError, OSError) as error:
+            log.warning("a signature can not be looked at: %s", error)
+            return None
 
     def _answered(self, session: Session, hello: Hello, head: SignedHead | None) -> None:
         is_newer = head is not None and head.world == self._store.meta("world_id") and head.number > self._number()
@@ -173,9 +188,10 @@ class CatchingUp:
             self._note(session, hello)
         else:
             log.warning("%s has a newer history than this server, signed up to %d", session.citizen.name, head.number)
-            self._offers.append(_Offer(session, hello, head))
-            self._remember(session)
             self._wait()
+            self._is_behind = True
+            self._offers.append(_Offer(session, hello, head))
+            self._first_heard = self._first_heard or self._clock()
         self._decide()
 
     def _number(self) -> int:
@@ -188,11 +204,8 @@ class CatchingUp:
     def _note(self, session: Session, hello: Hello) -> None:
         self._heard.append((session, hello))
         if not session.channel.is_closed:
-            self._remember(session)
-
-    def _remember(self, session: Session) -> None:
-        self._known.add(session.citizen.id)
-        self._first_heard = self._first_heard or self._clock()
+            self._known.add(session.citizen.id)
+            self._first_heard = self._first_heard or self._clock()
 
     def _wait(self) -> None:
         """This server is behind: from now on nobody is served until it has what is newer, or nobody brings it."""
@@ -200,6 +213,7 @@ class CatchingUp:
             return
         (self._state / MARK).touch(mode=0o600)
         self.is_waiting, self._began = True, self._clock()
+        self._known, self._first_heard = set(), 0.0
         self._historian.pause()
         reason = self.why_closed()
         assert reason is not None
@@ -215,27 +229,27 @@ class CatchingUp:
                 self._let_in()
             return
         now, limit = self._clock(), self._began + self._settings.behind_limit
-        is_everybody = self._known >= self._awaited()
-        if now < limit and not self._is_heard_out(now, is_everybody):
+        if now < limit and not self._is_heard_out(now):
             self._tick_in(self._settings.behind_quiet)
         elif self._offers:
             self._begin(max(self._offers, key=lambda offer: offer.head.number))
-        elif now >= limit or is_everybody or not self._failed:
+        elif now >= limit or self._known >= self._awaited() or not self._is_behind:
             self._go_on()
-        else:  # somebody had it and did not bring it: others may
+        else:  # somebody had it and did not bring it: they may come back, or others
             self._tick_in(limit - now)
 
-    def _is_heard_out(self, now: float, is_everybody: bool) -> bool:
+    def _is_heard_out(self, now: float) -> bool:
         """Say whether everybody was heard who can be waited for. Who only ever connects and never answers holds up nobody."""
-        if not self._known:
+        if not self._first_heard:
             return False
         settings = self._settings
+        is_everybody = self._known | {offer.session.citizen.id for offer in self._offers} >= self._awaited()
         until = self._first_heard + (settings.behind_quiet if self._offers else settings.behind_patience)
         return now >= until + _ANSWER or (not self._asked and (is_everybody or now >= until))
 
     def _go_on(self) -> None:
         """Nobody has something newer, or nobody brings it."""
-        if self._failed:
+        if self._is_behind:
             sentence = (
                 "This server was put back to an older copy, and could not take over what its clients have newer: everything is compared. "
                 "Nothing is lost; what was deleted meanwhile may be there again (fwrkit conflicts, fwrkit log)."
@@ -243,7 +257,7 @@ class CatchingUp:
             self.alerts = [sentence]
             log.warning("%s", sentence)
         (self._state / MARK).unlink(missing_ok=True)
-        self.is_waiting = False
+        self.is_waiting = self._is_behind = False
         self._historian.go_on()
         self._let_in()
 
@@ -276,7 +290,7 @@ class CatchingUp:
         """Return the newest commit (hex; empty: there is none) once none is under way, None if that takes too long."""
         try:
             return self._historian.call(self._history.head, _PIECE / 2)
-        except FwrError:
+        except (FwrError, pygit2.GitError):
             return None
 
     def _ask(self, delivery: _Delivery) -> None:
@@ -305,14 +319,15 @@ class CatchingUp:
                 self._examine(delivery)
 
     def _examine(self, delivery: _Delivery) -> None:
-        delivery.until = float("inf")  # what works now is this server's, and bounded by itself
+        delivery.is_whole = True
         offer, authorities = delivery.offer, [*self._authority.all_public, *self._authority.former]
         taken = taking.Taken(offer.head.data.hex(), delivery.since, offer.session.citizen.name)
 
         def work() -> str:
             try:
                 taking.examine(self._state, taken, authorities)
-            except (FwrError, OSError, ValueError, KeyError) as error:
+            except Exception as error:  # whatever it is that they brought: it is not taken, and the next one is asked
+                log.warning("what was brought can not be looked at", exc_info=not isinstance(error, FwrError))
                 return str(error) or repr(error)
             return ""
 
@@ -333,7 +348,12 @@ class CatchingUp:
         log.warning("%s did not bring what is newer: %s", citizen.name, why)
         taking.let_go(self._state)
         self._delivery = None
+        self._cuts[citizen.id] += 1
+        if delivery.offer.session.channel.is_closed and self._cuts[citizen.id] < _CUTS:
+            self._decide()  # they come back
+            return
         self._failed.add(citizen.id)
+        self._known.add(citizen.id)
         self._store.go_on_from(delivery.offer.head.number)  # whatever becomes of it, no number is given twice
         self._heard.append((delivery.offer.session, delivery.offer.hello))
         self._decide()
@@ -350,6 +370,10 @@ class CatchingUp:
         threading.Thread(target=run, name="catching-up", daemon=True).start()
 
     def _tick_in(self, seconds: float) -> None:
+        now = self._clock()
+        if now < self._due <= now + seconds:
+            return  # there will be a look before that
+        self._due = now + seconds
         timer = threading.Timer(max(seconds, 0.0) + 0.01, lambda: self._hub.later(self.tick))
         timer.daemon = True
         timer.start()

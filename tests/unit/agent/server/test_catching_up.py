@@ -234,6 +234,12 @@ def test_what_the_authority_has_not_signed_as_newer_is_not_even_asked_for(patien
     assert [entry.details["from"] for entry in Register(patient.store.db).entries() if entry.event == "catch-up"] == ["alice"]
 
 
+def too_much(stranger: Stranger, bring: say.Bring) -> None:
+    stranger.tell(say.Piece(0, 1 << 50, b"PACK"))
+    with pytest.raises(queue.Empty):
+        stranger.next(0.4)  # nothing more is asked for
+
+
 def silent(stranger: Stranger, bring: say.Bring) -> None:
     """It never answers."""
 
@@ -247,7 +253,7 @@ def cut_off(stranger: Stranger, bring: say.Bring) -> None:
 BRINGERS: dict[str, Callable[[Stranger, say.Bring], None]] = {
     "nothing": lambda stranger, _: stranger.tell(say.Piece(0, 0, b"")),
     "rubbish": lambda stranger, _: stranger.tell(say.Piece(0, 1000, os.urandom(1000))),
-    "too much": lambda stranger, _: stranger.tell(say.Piece(0, 1 << 50, b"PACK")),
+    "too much": too_much,
     "another piece": lambda stranger, _: stranger.tell(say.Piece(7, 1000, b"PACK")),
     "more than it said": lambda stranger, _: stranger.tell(say.Piece(0, 3, b"PACK")),
     "an empty piece": lambda stranger, _: stranger.tell(say.Piece(0, 1000, b"")),
@@ -274,9 +280,13 @@ def test_who_does_not_bring_what_they_have_holds_up_nobody(patient: Town, monkey
         again = Stranger(patient, f"stranger{number}")
         assert again.next() == say.Behind()
         again.tell(say.Newest(newest.data))
-        with pytest.raises(queue.Empty):
-            again.next(0.4)
+        if bringer == "a part":
+            assert again.next() == bring, "a connection may end: that is nobody's fault"
+        else:
+            with pytest.raises(queue.Empty):
+                again.next(0.4)
         again.channel.close("done")
+        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left", 5)
     patient.members["alice"].mend()
     patient.caught_up()
     patient.members["bob"].mend()
@@ -296,13 +306,18 @@ def test_where_nobody_brings_it_the_limit_ends_the_waiting(town: Town) -> None:
     assert any("could not take over" in said for said in town.server.alerts())
 
 
-def test_who_only_connects_and_never_says_anything(town: Town) -> None:
-    backup = a_day(town)
-    town.put_back(backup)
-    stranger = Stranger(town, "mallory")
+def test_who_only_ever_connects_and_never_answers_holds_up_nobody(patient: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catching_up, "_ANSWER", 1.0)
+    backup = a_day(patient)
+    patient.put_back(backup)
+    stranger = Stranger(patient, "mallory")
     assert stranger.next() == say.Behind()
     stranger.tell(say.Piece(0, 10, b"x" * 10))
     while (said := stranger.next()) is not None:
         assert not isinstance(said, say.Welcome)
-    town.members["alice"].mend()
-    town.caught_up()
+    patient.members["alice"].mend()
+    for _ in range(40):  # ten seconds, at each moment of which somebody has not answered yet
+        Stranger(patient, "mallory")
+        if patient.taken.wait(0.25):
+            break
+    patient.caught_up()

@@ -176,8 +176,9 @@ def test_what_the_backup_had_not_written_yet_is_known_once(town: Town) -> None:
     for name in ("volume", "state", "keys"):
         os.system(f"mkdir -p {backup}; cp -a {town.root / name} {backup / name}")
     os.system(f"cp {town.members[OPERATOR].record_path} {backup}/record.sqlite")
-    town.server._historian.go_on()
     alice.write("www/a", "3")
+    assert alice.engine.synchronise(10) is None
+    town.server._historian.go_on()  # so that these are other commits than the backup would make
     brought(town, backup)
     town.restart()
     town.settled()

@@ -153,13 +153,14 @@ def test_when_nobody_comes_it_goes_on(tmp_path: Path, is_alone: bool) -> None:
         town.stop()
 
 
-def test_a_server_that_went_on_by_itself_compares_everything_and_says_so(town: Town) -> None:
+def test_a_server_that_went_on_by_itself_compares_everything_and_says_so(patient: Town) -> None:
+    town = patient
     backup = a_day(town)
     newest = heads.head_of(town.history)
     town.put_back(backup, is_told=False)
     town.members[OPERATOR].write("www/operator", "meanwhile")
     town.settled()
-    for name in ("alice", "bob"):
+    for name in ("alice", "bob", "mallory"):
         town.members[name].mend()
     wait_until(lambda: any("could not take over" in said for said in town.server.alerts()), "it is said", 20)
     town.settled()
@@ -320,4 +321,6 @@ def test_who_only_ever_connects_and_never_answers_holds_up_nobody(patient: Town,
         Stranger(patient, "mallory")
         if patient.taken.wait(0.25):
             break
+    else:
+        pytest.fail("nothing was taken while somebody went on connecting")
     patient.caught_up()

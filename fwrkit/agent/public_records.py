@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fwrkit.agent import audit
 from fwrkit.agent.files.tree import NotRegular, Tree
-from fwrkit.agent.keys import fingerprint
+from fwrkit.agent.keys import fingerprint, is_public_key
 from fwrkit.agent.paths import AUDIT, ROLL
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name
@@ -41,6 +41,11 @@ def keys_of(text: bytes) -> dict[str, str]:
     """Given a roll's text, return the public keys (type and base64) of its citizens by name. Raise as :func:`roll_of`."""
     data = tomllib.loads(text.decode())
     return {str(item["name"]): str(item["key"]) for item in data.get("citizen", []) if item.get("key")}
+
+
+def revoked_of(text: bytes) -> list[str]:
+    """Given a roll's text, return the keys (type and base64) that open nothing any more: citizens' and peers' host keys. Raise as :func:`roll_of`."""
+    return [str(key) for key in tomllib.loads(text.decode()).get("revoked", []) if is_public_key(str(key))]
 
 
 def peers_of(text: bytes) -> list[PeerRecord]:

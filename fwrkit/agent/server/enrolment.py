@@ -109,6 +109,7 @@ class Enrolment:
         key, node_id = str(request.get("public_key", "")), str(request.get("node_id", ""))
         if not is_public_key(key) or not node_id.isalnum() or len(node_id) > 64:
             raise FwrError(ExitCode.USAGE, "The enrolment is malformed.", "Update the node's fwrkit, then join again.")
+        self._check_not_ours(key)
         version = str(request.get("version", ""))
         if version.split(".")[:2] != __version__.split(".")[:2]:
             text = f"The server runs fwrkit {__version__}, this node {version[:20]}."
@@ -198,6 +199,14 @@ class Enrolment:
         """Return whose machine has a key, None if nobody's of this world."""
         return next((each for each in self._store.citizens() if each.public_key == key), None)
 
+    def _check_not_ours(self, key: str) -> None:
+        """Raise FwrError (TAKEN) if a machine says that an authority's key is its own.
+
+        Once revoked as that of a citizen who has another one by now, it would take every certificate with it.
+        """
+        if self._authority.is_own(key):
+            raise FwrError(ExitCode.TAKEN, "This key is the world's own.", "Make a new one.")
+
     def _check_not_banned(self, name: str) -> None:
         known = self._store.citizen(name=name)
         if known is not None and known.is_banned:
@@ -212,6 +221,7 @@ class Enrolment:
         key, node_id, name = (str(request.get(each, "")) for each in ("public_key", "node_id", "name"))
         if not is_public_key(key) or not node_id.isalnum() or len(node_id) > 64:
             raise FwrError(ExitCode.USAGE, "The request is malformed.", "Update the node's fwrkit, then ask again.")
+        self._check_not_ours(key)
         check_citizen_name(name)
         known = self._holder_of(key)
         if known is not None:
@@ -280,15 +290,20 @@ class Enrolment:
         return self.answer(known)
 
     def change_key(self, citizen: Citizen, key: str) -> dict[str, Any]:
-        """A citizen's machine has a new key: the old one opens nothing any more. Return what :meth:`answer` does. Raise FwrError: USAGE, TAKEN."""
+        """A citizen's machine has a new key: the old one opens nothing any more. Return what :meth:`answer` does.
+
+        Raise FwrError: USAGE, TAKEN, REFUSED (one that opens nothing any more: whatever was signed for it would count again).
+        """
         if not is_public_key(key):
             raise FwrError(ExitCode.USAGE, "This is no public key.", "Update the node's fwrkit.")
+        self._check_not_ours(key)
+        if key in self._store.revoked_keys():
+            raise FwrError(ExitCode.REFUSED, "This key opens nothing any more.", "Make a new one.")
         holder = self._holder_of(key)
         if holder is not None and holder.id != citizen.id:
             raise FwrError(ExitCode.TAKEN, "This key is another citizen's.", "Make a new one.")
         if citizen.public_key != key:
             self._store.revoke_key(citizen.public_key, int(time.time()))
-            self._store.unrevoke_key(key)
             self._store.update_citizen(citizen.id, public_key=key)
             self.write_files()
             self._publisher.audit(citizen.name, "rekey", citizen.name, key=fingerprint(key))

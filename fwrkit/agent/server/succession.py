@@ -142,7 +142,7 @@ def revoked_keys(source: Path) -> list[str]:
 
 def revoked_in(text: bytes) -> list[str]:
     """Given a roll's text, return the keys (type and base64) that open nothing any more. Raise ValueError if it is none."""
-    return [str(key) for key in tomllib.loads(text.decode()).get("revoked", []) if is_public_key(str(key))]
+    return public_records.revoked_of(text)
 
 
 def rows_of(text: bytes) -> list[Row]:

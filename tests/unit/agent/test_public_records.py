@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.agent.public_records import peers_of, read_audit, read_roll, roll_of
+from fwrkit.agent.public_records import peers_of, read_audit, read_roll, revoked_of, roll_of
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.server.townhall import NOON, TownHall
 
@@ -87,3 +87,10 @@ def test_peers_that_are_none(part: str, nonsense: str) -> None:
     assert part in PEER
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         peers_of(PEER.replace(part, nonsense).encode())
+
+
+def test_keys_that_open_nothing_any_more(tmp_path: Path) -> None:
+    hall = TownHall(tmp_path)
+    hall.store.revoke_key(hall.authority.public, NOON)
+    assert revoked_of(hall.publisher.roll().encode()) == [hall.authority.public]
+    assert revoked_of(b'revoked = ["nonsense", 7]') == revoked_of(PEER.encode()) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -376,7 +376,26 @@ def test_a_changed_key_revokes_the_one_before(office: Office) -> None:
     again = office.store.known_citizen(citizen.id)
     office.enrolment.change_key(again, new)
     assert office.revoked() == [old]
-    for key, code in (("nonsense", ExitCode.USAGE), (office.key_of("bob"), ExitCode.TAKEN)):
+    for key, code in (("nonsense", ExitCode.USAGE), (office.key_of("bob"), ExitCode.TAKEN), (old, ExitCode.REFUSED)):
         with pytest.raises(FwrError) as raised:
             office.enrolment.change_key(again, key)
         assert raised.value.code == code
+
+
+def test_nobody_comes_under_the_world_s_own_key(office: Office) -> None:
+    """Whoever changes it then would have it revoked, and with it all that it has signed."""
+    authority = office.enrolment.authority_key
+    office.enrol(office.invite(), office.machine())
+    alice = office.store.citizen(name="alice")
+    assert alice is not None
+    asked = {"public_key": authority, "node_id": "0123456789ab", "name": "eve"}
+    ways: list[Callable[[], object]] = [
+        lambda: office.enrolment.change_key(alice, authority),
+        lambda: office.enrol(office.invite("bob"), authority),
+        lambda: office.enrolment.request(asked),
+    ]
+    for come in ways:
+        with pytest.raises(FwrError) as raised:
+            come()
+        assert raised.value.code is ExitCode.TAKEN
+    assert office.store.citizen(name="bob") is None and authority not in office.revoked()

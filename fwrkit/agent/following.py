@@ -10,12 +10,12 @@ from typing import Any
 
 from fwrkit.agent import history_reading, joining, public_records, signatures
 from fwrkit.agent.citizen.ssh import Upstream, configuration, read_upstream, write_upstream
+from fwrkit.agent.citizen.upstreams import Order
 from fwrkit.agent.keys import fingerprint, is_public_key
 from fwrkit.agent.paths import ROLL
 from fwrkit.agent.repository import Repository
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.moves import NAMESPACE, Declaration, Move
-from fwrkit.core.records import PeerRecord
 
 log = logging.getLogger("fwrkit.following")
 
@@ -103,13 +103,14 @@ def declare(keys: Path, history: Path, authority: str, now: int) -> Declaration:
     return replace(told, signature=signatures.sign(keys / "node", NAMESPACE, told.text))
 
 
-def peers_of(history: Path) -> list[PeerRecord]:
-    """Return who serves beside the server, in the world's order, as this node's history has it; none where it does not say."""
+def order_of(history: Path) -> Order:
+    """Return who serves beside the server, as this node's history has it; nobody where it does not say."""
     try:
-        return public_records.peers_of(_roll(history))
+        roll = _roll(history)
+        return Order(public_records.peers_of(roll), tuple(public_records.revoked_of(roll)))
     except (FwrError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.info("the history does not say who the peers are: %s", error)
-        return []
+        return Order([])
 
 
 def check_official(known: Upstream, history: Path) -> None:

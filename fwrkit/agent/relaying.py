@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 from fwrkit.agent import following
@@ -18,11 +19,12 @@ from fwrkit.agent.citizen.link import Link, over_ssh
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.relay import Lookup, Relay
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
-from fwrkit.agent.citizen.upstreams import Upstreams
+from fwrkit.agent.citizen.upstreams import Order, Upstreams
 from fwrkit.agent.credentials import Credentials
 from fwrkit.agent.files import database
 from fwrkit.agent.paths import UPSTREAM_SENTINEL
 from fwrkit.agent.server import tables
+from fwrkit.agent.server.elsewhere import Elsewhere
 from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
@@ -31,14 +33,13 @@ from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.ticker import Ticker
 from fwrkit.agent.wire.messages import Between
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import PeerRecord
 
 log = logging.getLogger("fwrkit.relaying")
 
 RECORD = "upstream.sqlite"  # in the state directory
 PRIVATE = "upstream"  # in the world's private directory
 _EVERY = 1.0  # seconds between two looks
-_CERTIFY_EVERY = 86400.0  # seconds between two signatures of the host's key
+_CERTIFY_EVERY = 3600.0  # seconds between two signatures of the host's key: the authority may be another one by then
 _RETRY = 10.0  # seconds between two tries to get one
 _BETWEEN, _BETWEEN_BYTES = 16, 1024 * 1024  # versions in between, and bytes of them, that one change takes along
 _SETTLED = 2  # looks in a row at which everything was passed on
@@ -57,7 +58,8 @@ class Relaying:
             log.warning("the record of what the world's server has is damaged (%s), and made anew", words)
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
-        relay = Relay(self._author_here, self._between, self._heard)
+        elsewhere = Elsewhere(self._looking_up.db)
+        relay = Relay(self._author_here, self._between, lambda path: elsewhere.states(path, _BETWEEN), self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
             node.node_id,
@@ -71,7 +73,7 @@ class Relaying:
             sentinel=UPSTREAM_SENTINEL,
         )
         self.passed_down: Lookup = relay.author_by(Record(record))
-        self.upstreams = Upstreams(places.keys, self._peers_before, node.settings.server_patience)
+        self.upstreams = Upstreams(places.keys, self._order, node.settings.server_patience)
         dial = over_ssh(places.keys, places.run, places.state / "unison", self.upstreams.choose)
         self._link = Link(self.engine, dial, self.upstreams.ended)
         self._asker = Asker(places.keys, places.run)
@@ -84,7 +86,7 @@ class Relaying:
             lambda: view.renewals_wanted,
         )
         self._ticker = Ticker(self.tend, _EVERY, name="relaying")
-        self._certify_at = 0.0
+        self._certify_at, self._renewals = 0.0, 0
         self._is_serving = False
         self._refusal: FwrError | None = None
         self._settled = 0
@@ -165,12 +167,10 @@ class Relaying:
     def _heard(self, path: bytes, trail: list[State]) -> None:
         self._server.hub.later(lambda: self._server.fold.heard_of(path, trail))
 
-    def peers(self) -> list[PeerRecord]:
-        """Return who serves besides, in the world's order."""
-        return following.peers_of(self._places.state / "history.git")
-
-    def _peers_before(self) -> list[PeerRecord]:
-        return list(itertools.takewhile(lambda each: each.name != self._server.operator.name, self.peers()))
+    def _order(self) -> Order:
+        """Return whom this peer may follow: those before it."""
+        order = following.order_of(self._places.state / "history.git")
+        return replace(order, peers=list(itertools.takewhile(lambda each: each.name != self._server.operator.name, order.peers)))
 
     # by the ticker
 
@@ -186,6 +186,8 @@ class Relaying:
 
     def _follow_right(self) -> None:
         """Serve while the roll says that this node may, with a host's key that the world's server has signed."""
+        if self.engine.renewals_wanted != self._renewals:
+            self._renewals, self._certify_at = self.engine.renewals_wanted, 0.0
         has_right = Register(self._tending.db).peer_of(self._server.operator.id) is not None
         if not has_right and self._is_serving:
             log.warning("this node has no right to serve any more")

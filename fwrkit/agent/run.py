@@ -26,7 +26,7 @@ from fwrkit.agent.citizen.offering import Offering
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
-from fwrkit.agent.citizen.upstreams import Upstreams
+from fwrkit.agent.citizen.upstreams import Order, Upstreams
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.clock import ClockWatch
@@ -45,7 +45,7 @@ from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, PeerRecord, Refusal
+from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
@@ -81,7 +81,7 @@ class Agent:
         self._watch = Watch(os.fsencode(places.world), self._hint)
         self._upstreams: Upstreams | None = None
         if self._server is None:
-            self._upstreams = Upstreams(places.keys, self._peers, node.settings.server_patience)
+            self._upstreams = Upstreams(places.keys, self._order, node.settings.server_patience)
             dial = over_ssh(places.keys, places.run, places.state / "unison", self._upstreams.choose)
             self._link = Link(self._engine, dial, self._upstreams.ended)
         else:
@@ -106,8 +106,8 @@ class Agent:
         if self._relaying is not None:
             self._relaying.engine.hint(paths)
 
-    def _peers(self) -> list[PeerRecord]:
-        return following.peers_of(self._places.state / HISTORY)
+    def _order(self) -> Order:
+        return following.order_of(self._places.state / HISTORY)
 
     def _peer(self) -> str:
         """Return the name of the peer that is followed, empty if it is the world's server."""
@@ -210,7 +210,7 @@ class Agent:
             "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
-        verbs["peers"] = lambda _: {"peers": [peer.to_json() for peer in self._peers()], "following": self._peer()}
+        verbs["peers"] = lambda _: {"peers": [peer.to_json() for peer in self._order().peers], "following": self._peer()}
         if self._relaying is not None:
             verbs["follow"] = self._follow
         if self._credentials is not None:

@@ -41,6 +41,11 @@ def citizen_name_from_login(login: str) -> str:
     return folded or "operator"
 
 
+def host_of_peer(world_id: str, name: str) -> str:
+    """Return under which name the host key of a peer is signed, given its world and its citizen: a server's is the world's id alone."""
+    return f"{world_id}.{name}"
+
+
 def account_of(citizen: str) -> str:
     """Given a citizen's name, return the Unix account on the server, which is also the principal in their certificate."""
     return ACCOUNT_PREFIX + citizen

@@ -27,7 +27,7 @@ from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.refusals import DIRECTORY, Refusals
-from fwrkit.agent.citizen.relay import Relay, nobody, nothing
+from fwrkit.agent.citizen.relay import ALONE, Relay
 from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
@@ -97,11 +97,10 @@ class Engine:
         self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
         self._clock = clock
         self._relay = relay
-        author_of, between = (relay.author_of, relay.between) if relay is not None else (nobody, nothing)
-        self._sender = Sender(record, citizen, self._say, author_of, between)
+        self._sender = Sender(record, citizen, self._say, relay or ALONE)
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say)
-        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work, author_of)
+        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE)
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)

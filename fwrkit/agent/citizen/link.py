@@ -117,8 +117,7 @@ def over_ssh(keys: Path, run: Path, unison_directory: Path, choose: Callable[[],
         if choice is None:
             return None
         upstream = choice.upstream
-        # what is asked goes to the server, also while a peer is followed, and writes a configuration of its own for that
-        configuration = write_configuration(upstream, keys, run, "ssh_config_peer" if choice.peer else "ssh_config")
+        configuration = write_configuration(upstream, keys, run, choice.peer, choice.revoked)
         (run / "ssh.sock").unlink(missing_ok=True)
         process = start(stream_command(configuration), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None

@@ -24,7 +24,7 @@ def nothing(_: bytes, __: State, ___: State) -> list[Between]:
 
 
 def nobody(_: bytes, __: State) -> str:
-    """Say of whatever is found that it is this node's own: nothing is passed on."""
+    """Say of whatever is found that it is this node's own."""
     return ""
 
 
@@ -32,14 +32,19 @@ class Relay:
     """What an engine notes of what it places, and asks about what it finds.
 
     ``author_of`` returns whose a state is, empty for this node's own; ``between`` the versions that the other end had of a path from one state
-    to another, without both; ``heard`` is told what the server had of a path in between.
+    to another, without both, and ``ancestors`` what other servers had of it before; ``heard`` is told what the server had of a path in between.
     """
 
     def __init__(
-        self, author_of: Lookup, between: Intermediate | None = None, heard: Callable[[bytes, list[State]], None] = lambda *_: None
+        self,
+        author_of: Lookup,
+        between: Intermediate | None = None,
+        ancestors: Callable[[bytes], list[State]] = lambda _: [],
+        heard: Callable[[bytes, list[State]], None] = lambda *_: None,
     ) -> None:
         self.author_of = author_of
         self.between = between or nothing
+        self.ancestors = ancestors
         self._heard = heard
         self._placing: dict[tuple[bytes, State], str] = {}
         self._lock = threading.Lock()
@@ -74,3 +79,6 @@ def recorded(record: Record, path: bytes, state: State) -> str:
     if entry is not None and entry.state is not ABSENT:
         return (entry.author or SOMEBODY) if entry.state == state else ""
     return SOMEBODY if state is ABSENT and record.was_deleted(path) else ""
+
+
+ALONE = Relay(nobody)  # of a node that passes nothing on

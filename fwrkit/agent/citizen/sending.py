@@ -11,7 +11,7 @@ from typing import Any
 
 from fwrkit.agent.citizen.placing import Displaced
 from fwrkit.agent.citizen.record import Record
-from fwrkit.agent.citizen.relay import Intermediate, Lookup, nobody, nothing
+from fwrkit.agent.citizen.relay import ALONE, Relay
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.files.tree import NO_STAMP, Stamp, Taken
 from fwrkit.agent.order import in_safe_order
@@ -37,17 +37,14 @@ class Flight:
 class Sender:
     """Sends found changes as one batch and takes their outcomes.
 
-    ``author_of`` says whose what is found is, where it is passed on (empty: its own), ``between`` what was there between two states of it.
+    ``relay`` says whose what is found is, where it is passed on, and what was there between two states of it.
     """
 
-    def __init__(
-        self, record: Record, citizen: str, say: Callable[[Any], None], author_of: Lookup = nobody, between: Intermediate = nothing
-    ) -> None:
+    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None], relay: Relay = ALONE) -> None:
         self._record = record
         self._citizen = citizen
         self._say = say
-        self._author_of = author_of
-        self._between = between
+        self._relay = relay
         self._number = 0
         self._flights: dict[int, Flight] = {}
         self.paths: dict[bytes, int] = {}
@@ -84,11 +81,27 @@ class Sender:
         number = self._next(Flight(item.path, item.state, item.stamp, content=item.content))
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-        author = self._author_of(item.path, item.state)
-        between = [each.to_value() for each in self._between(item.path, base, item.state)] if author and not has_prior else []
+        author = self._relay.author_of(item.path, item.state)
+        between = [each.to_value() for each in self._relay.between(item.path, base, item.state)] if author and not has_prior else []
+        trail = self._relay.ancestors(item.path) if author else []
         self._say(
             Change(
-                number, item.path, item.state, base, prior, has_prior, False, False, time, size, content, more, older, [], author, between
+                number,
+                item.path,
+                item.state,
+                base,
+                prior,
+                has_prior,
+                False,
+                False,
+                time,
+                size,
+                content,
+                more,
+                older,
+                trail,
+                author,
+                between,
             )
         )
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from fwrkit.agent.keys import write_private
 from fwrkit.core.commands import Command
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.names import account_of
+from fwrkit.core.names import account_of, host_of_peer
 
 MASTER, BULK, ASK = "upstream", "bulk", "ask"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:%-]*\Z|\[?[0-9A-Fa-f:.%a-z]+\]?\Z")
@@ -66,12 +66,15 @@ def write_upstream(keys: Path, upstream: Upstream) -> None:
     write_private(keys / "upstream.json", json.dumps(asdict(upstream)))
 
 
-def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Path) -> str:
+def configuration(upstream: Upstream, keys: Path, known_hosts: Path, control: Path, peer: str = "") -> str:
     """Return the text of an ssh_config with three hosts: the master, what only ever goes through it, and what asks on a connection of its own.
+
+    ``peer``: which peer's place it is, empty if it is the server's.
 
     Raise FwrError (FAILED) if something that an invite or a server said is more than a word: it could become a line of its own.
     """
-    for word in (upstream.host, upstream.world_id, upstream.citizen):
+    host = host_of_peer(upstream.world_id, peer) if peer else upstream.world_id
+    for word in (upstream.host, host, upstream.citizen):
         if not _WORD.match(word):
             raise FwrError(ExitCode.FAILED, f"{word!r} can not stand in ssh's configuration.", "Join again with a new invite.")
     return f"""\
@@ -79,7 +82,7 @@ Host {MASTER} {BULK} {ASK}
     HostName {upstream.host}
     Port {upstream.port}
     User {account_of(upstream.citizen)}
-    HostKeyAlias {upstream.world_id}
+    HostKeyAlias {host}
     HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com
     UserKnownHostsFile {known_hosts}
     GlobalKnownHostsFile /dev/null
@@ -112,17 +115,24 @@ Host {ASK}
 """
 
 
-def known_hosts(world_id: str, authorities: Iterable[str]) -> str:
-    """Return the lines by which every host that the world's authorities signed is trusted, and no other."""
-    return "".join(f"@cert-authority {world_id} {authority}\n" for authority in authorities)
+def known_hosts(host: str, authorities: Iterable[str], revoked: Iterable[str] = ()) -> str:
+    """Return the lines by which every host is trusted that the world's authorities signed under a name, and no other.
+
+    ``revoked``: keys (type and base64) that are not, whatever was signed. Source: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT.
+    """
+    lines = [*(f"@cert-authority {host} {key}" for key in authorities), *(f"@revoked * {key}" for key in revoked)]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def write_configuration(upstream: Upstream, keys: Path, run: Path, name: str = "ssh_config") -> Path:
-    """Write what ssh needs into a run directory and return the configuration's path. ``name``: its file's."""
-    hosts = run / "known_hosts"
-    _replace(hosts, known_hosts(upstream.world_id, upstream.trusted))
-    path = run / name
-    _replace(path, configuration(upstream, keys, hosts, run / "ssh.sock"))
+def write_configuration(upstream: Upstream, keys: Path, run: Path, peer: str = "", revoked: Iterable[str] = ()) -> Path:
+    """Write what ssh needs into a run directory and return the configuration's path; ``peer`` and ``revoked`` as above.
+
+    What is asked goes to the server, also while a peer is followed: each has files of its own.
+    """
+    hosts, path = (run / "known_hosts_peer", run / "ssh_config_peer") if peer else (run / "known_hosts", run / "ssh_config")
+    host = host_of_peer(upstream.world_id, peer) if peer else upstream.world_id
+    _replace(hosts, known_hosts(host, upstream.trusted, revoked))
+    _replace(path, configuration(upstream, keys, hosts, run / "ssh.sock", peer))
     return path
 
 

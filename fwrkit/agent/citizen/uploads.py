@@ -14,7 +14,7 @@ from typing import Any
 
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.record import Record
-from fwrkit.agent.citizen.relay import Lookup, nobody
+from fwrkit.agent.citizen.relay import ALONE, Relay
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import manifest_entry
 from fwrkit.agent.files.flat import empty, place_name
@@ -56,7 +56,7 @@ class Uploader:
         outgoing: Path,
         say: Callable[[Any], None],
         work: Callable[[Callable[[], Callable[[], None]]], None],
-        author_of: Lookup = nobody,
+        relay: Relay = ALONE,
     ) -> None:
         self._tree = tree
         self._record = record
@@ -64,7 +64,7 @@ class Uploader:
         self._outgoing = outgoing
         self._say = say
         self._work = work
-        self._author_of = author_of
+        self._relay = relay
         self._number = 0
         self.current: Upload | None = None
         self.covered: set[bytes] = set()
@@ -116,7 +116,7 @@ class Uploader:
         part: list[list[Any]] = []
         size = 0
         for item in run.items:
-            author = self._author_of(item.path, item.state)
+            author = self._relay.author_of(item.path, item.state)
             part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ()), author).to_value())
             size += len(item.path) + _ENTRY_BYTES
             if size > _PART_BYTES or len(part) >= _PART_COUNT:

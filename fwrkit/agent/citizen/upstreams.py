@@ -26,10 +26,19 @@ _PROBE_TIMEOUT = 3.0  # seconds
 
 @dataclass(frozen=True)
 class Choice:
-    """Where to connect to. ``peer`` is the name of the peer there, empty if it is the server."""
+    """Where to connect to. ``peer`` is the name of the peer there, empty if it is the server; ``revoked`` are keys that are not to be believed there."""
 
     upstream: Upstream
     peer: str = ""
+    revoked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which peers a node may follow, in the world's order, and which host keys open nothing any more."""
+
+    peers: list[PeerRecord]
+    revoked: tuple[str, ...] = ()
 
 
 def is_reachable(host: str, port: int) -> bool:
@@ -43,7 +52,7 @@ def is_reachable(host: str, port: int) -> bool:
 
 
 class Upstreams:
-    """Chooses. ``peers`` returns those that this node may follow, in order; ``patience`` (seconds) is how long the server has to be out of reach before.
+    """Chooses. ``order`` returns which peers this node may follow; ``patience`` (seconds) is how long the server has to be out of reach before.
 
     Used by the link's thread, and by the one that tends.
     """
@@ -51,13 +60,13 @@ class Upstreams:
     def __init__(
         self,
         keys: Path,
-        peers: Callable[[], list[PeerRecord]],
+        order: Callable[[], Order],
         patience: float,
         probe: Callable[[str, int], bool] = is_reachable,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
-        self._peers = peers
+        self._order = order
         self._patience = patience
         self._probe = probe
         self._clock = clock
@@ -91,16 +100,16 @@ class Upstreams:
             return self._choice
 
     def _chosen(self, home: Upstream) -> Choice:
-        peers = self._peers() if self._turn else []
-        while 0 < self._turn <= len(peers):
-            peer = peers[self._turn - 1]
+        order = self._order() if self._turn else Order([])
+        while 0 < self._turn <= len(order.peers):
+            peer = order.peers[self._turn - 1]
             there = replace(home, host=peer.host, port=peer.port)
             try:
-                configuration(there, self._keys, self._keys, self._keys)  # raises if one of these could not stand in it
+                configuration(there, self._keys, self._keys, self._keys, peer.name)  # raises if one of these could not stand in it
             except FwrError:
                 self._turn += 1
             else:
-                return Choice(there, peer.name)
+                return Choice(there, peer.name, order.revoked)
         self._turn = 0
         return Choice(home)
 

@@ -13,6 +13,7 @@ from fwrkit.agent.signatures import sign_command
 from fwrkit.agent.snapshots import NAMESPACE
 from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import host_of_peer
 
 _CLOCK_SKEW = 86400  # seconds that a certificate is valid already: machines' clocks differ
 _OPTIONS = ("-O", "clear")  # a certificate opens the account, and nothing that sshd could grant besides
@@ -105,9 +106,9 @@ class Authority:
         certificate = self._sign(public_key(key), _host_options(world_id), self._known)
         key.with_name(key.name + "-cert.pub").write_text(certificate)
 
-    def peer_certificate(self, key: str, world_id: str, life: int) -> str:
-        """Given another machine's public host key, return the certificate by which it serves a world for so many seconds."""
-        return self._sign(key, [*_host_options(world_id), "-V", _valid(life)], self._known)
+    def peer_certificate(self, key: str, world_id: str, name: str, life: int) -> str:
+        """Given another machine's public host key, return the certificate by which it serves a world as a peer, and not as its server, for so many seconds."""
+        return self._sign(key, [*_host_options(host_of_peer(world_id, name)), "-V", _valid(life)], self._known)
 
     def is_own(self, key: str) -> bool:
         """Say whether a public key is an authority's, valid or former, or the host's: nobody else has that one, whatever they say."""
@@ -155,8 +156,8 @@ class Authority:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _host_options(world_id: str) -> list[str]:
-    return ["-h", "-I", f"host of {world_id}", "-n", world_id]
+def _host_options(host: str) -> list[str]:
+    return ["-h", "-I", f"host of {host}", "-n", host]
 
 
 def _valid(life: int) -> str:

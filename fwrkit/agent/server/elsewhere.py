@@ -27,6 +27,10 @@ class Elsewhere:
             if not self.has(path, state):
                 self._db.execute("INSERT INTO elsewhere VALUES (?, ?)", (path, state))
 
+    def states(self, path: bytes, limit: int) -> list[State]:
+        """Return from what is here at a path was made, the newest first, up to a limit."""
+        return [row[0] for row in self._db.execute("SELECT state FROM elsewhere WHERE path = ? ORDER BY rowid DESC LIMIT ?", (path, limit))]
+
     def has(self, path: bytes, state: State) -> bool:
         """Say whether what is here was made from a state."""
         return self._db.execute("SELECT 1 FROM elsewhere WHERE path = ? AND state IS ?", (path, state)).fetchone() is not None

@@ -93,6 +93,8 @@ class Fold:
         if reason:
             return Verdict(Result.REFUSED, reason)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
+        if edit.writer is not None and not (edit.is_settled or edit.is_unknown or edit.is_orphan):
+            base = self._passed_base(edit, base, head)
         waiting, is_unknown = None, edit.is_unknown or base is UNKNOWN
         if not edit.is_orphan:
             waiting = self.reviews.of(citizen.id, edit.path)
@@ -118,7 +120,7 @@ class Fold:
         is_lost = waiting is not None and is_unknown and result not in _MOVING
         if not edit.is_orphan and not is_lost:
             self.reviews.drop(citizen.id, edit.path)
-        if edit.is_unknown and edit.trail and (result in _MOVING or result is Result.SAME):
+        if (edit.is_unknown or edit.writer is not None) and edit.trail and (result in _MOVING or result is Result.SAME):
             self._made_from(edit)
         return self._apply(citizen, edit, question, result, merged, received)
 
@@ -290,6 +292,15 @@ class Fold:
         head = self._store.head(path)
         return next((claim for claim in claims if self._is_known(path, claim, head)), UNKNOWN)
 
+    def _passed_base(self, edit: Edit, base: Base, head: State) -> Base:
+        """Return what an edit was made on that a peer passes on: others may have brought of it before what the peer had in between."""
+        between = [version.state for version in edit.between]
+        if head != base and is_file(head) and head in (*between, *edit.trail):
+            return head
+        if head != base and all(self._is_known(edit.path, state, head) for state in (edit.state, *between)):
+            return edit.state  # and made something else of it since
+        return base
+
     def _is_known(self, path: bytes, state: State, head: State) -> bool:
         return state == head or self._store.was_version(path, state) or self._elsewhere.has(path, state)
 
@@ -298,7 +309,7 @@ class Fold:
         self._elsewhere.remember(path, (state for state in states if not self._store.was_version(path, state)))
 
     def _made_from(self, edit: Edit) -> None:
-        """Remember from what an edit at first contact was made: who brings something in between brings nothing new."""
+        """Remember from what an edit of another server's was made: who brings something in between brings nothing new."""
         before = (state for state in (edit.base, *edit.trail[:_ANCESTRY]) if state != edit.state)
         self._elsewhere.remember(edit.path, (state for state in before if not self._store.was_version(edit.path, state)))
 
@@ -353,7 +364,9 @@ class Fold:
         return self._canon.size(edit.state)
 
     def _accept(self, citizen: Citizen, edit: Edit, received: int, note: str = "") -> None:
-        for version in edit.between:
+        head = self._store.head(edit.path)
+        states = [version.state for version in edit.between]
+        for version in edit.between[states.index(head) + 1 if head in states else 0 :]:
             if self._secure(version):
                 name = (version.writer or citizen).name
                 self._move(name, edit.path, version.state, version.size, version.time, received, note)

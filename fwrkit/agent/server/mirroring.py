@@ -17,7 +17,7 @@ from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.register import Peer, Register
 from fwrkit.agent.server.roll import why_banned
 from fwrkit.agent.server.store import FORMER, Citizen, Store
-from fwrkit.agent.server.succession import Row, revoked_in, rows_of
+from fwrkit.agent.server.succession import Row, rows_of
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
 
@@ -58,7 +58,7 @@ class Mirror:
         self._store.set_meta(_APPLIED, wanted)
         text = self._fold.read_head(ROLL, _LIMIT) or b""
         try:
-            rows, peers, revoked = rows_of(text), public_records.peers_of(text), revoked_in(text)
+            rows, peers, revoked = rows_of(text), public_records.peers_of(text), public_records.revoked_of(text)
         except (ValueError, KeyError, TypeError, AttributeError, FwrError) as error:
             self.fault = f"The roll that the server publishes can not be read ({error}): the one before stays in force."
             log.warning("%s", self.fault)

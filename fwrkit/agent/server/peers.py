@@ -121,7 +121,7 @@ class Peers:
             self._publisher.roll_changed()
         if peer.host_key != key:
             self._register.put_peer(replace(peer, host_key=key))
-        certificate = self._authority.peer_certificate(key, self._store.meta("world_id"), self._settings.certificate_life)
+        certificate = self._authority.peer_certificate(key, self._store.meta("world_id"), citizen.name, self._settings.certificate_life)
         return {"certificate": certificate, "authorities": self._authority.all_public, "former": self._authority.former}
 
     def _check_own(self, peer: Peer, key: str) -> None:

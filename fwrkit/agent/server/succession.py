@@ -137,12 +137,7 @@ def take_over_peers(source: Path, store: Store, register: Register) -> None:
 
 def revoked_keys(source: Path) -> list[str]:
     """Return the keys (type and base64) that a world's roll says open nothing any more."""
-    return revoked_in(public_records.read(source, ROLL))
-
-
-def revoked_in(text: bytes) -> list[str]:
-    """Given a roll's text, return the keys (type and base64) that open nothing any more. Raise ValueError if it is none."""
-    return public_records.revoked_of(text)
+    return public_records.revoked_of(public_records.read(source, ROLL))
 
 
 def rows_of(text: bytes) -> list[Row]:

@@ -58,7 +58,7 @@ def test_a_host_s_certificate_is_for_its_world(authority: Authority, tmp_path: P
     authority.host_certificate(tmp_path / "host", "world-1")
     words = shown(tmp_path / "host-cert.pub")
     assert "host certificate" in words
-    assert "Principals: world-1 " in words
+    assert "Principals: world-1.alice-peer " in words
 
 
 def test_what_is_no_key_is_not_signed_and_nothing_is_left(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +135,9 @@ def test_shares_that_do_not_give_it_back_are_not_given(authority: Authority, ope
 
 def test_a_peer_s_certificate_is_for_its_world_and_for_a_time(authority: Authority, tmp_path: Path) -> None:
     key = make_key(tmp_path / "peer", "")
-    (tmp_path / "peer-cert.pub").write_text(authority.peer_certificate(key, "world-1", 3600))
+    (tmp_path / "peer-cert.pub").write_text(authority.peer_certificate(key, "world-1", "alice-peer", 3600))
     words = shown(tmp_path / "peer-cert.pub")
-    assert "host certificate" in words and "Principals: world-1 " in words
+    assert "host certificate" in words and "Principals: world-1.alice-peer " in words
     until = time.strftime("%Y-%m-%dT%H", time.localtime(time.time() + 3600))
     assert f" to {until}" in words
 

@@ -247,5 +247,5 @@ def test_the_right_to_serve_ends_with_the_official_s_word(world: Republic, peer:
     wait_until(lambda: peer.status()["state"] == "in sync", "it serves again", 30)
     ended = world.json("serve", "alice", "--stop")
     assert ended["node"] == PEER and len(ended["removed_volumes"]) == 3
-    assert [citizen["role"] for citizen in world.json("citizens") if citizen["name"] == PEER] == ["former"]
+    assert [citizen["role"] for citizen in world.json("citizens")["citizens"] if citizen["name"] == PEER] == ["former"]
     world.check_invariants()

@@ -58,7 +58,7 @@ def test_a_host_s_certificate_is_for_its_world(authority: Authority, tmp_path: P
     authority.host_certificate(tmp_path / "host", "world-1")
     words = shown(tmp_path / "host-cert.pub")
     assert "host certificate" in words
-    assert "Principals: world-1.alice-peer " in words
+    assert "Principals: world-1 " in words
 
 
 def test_what_is_no_key_is_not_signed_and_nothing_is_left(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ _EVERY = 1.0  # seconds between two looks
 _CERTIFY_EVERY = 3600.0  # seconds between two signatures of the host's key: the authority may be another one by then
 _RETRY = 10.0  # seconds between two tries to get one
 _BETWEEN, _BETWEEN_BYTES = 16, 1024 * 1024  # versions in between, and bytes of them, that one change takes along
+_PATIENCE = 5.0  # seconds that the engine waits for them
 _SETTLED = 2  # looks in a row at which everything was passed on
 
 
@@ -159,7 +160,7 @@ class Relaying:
                     found.append(Between(state, author, moment, canon.read(state)))
 
         try:
-            self._server.hub.call(look)
+            self._server.hub.call(look, _PATIENCE)
         except Exception:  # it is for the history only
             log.exception("what was at %r in between can not be read", path)
         return found[::-1]

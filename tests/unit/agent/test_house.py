@@ -254,7 +254,10 @@ def both_settled(peer: Peer) -> None:
 
 def authors(house: House, path: bytes) -> list[str]:
     """Return who has made the versions of a path, the oldest first."""
-    return [str(row[0]) for row in house.hub.call(lambda: list(house.store.db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id", (path,))))]
+    return [
+        str(row[0])
+        for row in house.hub.call(lambda: list(house.store.db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id", (path,))))
+    ]
 
 
 def counts(peer: Peer) -> tuple[int, int]:
@@ -335,7 +338,7 @@ def test_what_both_sides_changed_apart_is_kept(house: House, peer: Peer) -> None
     both_settled(peer)
     assert alice.tree() == bob.tree() == carol.tree()
     assert sorted(content or "" for path, content in alice.tree().items() if "page" in path) == ["of alice", "of bob"]
-    assert [path for path in alice.tree() if "conflict" in path][0].startswith("page (conflict bob ")
+    assert next(path for path in alice.tree() if "conflict" in path).startswith("page (conflict bob ")
     assert alice.tree()["text.md"] == "alice\nb\nc\nd\nbob\n"
 
 

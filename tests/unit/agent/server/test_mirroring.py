@@ -25,7 +25,9 @@ class Peers:
         self.server, self.peer = PeersHall(root / "server"), TownHall(root / "peer")
         for number, each in enumerate(self.server.store.citizens()):
             self.server.store.update_citizen(each.id, public_key=self.server.key(each.name))
-            self.peer.store.update_citizen(self.peer.citizen(each.name).id, public_key=self.server.key(each.name), node_id=f"machine{number}")
+            self.peer.store.update_citizen(
+                self.peer.citizen(each.name).id, public_key=self.server.key(each.name), node_id=f"machine{number}"
+            )
         self.server.come("olga-peer", "olga")
         peer = self.peer
         operator = peer.store.add_citizen("olga-peer", 30000, "citizen", 0)
@@ -124,7 +126,10 @@ def test_keys_are_revoked_and_admitted_again_as_at_the_server(peers: Peers) -> N
 def test_who_serves_besides_is_who_the_server_says(peers: Peers) -> None:
     def known() -> list[tuple[str, str, str]]:
         hall = peers.peer
-        return [(hall.store.known_citizen(each.citizen).name, each.host, hall.store.known_citizen(each.by).name) for each in hall.register.peers()]
+        return [
+            (hall.store.known_citizen(each.citizen).name, each.host, hall.store.known_citizen(each.by).name)
+            for each in hall.register.peers()
+        ]
 
     assert known() == [("olga-peer", "olga.example.org", "olga")] and peers.mirror.has_right
     peers.server.now += 10

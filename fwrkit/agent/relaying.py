@@ -87,7 +87,7 @@ class Relaying:
             lambda: view.renewals_wanted,
         )
         self._ticker = Ticker(self.tend, _EVERY, name="relaying")
-        self._certify_at, self._renewals = 0.0, 0
+        self._certify_at, self._news = 0.0, (0, False)
         self._is_serving = False
         self._refusal: FwrError | None = None
         self._settled = 0
@@ -187,8 +187,11 @@ class Relaying:
 
     def _follow_right(self) -> None:
         """Serve while the roll says that this node may, with a host's key that the world's server has signed."""
-        if self.engine.renewals_wanted != self._renewals:
-            self._renewals, self._certify_at = self.engine.renewals_wanted, 0.0
+        refusal = self.engine.view.refusal if not self.upstreams.peer else None
+        is_sent_away = refusal is not None and refusal.code == ExitCode.REFUSED.name
+        news = (self.engine.renewals_wanted, is_sent_away)
+        if news != self._news:
+            self._news, self._certify_at = news, 0.0
         has_right = Register(self._tending.db).peer_of(self._server.operator.id) is not None
         if not has_right and self._is_serving:
             log.warning("this node has no right to serve any more")
@@ -197,8 +200,8 @@ class Relaying:
         if not has_right or now < self._certify_at:
             return
         is_home = self.engine.view.is_ready and not self.upstreams.peer
-        if not is_home:
-            if not self._is_serving and (self._places.keys / "host-cert.pub").exists():
+        if not (is_home or is_sent_away):  # who is banned does not hear of it by the roll: what the server says now, counts
+            if not self._is_serving and self._refusal is None and (self._places.keys / "host-cert.pub").exists():
                 self._server.serve_again()  # started while the server is away: what it signed is still good
                 self._is_serving = True
             return

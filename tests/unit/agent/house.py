@@ -280,9 +280,8 @@ class Uplink(Member):
         super().__init__(above, peer.name)
         self.volume, self.world = peer.volume, peer.world
         below = peer.below
-        server = SimpleNamespace(
-            operator=peer.citizen, hub=below.hub, store=below.store, canon=below.canon, fold=below.fold, mirror=None,
-        )  # fmt: skip
+        server = SimpleNamespace(operator=peer.citizen, hub=below.hub, store=below.store, canon=below.canon, fold=below.fold, mirror=None)
+        self.server = server
         self.relaying = Relaying(peer.node, peer.places, cast(Server, server))
         above.hub.passed = self._passed
         above.hub.is_peer = lambda citizen: citizen.name == self.name

@@ -59,8 +59,8 @@ class Relaying:
             log.warning("the record of what the world's server has is damaged (%s), and made anew", words)
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
-        elsewhere = Elsewhere(self._looking_up.db)
-        relay = Relay(self._author_here, self._between, lambda path: elsewhere.states(path, _BETWEEN), self._heard)
+        self._elsewhere, self._upper = Elsewhere(self._looking_up.db), Record(record)
+        relay = Relay(self._author_here, self._between, self._ancestors, self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
             node.node_id,
@@ -103,7 +103,7 @@ class Relaying:
         self._ticker.stop()
         self._link.stop()
         self.engine.stop()
-        for store in (self._looking_up, self._tending):
+        for store in (self._looking_up, self._tending, self._upper):
             store.close()
 
     def hang_up(self, reason: str) -> None:
@@ -164,6 +164,11 @@ class Relaying:
         except Exception:  # it is for the history only
             log.exception("what was at %r in between can not be read", path)
         return found[::-1]
+
+    def _ancestors(self, path: bytes) -> list[State]:
+        """Return what else is known to have been at a path, also that there was nothing: what was deleted here or there, and is there again."""
+        was_gone = self._upper.was_deleted(path) or self._looking_up.was_version(path, ABSENT)
+        return [*self._elsewhere.states(path, _BETWEEN), *([ABSENT] if was_gone else [])]
 
     def _heard(self, path: bytes, trail: list[State]) -> None:
         self._server.hub.later(lambda: self._server.fold.heard_of(path, trail))

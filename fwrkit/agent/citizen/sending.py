@@ -159,10 +159,13 @@ class Sender:
         return self._number
 
 
-def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "") -> ManifestEntry:
+def manifest_entry(
+    record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "", ancestors: Sequence[State] = ()
+) -> ManifestEntry:
     """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
 
-    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`.
+    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`;
+    ``ancestors`` is the trail where it is somebody else's.
     """
     entry = record.get(item.path)
     base = entry.state if entry is not None else claims[0] if claims else ABSENT
@@ -170,5 +173,5 @@ def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequen
     older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-    trail = list(claims[1:]) if entry is None else []
+    trail = list(claims[1:] if entry is None and claims else ancestors)
     return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author)

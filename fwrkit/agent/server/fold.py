@@ -302,7 +302,9 @@ class Fold:
             and (head in between or (head in edit.trail and not self._store.was_before(edit.path, head, base)))
         ):
             return head  # that the head was there before the base, and is there again, the peer may not have heard
-        if head != base and all(self._is_known(edit.path, state, head) for state in (edit.state, *between)):
+        is_nothing_new = all(self._is_known(edit.path, state, head) for state in (edit.state, *between))
+        # where nothing is here and the peer never had anything else, it may not have heard that this was deleted
+        if is_nothing_new and (head != base or (head is ABSENT and ABSENT not in edit.trail)):
             return edit.state  # and made something else of it since
         return base
 

@@ -42,6 +42,7 @@ _EVERY = 1.0  # seconds between two looks
 _CERTIFY_EVERY = 3600.0  # seconds between two signatures of the host's key: the authority may be another one by then
 _RETRY = 10.0  # seconds between two tries to get one
 _BETWEEN, _BETWEEN_BYTES = 16, 1024 * 1024  # versions in between, and bytes of them, that one change takes along
+_PATIENCE = 5.0  # seconds that the engine waits for them
 _SETTLED = 2  # looks in a row at which everything was passed on
 
 
@@ -58,8 +59,8 @@ class Relaying:
             log.warning("the record of what the world's server has is damaged (%s), and made anew", words)
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
-        elsewhere = Elsewhere(self._looking_up.db)
-        relay = Relay(self._author_here, self._between, lambda path: elsewhere.states(path, _BETWEEN), self._heard)
+        self._elsewhere, self._upper = Elsewhere(self._looking_up.db), Record(record)
+        relay = Relay(self._author_here, self._between, self._ancestors, self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
             node.node_id,
@@ -86,7 +87,7 @@ class Relaying:
             lambda: view.renewals_wanted,
         )
         self._ticker = Ticker(self.tend, _EVERY, name="relaying")
-        self._certify_at, self._renewals = 0.0, 0
+        self._certify_at, self._news = 0.0, (0, False)
         self._is_serving = False
         self._refusal: FwrError | None = None
         self._settled = 0
@@ -102,7 +103,7 @@ class Relaying:
         self._ticker.stop()
         self._link.stop()
         self.engine.stop()
-        for store in (self._looking_up, self._tending):
+        for store in (self._looking_up, self._tending, self._upper):
             store.close()
 
     def hang_up(self, reason: str) -> None:
@@ -159,10 +160,15 @@ class Relaying:
                     found.append(Between(state, author, moment, canon.read(state)))
 
         try:
-            self._server.hub.call(look)
+            self._server.hub.call(look, _PATIENCE)
         except Exception:  # it is for the history only
             log.exception("what was at %r in between can not be read", path)
         return found[::-1]
+
+    def _ancestors(self, path: bytes) -> list[State]:
+        """Return what else is known to have been at a path, also that there was nothing: what was deleted here or there, and is there again."""
+        was_gone = self._upper.was_deleted(path) or self._looking_up.was_version(path, ABSENT)
+        return [*self._elsewhere.states(path, _BETWEEN), *([ABSENT] if was_gone else [])]
 
     def _heard(self, path: bytes, trail: list[State]) -> None:
         self._server.hub.later(lambda: self._server.fold.heard_of(path, trail))
@@ -186,8 +192,11 @@ class Relaying:
 
     def _follow_right(self) -> None:
         """Serve while the roll says that this node may, with a host's key that the world's server has signed."""
-        if self.engine.renewals_wanted != self._renewals:
-            self._renewals, self._certify_at = self.engine.renewals_wanted, 0.0
+        refusal = self.engine.view.refusal if not self.upstreams.peer else None
+        is_sent_away = refusal is not None and refusal.code == ExitCode.REFUSED.name
+        news = (self.engine.renewals_wanted, is_sent_away)
+        if news != self._news:
+            self._news, self._certify_at = news, 0.0
         has_right = Register(self._tending.db).peer_of(self._server.operator.id) is not None
         if not has_right and self._is_serving:
             log.warning("this node has no right to serve any more")
@@ -197,8 +206,8 @@ class Relaying:
         if not has_right or now < self._certify_at:
             return
         is_home = self.engine.view.is_ready and not self.upstreams.peer
-        if not is_home:
-            if not self._is_serving and (self._places.keys / "host-cert.pub").exists():
+        if not (is_home or is_sent_away):  # who is banned does not hear of it by the roll: what the server says now, counts
+            if not self._is_serving and self._refusal is None and (self._places.keys / "host-cert.pub").exists():
                 self._server.serve_again()  # started while the server is away: what it signed is still good
                 self._is_serving = True
             return

@@ -18,6 +18,8 @@ from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
 
+_BETWEEN_BYTES = 8 * 1024 * 1024  # of versions in between, of all changes of a batch: the server takes a bounded amount at once
+
 
 @dataclass(frozen=True)
 class Flight:
@@ -49,6 +51,7 @@ class Sender:
         self._flights: dict[int, Flight] = {}
         self.paths: dict[bytes, int] = {}
         self._missing: set[bytes] = set()  # paths whose content the server turned out not to have
+        self._room = 0  # bytes of versions in between that the batch may still take
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -67,6 +70,7 @@ class Sender:
         ordered = [by_path[path] for path in in_safe_order((item.path, item.state) for item in by_path.values())]
         # what is deleted in the same batch is known to the server: a renamed file travels without its content
         known = {self._record.state(item.path) for item in ordered if item.state is ABSENT}
+        self._room = _BETWEEN_BYTES
         for position, item in enumerate(ordered):
             content = None if item.state in known and item.path not in self._missing else item.content
             self._missing.discard(item.path)
@@ -82,7 +86,7 @@ class Sender:
         self.paths[item.path] = number
         time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
         author = self._relay.author_of(item.path, item.state)
-        between = [each.to_value() for each in self._relay.between(item.path, base, item.state)] if author and not has_prior else []
+        between = self._between(item, base) if author and not has_prior else []
         trail = self._relay.ancestors(item.path) if author else []
         self._say(
             Change(
@@ -105,6 +109,12 @@ class Sender:
             )
         )
 
+    def _between(self, item: Found, base: State) -> list[list[Any]]:
+        """Return the versions that the other end had in between, as long as there is room for them in this batch: they are for the history."""
+        found = self._relay.between(item.path, base, item.state) if self._room > 0 else []
+        self._room -= sum(len(each.content) for each in found)
+        return [each.to_value() for each in found]
+
     def send_lack(self, path: bytes) -> None:
         """Tell the server that this machine has lost what it had at a path: that is no deletion, the server delivers it."""
         self._record.agree(path, ABSENT)
@@ -119,9 +129,13 @@ class Sender:
         """
         stamp = taken.stamp
         number = self._next(Flight(item.path, taken.state, stamp, item))
+        author = self._relay.author_of(item.path, taken.state)  # at a peer, it may be what the other engine has placed in the same moment
         self._say(
-            Change(number, item.path, taken.state, item.state, ABSENT, False, True, True, stamp.time, stamp.size, taken.content, False)
-        )
+            Change(
+                number, item.path, taken.state, item.state, ABSENT, False, True, True, stamp.time, stamp.size, taken.content, False,
+                author=author,
+            )
+        )  # fmt: skip
 
     def take(self, outcome: Outcome) -> Flight | None:
         """Given an outcome, return the change that it settles, recorded as agreed on; None if it is none of ours.
@@ -145,10 +159,13 @@ class Sender:
         return self._number
 
 
-def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "") -> ManifestEntry:
+def manifest_entry(
+    record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "", ancestors: Sequence[State] = ()
+) -> ManifestEntry:
     """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
 
-    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`.
+    ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`;
+    ``ancestors`` is the trail where it is somebody else's.
     """
     entry = record.get(item.path)
     base = entry.state if entry is not None else claims[0] if claims else ABSENT
@@ -156,5 +173,5 @@ def manifest_entry(record: Record, item: Found, is_unknown: bool, claims: Sequen
     older = list(entry.older) if entry is not None else []
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
-    trail = list(claims[1:]) if entry is None else []
+    trail = list(claims[1:] if entry is None and claims else ancestors)
     return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author)

@@ -117,7 +117,8 @@ class Uploader:
         size = 0
         for item in run.items:
             author = self._relay.author_of(item.path, item.state)
-            part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ()), author).to_value())
+            ancestors = self._relay.ancestors(item.path) if author else ()
+            part.append(manifest_entry(self._record, item, run.is_first, run.claims.get(item.path, ()), author, ancestors).to_value())
             size += len(item.path) + _ENTRY_BYTES
             if size > _PART_BYTES or len(part) >= _PART_COUNT:
                 self._say(Manifest(run.number, run.is_first, part, False))

@@ -47,7 +47,7 @@ def is_reachable(host: str, port: int) -> bool:
         with socket.create_connection((host, port), _PROBE_TIMEOUT) as connection:
             connection.settimeout(_PROBE_TIMEOUT)
             return connection.recv(4) == b"SSH-"
-    except OSError:
+    except (OSError, UnicodeError):  # a name that can not be one is not even asked for
         return False
 
 
@@ -120,7 +120,8 @@ class Upstreams:
             if choice is None:
                 return
             if choice.peer:
-                self._turn = 0 if was_let_in else self._turn + 1
+                # who hung up to return does so, even if the peer had not let them in yet
+                self._turn = self._turn + 1 if self._turn and not was_let_in else 0
                 return
             self._failing_since = now if was_let_in or self._failing_since is None else self._failing_since
             if now - self._failing_since < self._patience:

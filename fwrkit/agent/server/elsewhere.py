@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from fwrkit.agent.states import State
 
+_KEPT = 256  # states of a path, the newest: nobody is to fill the disk with what they say was there
 _SCHEMA = "CREATE TABLE IF NOT EXISTS elsewhere (path BLOB NOT NULL, state BLOB, UNIQUE (path, state))"
 
 
@@ -23,9 +24,11 @@ class Elsewhere:
 
     def remember(self, path: bytes, states: Iterable[State]) -> None:
         """What the canon has at a path, or keeps beside it, was made from these."""
-        for state in states:
-            if not self.has(path, state):
-                self._db.execute("INSERT INTO elsewhere VALUES (?, ?)", (path, state))
+        new = [state for state in dict.fromkeys(states) if not self.has(path, state)]
+        self._db.executemany("INSERT INTO elsewhere VALUES (?, ?)", [(path, state) for state in new])
+        if new:
+            oldest = "SELECT rowid FROM elsewhere WHERE path = ?1 ORDER BY rowid DESC LIMIT -1 OFFSET ?2"
+            self._db.execute(f"DELETE FROM elsewhere WHERE rowid IN ({oldest})", (path, _KEPT))  # noqa: S608 - no value in it
 
     def states(self, path: bytes, limit: int) -> list[State]:
         """Return from what is here at a path was made, the newest first, up to a limit."""

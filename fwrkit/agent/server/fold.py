@@ -27,6 +27,7 @@ MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
 _SECOND = 10**9  # nanoseconds
 _ANCESTRY = 16  # states that an edit was made from, and are remembered
+_CLAIMS = 32  # of what was agreed on elsewhere that is looked up, for each path: more than any client remembers
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Fold:
         is_lost = waiting is not None and is_unknown and result not in _MOVING
         if not edit.is_orphan and not is_lost:
             self.reviews.drop(citizen.id, edit.path)
-        if (edit.is_unknown or edit.writer is not None) and edit.trail and (result in _MOVING or result is Result.SAME):
+        if (edit.is_unknown or edit.writer is not None) and edit.trail and self._may_say_what_it_made(citizen, edit, result):
             self._made_from(edit)
         return self._apply(citizen, edit, question, result, merged, received)
 
@@ -290,14 +291,20 @@ class Fold:
         if not claims or claims == (ABSENT,):
             return UNKNOWN
         head = self._store.head(path)
-        return next((claim for claim in claims if self._is_known(path, claim, head)), UNKNOWN)
+        return next((claim for claim in claims[:_CLAIMS] if self._is_known(path, claim, head)), UNKNOWN)
 
     def _passed_base(self, edit: Edit, base: Base, head: State) -> Base:
         """Return what an edit was made on that a peer passes on: others may have brought of it before what the peer had in between."""
         between = [version.state for version in edit.between]
-        if head != base and is_file(head) and head in (*between, *edit.trail):
-            return head
-        if head != base and all(self._is_known(edit.path, state, head) for state in (edit.state, *between)):
+        if (
+            head != base
+            and is_file(head)
+            and (head in between or (head in edit.trail and not self._store.was_before(edit.path, head, base)))
+        ):
+            return head  # that the head was there before the base, and is there again, the peer may not have heard
+        is_nothing_new = all(self._is_known(edit.path, state, head) for state in (edit.state, *between))
+        # where nothing is here and the peer never had anything else, it may not have heard that this was deleted
+        if is_nothing_new and (head != base or (head is ABSENT and ABSENT not in edit.trail)):
             return edit.state  # and made something else of it since
         return base
 
@@ -307,6 +314,12 @@ class Fold:
     def heard_of(self, path: bytes, states: Iterable[State]) -> None:
         """What the world's server had at a path, between what this peer got of it, is nothing new here."""
         self._elsewhere.remember(path, (state for state in states if not self._store.was_version(path, state)))
+
+    def _may_say_what_it_made(self, citizen: Citizen, edit: Edit, result: Result) -> bool:
+        """Say whether somebody's word counts about what the head was made from: others' work is left behind by it, so they have to be allowed to write."""
+        if result is Result.SAME:
+            return self.judge(citizen, edit).action == "allow"
+        return result in _MOVING  # the policy has been asked
 
     def _made_from(self, edit: Edit) -> None:
         """Remember from what an edit of another server's was made: who brings something in between brings nothing new."""
@@ -388,7 +401,7 @@ class Fold:
         if state != edit.state:
             self._accept(citizen, edit, received)
         self._secure(Edit(edit.path, state, content=Content(merged)))
-        self._move(citizen.name, edit.path, state, len(merged), time, received, note)
+        self._move((edit.writer or citizen).name, edit.path, state, len(merged), time, received, note)
         return Result.MERGED
 
     def _keep_beside(self, citizen: Citizen, edit: Edit, question: Question, received: int) -> bytes:

@@ -42,6 +42,7 @@ log = logging.getLogger("fwrkit.hub")
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
 _BETWEEN = 16  # versions in between that are taken with one change
+_ITEM_COST = 80  # bytes of memory that each item of a list takes besides, roughly
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
@@ -417,7 +418,7 @@ class Hub:
     def _change(self, session: Session, citizen: Citizen, change: say.Change) -> None:
         session.batch.append(change)
         if change.more:
-            session.batch_bytes += len(change.content or b"")
+            session.batch_bytes += _weight([change.content, change.older, change.trail, change.author, change.between])
             if len(session.batch) > 4 * self._settings.batch_count or session.batch_bytes > 4 * self._settings.batch_bytes:
                 raise FrameError("a batch is too large")
             return
@@ -484,6 +485,13 @@ class Hub:
 
     def _judged_as(self, citizen: Citizen, item: say.Change | say.ManifestEntry) -> Citizen:
         return self.passed(citizen, item.author).judged_as(citizen)
+
+
+def _weight(value: object) -> int:
+    """Return how much memory something takes that came in a frame, in bytes, roughly."""
+    if isinstance(value, bytes | str):
+        return len(value)
+    return sum(_ITEM_COST + _weight(item) for item in value) if isinstance(value, list) else 0
 
 
 def _verified(change: say.Change) -> bytes | None:

@@ -48,22 +48,26 @@ class Mirror:
         self._expel = expel
         self._refresh = refresh
         self.fault = ""
+        self._damaged = ""  # the state of a roll that can not be read: said once, and again after a start
 
     def follow(self) -> None:
         """Apply the roll if it is another one than before: at the end of each turn."""
         head = self._store.head(ROLL)
         wanted = head.hex() if head is not None else ""
-        if not wanted or wanted == self._store.meta(_APPLIED):
+        if not wanted or wanted in (self._store.meta(_APPLIED), self._damaged):
             return
-        self._store.set_meta(_APPLIED, wanted)
-        text = self._fold.read_head(ROLL, _LIMIT) or b""
+        text = self._fold.read_head(ROLL, _LIMIT)
         try:
+            if text is None:
+                raise ValueError("it is too large")
             rows, peers, revoked = rows_of(text), public_records.peers_of(text), public_records.revoked_of(text)
         except (ValueError, KeyError, TypeError, AttributeError, FwrError) as error:
+            self._damaged = wanted
             self.fault = f"The roll that the server publishes can not be read ({error}): the one before stays in force."
             log.warning("%s", self.fault)
             return
-        self.fault = ""
+        self.fault = self._damaged = ""
+        self._store.set_meta(_APPLIED, wanted)
         self._follow_revoked(revoked)
         for row in rows:
             if row.name != self._operator.name:

@@ -109,7 +109,7 @@ class Runs:
         for value in part.changes:
             entry = say.ManifestEntry.from_value(value)
             run.entries.append(entry)
-            run.cost += _ENTRY_COST + len(entry.path) + _STATE_COST * (len(entry.older) + len(entry.trail))
+            run.cost += _ENTRY_COST + len(entry.path) + len(entry.author) + _STATE_COST * (len(entry.older) + len(entry.trail))
         self._telling = {each for each in (*self._telling, session) if each.upward is not None and not each.channel.is_closed}
         if len(run.entries) > _ENTRIES_LIMIT or sum(each.upward.cost for each in self._telling if each.upward) > _MANIFESTS_LIMIT:
             raise FrameError("a manifest is too large")

@@ -393,6 +393,13 @@ class Store:
         )
         return list(self._db.execute(query, (path, first, last, limit)))[::-1]
 
+    def was_before(self, path: bytes, state: State, later: Base) -> bool:
+        """Say whether a path had a state before it had another one last."""
+        query = (
+            "SELECT 1 FROM versions WHERE path = ?1 AND state IS ?2 AND id < (SELECT max(id) FROM versions WHERE path = ?1 AND state IS ?3)"
+        )
+        return later is not UNKNOWN and self._db.execute(query, (path, state, later)).fetchone() is not None
+
     def last_author(self, path: bytes) -> str:
         """Return who changed a path last, empty if nobody did."""
         row = self._db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1", (path,)).fetchone()

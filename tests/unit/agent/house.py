@@ -7,16 +7,20 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.link import Link
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.watch import Watch
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.relaying import Relaying
 from fwrkit.agent.server import tables
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.fold import Fold
@@ -24,9 +28,11 @@ from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
 from fwrkit.agent.server.hub import Hub
 from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.passing import OWN, Passed
+from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.session import Session
-from fwrkit.agent.server.store import Store
-from fwrkit.agent.settings import Settings
+from fwrkit.agent.server.store import Citizen, Store
+from fwrkit.agent.settings import Node, Places, Settings
 from fwrkit.agent.wire.channel import Channel, over_socket
 from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER
 from fwrkit.core.names import FIRST_UID
@@ -168,15 +174,22 @@ class Member:
 
     def start(self) -> None:
         """Start the node."""
-        record = Record(self.record_path)
-        owner = (os.geteuid(), os.getegid())
-        self.engine = Engine(self.node_id, self.name, self.world, self.volume / "private", record, owner, self.house.settings)
-        self.watch = Watch(os.fsencode(self.world), self.engine.hint)
+        self.engine = self.make_engine()
+        self.watch = Watch(os.fsencode(self.world), self.hint)
         assert self.watch.start()
         self.link = Link(self.engine, self.dial)
         self.engine.start()
         self.link.start()
         self.is_running = True
+
+    def make_engine(self, relay: Relay | None = None) -> Engine:
+        """Return an engine for the world; ``relay`` as of a peer's."""
+        owner, record = (os.geteuid(), os.getegid()), Record(self.record_path)
+        return Engine(self.node_id, self.name, self.world, self.volume / "private", record, owner, self.house.settings, relay=relay)
+
+    def hint(self, paths: Iterable[bytes] | None) -> None:
+        """Something in the world has changed."""
+        self.engine.hint(paths)
 
     def stop(self) -> None:
         """Stop the node."""
@@ -224,6 +237,72 @@ class Member:
     def tree(self) -> dict[str, str | None]:
         """Return the world: path to content (None: a directory), without what never travels."""
         return tree_of(self.world)
+
+
+class Peer(Member):
+    """A node that serves a house of its own, and follows another one above it: two engines at one world, put together as an agent does."""
+
+    def __init__(self, above: House, root: Path, name: str = "peer") -> None:
+        root.mkdir()
+        super().__init__(House(root), name)
+        self.below = self.house
+        for directory in (root / "keys", root / "run"):
+            directory.mkdir()
+        self.node = Node("server", name, "0123456789ab", name, "", "", (os.geteuid(), os.getegid()), self.below.settings)
+        self.places = Places(self.volume, self.below.state, root / "keys", root / "run")
+        self.uplink = Uplink(self, above)
+        self.below.hub.passed = self._passed
+        self.below.members.append(self)
+        above.members.append(self.uplink)
+        self.uplink.start()
+        self.start()
+
+    def _passed(self, citizen: Citizen, author: str) -> Passed:
+        if citizen.name != self.name or author in ("", self.name):
+            return OWN
+        return Passed(self.below.store.citizen(name=author) or replace(citizen, name=author), is_settled=True)
+
+    def make_engine(self, relay: Relay | None = None) -> Engine:
+        """Return the engine at the peer's own hub."""
+        return super().make_engine(relay or Relay(self.uplink.relaying.passed_down))
+
+    def hint(self, paths: Iterable[bytes] | None) -> None:
+        """Something in the world has changed: both engines look."""
+        super().hint(paths)
+        self.uplink.engine.hint(paths)
+
+
+class Uplink(Member):
+    """A peer's connection to the house above it."""
+
+    def __init__(self, peer: Peer, above: House) -> None:
+        self.peer = peer
+        super().__init__(above, peer.name)
+        self.volume, self.world = peer.volume, peer.world
+        below = peer.below
+        server = SimpleNamespace(operator=peer.citizen, hub=below.hub, store=below.store, canon=below.canon, fold=below.fold, mirror=None)
+        self.server = server
+        self.relaying = Relaying(peer.node, peer.places, cast(Server, server))
+        above.hub.passed = self._passed
+        above.hub.is_peer = lambda citizen: citizen.name == self.name
+
+    def _passed(self, citizen: Citizen, author: str) -> Passed:
+        return Passed(self.house.store.citizen(name=author)) if citizen.name == self.name and author != self.name else OWN
+
+    def start(self) -> None:
+        """Follow the house above."""
+        self.engine = self.relaying.engine
+        self.link = Link(self.engine, self.dial)
+        self.engine.start()
+        self.link.start()
+        self.is_running = True
+
+    def stop(self) -> None:
+        """Follow nobody any more."""
+        if self.is_running:
+            self.is_running = False
+            self.link.stop()
+            self.engine.stop()
 
 
 def tree_of(root: Path) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ import pytest
 
 from fwrkit.agent import following, joining
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream, write_upstream
+from fwrkit.agent.citizen.upstreams import Order
 from fwrkit.agent.keys import make_key
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.moves import Move
@@ -171,3 +172,29 @@ def test_a_node_of_no_world(tmp_path: Path, village: Village) -> None:
         with pytest.raises(FwrError) as caught:
             call()
         assert caught.value.code is ExitCode.HELD
+
+
+ROLL_WITH_PEERS = """
+revoked = ["{key}", "no key"]
+[[peer]]
+name = "alice-peer"
+host = "alice.example.org"
+port = 2211
+by = "alice"
+since = 2026-01-01T00:00:00Z
+"""
+
+
+def test_who_serves_besides_is_read_in_the_history(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "one", "one")
+    commit(tmp_path, ROLL_WITH_PEERS.replace("{key}", key))
+    order = following.order_of(tmp_path / "history.git")
+    assert [(each.name, each.host, each.port) for each in order.peers] == [("alice-peer", "alice.example.org", 2211)]
+    assert order.revoked == (key,)
+
+
+@pytest.mark.parametrize("roll", ["", "nonsense [", ROLL_WITH_PEERS.replace("alice.example.org", "a b"), "peer = 1", "peer = [1]"])
+def test_where_the_history_does_not_say_nobody_serves_besides(tmp_path: Path, roll: str) -> None:
+    commit(tmp_path, roll)
+    assert following.order_of(tmp_path / "history.git") == Order([])
+    assert following.order_of(tmp_path / "nothing.git") == Order([])

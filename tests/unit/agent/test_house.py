@@ -19,7 +19,7 @@ from fwrkit.agent.server.runs import Runs
 from fwrkit.agent.server.session import APPROVE, REJECT, Session, UpwardRun
 from fwrkit.agent.settings import Settings
 from fwrkit.core.errors import FwrError
-from tests.unit.agent.house import House, Member, tree_of, wait_until
+from tests.unit.agent.house import House, Member, Peer, tree_of, wait_until
 
 
 @pytest.fixture
@@ -221,6 +221,173 @@ def test_nodes_turn_to_another_server_of_the_world_and_back(house: House, tmp_pa
     assert alice.tree() == bob.tree() == carol.tree() == wanted
     peer.members = []
     peer.stop()
+
+
+@pytest.fixture
+def peer(house: House, tmp_path: Path) -> Iterator[Peer]:
+    """Yield a peer of the house, at which bob and carol are; alice is at the house itself."""
+    house.member("alice")
+    house.hub.call(lambda: [house.store.add_citizen(name, 20010 + number, "citizen", 0) for number, name in enumerate(("bob", "carol"))])
+    peer = Peer(house, tmp_path / "below")
+    peer.below.member("bob")
+    peer.below.member("carol")
+    yield peer
+    peer.uplink.stop()
+    peer.below.stop()
+
+
+def everybody(peer: Peer) -> tuple[Member, Member, Member]:
+    """Return alice, bob and carol."""
+    alice = next(each for each in peer.uplink.house.members if each.name == "alice")
+    _, bob, carol = peer.below.members
+    return alice, bob, carol
+
+
+def both_settled(peer: Peer) -> None:
+    """Wait until what is on either side is on the other: what has just been placed there has to be found first."""
+    for _ in range(3):
+        peer.hint(None)
+        peer.below.settled()
+        peer.hint(None)
+        peer.uplink.house.settled()
+
+
+def authors(house: House, path: bytes) -> list[str]:
+    """Return who has made the versions of a path, the oldest first."""
+    return [
+        str(row[0])
+        for row in house.hub.call(lambda: list(house.store.db.execute("SELECT author FROM versions WHERE path = ? ORDER BY id", (path,))))
+    ]
+
+
+def counts(peer: Peer) -> tuple[int, int]:
+    """Return how many versions there are, above and below."""
+    above, below = peer.uplink.house, peer.below
+    return above.hub.call(above.store.last_version), below.hub.call(below.store.last_version)
+
+
+def test_a_peer_passes_edits_and_deletions_on_both_ways_with_their_authors(house: House, peer: Peer) -> None:
+    alice, bob, carol = everybody(peer)
+    alice.write("by alice", "one")
+    bob.write("dir/by bob", "two")
+    bob.write("large", "three" * 300_000)
+    both_settled(peer)
+    assert alice.tree() == bob.tree() == carol.tree() == peer.tree()
+    assert set(alice.tree()) == {"by alice", "dir", "dir/by bob", "large"}
+    for side in (house, peer.below):
+        assert authors(side, b"by alice") == ["alice"]
+        assert authors(side, b"dir/by bob") == authors(side, b"large") == ["bob"]
+    alice.write("dir/by bob", "by alice now")
+    carol.write("by alice", "by carol now")
+    (bob.world / "large").unlink()
+    both_settled(peer)
+    assert alice.tree() == bob.tree() == carol.tree() == {"by alice": "by carol now", "dir": None, "dir/by bob": "by alice now"}
+    for side in (house, peer.below):
+        assert authors(side, b"by alice") == ["alice", "carol"]
+        assert authors(side, b"dir/by bob") == ["bob", "alice"]
+        assert authors(side, b"large") == ["bob", "bob"], "who has deleted it"
+
+
+def test_nothing_goes_round_between_a_peer_and_its_server(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    for number in range(20):
+        alice.write(f"a{number}", f"alice {number}")
+        bob.write(f"b{number}", f"bob {number}")
+    both_settled(peer)
+    before = counts(peer)
+    assert before[0] == before[1] == 40
+    for _ in range(3):
+        peer.hint(None)
+        time.sleep(0.1)
+        both_settled(peer)
+    assert counts(peer) == before
+
+
+def test_the_server_has_what_a_peer_had_in_between(house: House, peer: Peer) -> None:
+    alice, bob, carol = everybody(peer)
+    alice.write("page", "one")
+    both_settled(peer)
+    peer.uplink.cut()
+    for member, text in ((bob, "two"), (carol, "three"), (bob, "four")):
+        member.write("page", text)
+        peer.below.settled()
+    alice.write("other", "since then")
+    house.settled()
+    peer.uplink.mend()
+    wait_until(lambda: peer.uplink.engine.view.is_ready, "the peer is back")
+    both_settled(peer)
+    assert alice.tree() == bob.tree() == {"page": "four", "other": "since then"}
+    assert authors(house, b"page") == ["alice", "bob", "carol", "bob"]
+    assert counts(peer)[0] == 5
+
+
+def test_what_both_sides_changed_apart_is_kept(house: House, peer: Peer) -> None:
+    alice, bob, carol = everybody(peer)
+    alice.write("page.txt", "one")
+    alice.write("text.md", "a\nb\nc\nd\ne\n")
+    both_settled(peer)
+    peer.uplink.cut()
+    bob.write("page.txt", "of bob")
+    bob.write("text.md", "a\nb\nc\nd\nbob\n")
+    peer.below.settled()
+    alice.write("page.txt", "of alice")
+    alice.write("text.md", "alice\nb\nc\nd\ne\n")
+    house.settled()
+    peer.uplink.mend()
+    wait_until(lambda: peer.uplink.engine.view.is_ready, "the peer is back")
+    both_settled(peer)
+    assert alice.tree() == bob.tree() == carol.tree()
+    assert sorted(content or "" for path, content in alice.tree().items() if "page" in path) == ["of alice", "of bob"]
+    assert next(path for path in alice.tree() if "conflict" in path).startswith("page (conflict bob ")
+    assert alice.tree()["text.md"] == "alice\nb\nc\nd\nbob\n"
+
+
+def test_what_a_program_at_a_peer_writes_is_the_peer_s_own(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    alice.write("page", "one")
+    both_settled(peer)
+    alice.write("page", "two")
+    both_settled(peer)
+    peer.write("page", "one")
+    peer.write("new", "by a program")
+    both_settled(peer)
+    for side in (house, peer.below):
+        assert authors(side, b"page") == ["alice", "alice", "peer"]
+        assert authors(side, b"new") == ["peer"]
+    assert alice.tree() == bob.tree() == {"page": "one", "new": "by a program"}
+
+
+def test_what_a_program_at_a_peer_writes_is_judged_at_the_peer(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# one\n", "fwrkit", 1))
+    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# two\n", "fwrkit", 2))
+    both_settled(peer)
+    assert bob.tree()[".fwr/citizens.toml"] == "# two\n", "what comes from the server is not judged again"
+    peer.write(".fwr/citizens.toml", "# one\n")
+    both_settled(peer)
+    wait_until(lambda: peer.tree()[".fwr/citizens.toml"] == "# two\n", "an older roll is refused, and undone")
+    assert authors(peer.below, b".fwr/citizens.toml") == authors(house, b".fwr/citizens.toml")
+    assert alice.tree()[".fwr/citizens.toml"] == bob.tree()[".fwr/citizens.toml"] == "# two\n"
+
+
+def test_who_changes_sides_between_a_peer_and_its_server_brings_nothing_twice(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    alice.write("page", "one")
+    both_settled(peer)
+    peer.uplink.cut()
+    bob.write("page", "two")
+    peer.below.settled()
+    peer.below.members.remove(bob)
+    house.members.append(bob)
+    bob.turn_to(house)
+    house.settled()
+    bob.write("page", "three")
+    house.settled()
+    peer.uplink.mend()
+    wait_until(lambda: peer.uplink.engine.view.is_ready, "the peer is back")
+    both_settled(peer)
+    assert alice.tree() == bob.tree() == peer.tree() == {"page": "three"}
+    assert authors(house, b"page") == ["alice", "bob", "bob"]
 
 
 def test_a_server_from_a_backup_that_has_gone_on_since_is_found_out(house: House) -> None:

@@ -12,8 +12,9 @@ import pytest
 from fwrkit.agent.citizen import generations
 from fwrkit.agent.citizen.generations import Generations, advance, is_present, look
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
-from fwrkit.agent.paths import SENTINEL
+from fwrkit.agent.paths import SENTINEL, UPSTREAM_SENTINEL
 
 
 class Desk:
@@ -148,3 +149,28 @@ def test_a_world_that_is_not_where_it_was_is_not_present(desk: Desk) -> None:
     assert is_present(desk.tree)
     (desk.world / os.fsdecode(SENTINEL)).unlink()
     assert not is_present(desk.tree), "as when a disk is not mounted"
+
+
+def test_a_peer_s_world_is_known_to_two_servers(desk: Desk) -> None:
+    above = Record(desk.root / "upstream.sqlite")
+    advance(desk.tree, desk.record, "g:1")
+    advance(desk.tree, above, "h:1", UPSTREAM_SENTINEL)
+    assert desk.look() == Generations("g:1", "g:1")
+    assert look(desk.tree, above, UPSTREAM_SENTINEL) == Generations("h:1", "h:1")
+    advance(desk.tree, desk.record, "g:2")
+    assert look(desk.tree, above, UPSTREAM_SENTINEL) == Generations("h:1", "h:1")
+    assert look(desk.tree, above) == Generations("", "h:1"), "no record takes another's sentinel for its own"
+    (desk.world / os.fsdecode(UPSTREAM_SENTINEL)).unlink()
+    assert is_present(desk.tree) and not is_present(desk.tree, UPSTREAM_SENTINEL)
+    above.close()
+
+
+def test_no_sentinel_travels() -> None:
+    ignored = IgnoreList(ALWAYS)
+    assert all(ignored.matches(name + end) for name in (SENTINEL, UPSTREAM_SENTINEL) for end in (b"", b".new"))
+
+
+def test_it_is_remembered_by_which_generation_a_record_claims_what_it_does(desk: Desk) -> None:
+    advance(desk.tree, desk.record, "g:1")
+    desk.record.set_meta("generation", "")  # it begins anew with another server
+    assert desk.look().world == desk.record.meta("claimed_by") == "g:1"

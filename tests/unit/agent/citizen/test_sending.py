@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from fwrkit.agent.citizen import sending
 from fwrkit.agent.citizen.placing import Displaced
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import Sender, manifest_entry
 from fwrkit.agent.files.tree import Stamp, Taken
-from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
-from fwrkit.agent.wire.messages import Outcome
+from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
+from fwrkit.agent.wire.messages import Between, Outcome
 
 A, B = file_state(b"a"), file_state(b"b")
 STAMP = Stamp(1, 7, 8, 9)
@@ -147,3 +149,63 @@ def test_an_entry_of_a_manifest_says_the_same_and_is_remembered(desk: Desk) -> N
     assert (again.prior, again.has_prior, again.is_unknown, again.time, again.size) == (A, True, True, 0, 0)
     recorded = desk.record.get(b"p")
     assert recorded is not None and (recorded.sent, recorded.has_sent) == (DIRECTORY, True)
+
+
+class Passing(Relay):
+    """Another engine at the same world: it says that alice has deleted what is gone, and that bob has made what ends in "b"; two were in between."""
+
+    def __init__(self) -> None:
+        super().__init__(self._whose, self._what, lambda _: [A])
+
+    def _whose(self, path: bytes, state: State) -> str:
+        return "alice" if state is ABSENT else "bob" if path.endswith(b"b") else ""
+
+    def _what(self, path: bytes, first: State, last: State) -> list[Between]:
+        return [Between(file_state(text), "carol", 1, text) for text in (b"1" * 400, b"2" * 400)]
+
+
+@pytest.fixture
+def passing(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    desk.sender = Sender(desk.record, "peer", desk.said.append, Passing())
+    yield desk
+    desk.record.close()
+
+
+def test_what_another_engine_has_placed_is_passed_on_as_its_author_s(passing: Desk) -> None:
+    passing.sender.send([passing.put(b"own", b"a"), passing.put(b"b", b"b"), Found(b"gone", ABSENT)])
+    said = {change.path: change for change in passing.said}
+    assert [said[path].author for path in (b"own", b"b", b"gone")] == ["", "bob", "alice"]
+    assert [len(said[path].between) for path in (b"own", b"b")] == [0, 2], "of what is this node's own, nobody else has anything"
+    assert said[b"b"].between[0] == [file_state(b"1" * 400), "carol", 1, b"1" * 400]
+    assert (said[b"own"].trail, said[b"b"].trail) == ([], [A])
+
+
+def test_what_may_have_arrived_has_nothing_in_between(passing: Desk) -> None:
+    passing.sender.send([passing.put(b"b", b"b")])
+    passing.sender.reset()
+    passing.sender.send([passing.put(b"b", b"a")])
+    assert passing.said[-1].has_prior and passing.said[-1].between == []
+
+
+def test_what_was_in_between_takes_a_bounded_part_of_a_batch(passing: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_BETWEEN_BYTES", 1000)
+    for _ in range(2):
+        passing.said.clear()
+        passing.sender.send([passing.put(f"{number}b".encode(), b"b") for number in range(4)])
+        assert [len(change.between) for change in passing.said] == [2, 2, 0, 0]
+        for change in passing.said:
+            passing.take(change.number, "REFUSED")
+            passing.record.agree(change.path, ABSENT)
+
+
+def test_what_the_other_engine_has_placed_and_was_displaced_at_once_is_its_author_s(passing: Desk) -> None:
+    passing.sender.send_orphan(Displaced(b"name", b"b", A), Taken(B, b"b", STAMP))
+    assert (passing.said[0].is_orphan, passing.said[0].author) == (True, "bob")
+
+
+def test_an_entry_of_a_manifest_says_whose_it_is_and_what_was_agreed_on_elsewhere(desk: Desk) -> None:
+    entry = manifest_entry(desk.record, desk.put(b"p", b"b"), True, [A, ABSENT], "bob")
+    assert (entry.base, entry.trail, entry.author) == (A, [ABSENT], "bob")
+    desk.record.agree(b"q", B, STAMP)
+    assert manifest_entry(desk.record, desk.put(b"q", b"a"), False, [A, ABSENT]).base == B, "what was agreed on here is newer"

@@ -22,8 +22,10 @@ from fwrkit.agent.citizen.ssh import (
     write_upstream,
 )
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.names import host_of_peer
 
 AUTHORITY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGTgZ368tA4r92YUWxcePMSQZ5mn9atXHpH2Kddeif/N"
+REVOKED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
 UPSTREAM = Upstream("example.org", 2222, "0123456789abcdef", "Utopia", "alice", AUTHORITY)
 
 
@@ -100,6 +102,42 @@ def test_nothing_that_a_server_or_an_invite_says_adds_a_line(name: str, text: st
     places = (Path("/keys"), Path("/known"), Path("/control"))
     try:
         said = configuration(replace(UPSTREAM, **{name: text}), *places)  # type: ignore[arg-type]
+    except FwrError:
+        return
+    assert said.count("\n") == configuration(UPSTREAM, *places).count("\n")
+
+
+def test_a_peer_is_known_by_its_own_name_and_never_taken_for_the_server(tmp_path: Path) -> None:
+    server = write_configuration(UPSTREAM, Path("/keys"), tmp_path)
+    before = server.read_text(), (tmp_path / "known_hosts").read_text()
+    file = write_configuration(replace(UPSTREAM, host="peer.example.org"), Path("/keys"), tmp_path, "carol-peer", [REVOKED])
+    assert file != server and (server.read_text(), (tmp_path / "known_hosts").read_text()) == before, (
+        "what is asked goes to the server still"
+    )
+    words = understood(file, MASTER)
+    assert (words["hostname"], words["user"]) == ("peer.example.org", "c-alice")
+    assert words["hostkeyalias"] == host_of_peer(UPSTREAM.world_id, "carol-peer") != UPSTREAM.world_id
+    hosts = tmp_path / "known_hosts_peer"
+    assert words["userknownhostsfile"] == str(hosts)
+    for name, is_known in ((words["hostkeyalias"], True), (UPSTREAM.world_id, False), (host_of_peer(UPSTREAM.world_id, "bob-peer"), False)):
+        found = subprocess.run(["ssh-keygen", "-F", name, "-f", str(hosts)], check=False, capture_output=True)
+        assert (b"CA" in found.stdout) == is_known
+
+
+def test_a_revoked_key_is_believed_nowhere(tmp_path: Path) -> None:
+    lines = known_hosts("world", [AUTHORITY], [REVOKED]).splitlines()
+    assert lines == [f"@cert-authority world {AUTHORITY}", f"@revoked * {REVOKED}"]
+    (tmp_path / "known_hosts").write_text(known_hosts("world", [AUTHORITY], [REVOKED]))
+    found = subprocess.run(["ssh-keygen", "-F", "world", "-f", str(tmp_path / "known_hosts")], check=False, capture_output=True)
+    assert b"REVOKED" in found.stdout, "as ssh reads it"
+
+
+@given(text=_words)
+@example(text="x\n    ProxyCommand touch /tmp/x")
+def test_nothing_in_the_name_of_a_peer_adds_a_line(text: str) -> None:
+    places = (Path("/keys"), Path("/known"), Path("/control"))
+    try:
+        said = configuration(UPSTREAM, *places, text)
     except FwrError:
         return
     assert said.count("\n") == configuration(UPSTREAM, *places).count("\n")

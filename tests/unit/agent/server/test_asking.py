@@ -142,3 +142,13 @@ def test_who_asks_is_known_by_the_account(desk: Desk, place: Path) -> None:
 def test_nonsense_is_answered_in_a_sentence(desk: Desk, place: Path, line: bytes) -> None:
     assert said(place, line.replace(b"\n", b"") + b"\n")["error"]["code"] in ("USAGE", "REFUSED")
     assert desk.asked == []
+
+
+def test_at_a_peer_only_what_is_harmless_is_answered(desk: Desk) -> None:
+    desk.asking._verbs["harmless"] = Verb(desk.note, EVERYBODY, is_harmless=True)
+    desk.asking.elsewhere = FwrError(ExitCode.REFUSED, "This is decided at the server.", "Ask there.")
+    assert desk.ask("rob", "harmless") == {"you": "rob"}
+    for verb in ("look", "slow", "rule"):
+        with pytest.raises(FwrError) as raised:
+            desk.ask("ada", verb)
+        assert raised.value.message == "This is decided at the server."

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fwrkit.agent.server import deliveries
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.deliveries import Deliveries
 from fwrkit.agent.server.history import History
@@ -338,3 +339,32 @@ def test_what_waits_behind_something_newer_is_void_at_once(desk: Desk) -> None:
     assert second.state is ABSENT
     desk.acknowledge(second)
     assert desk.session.is_quiet
+
+
+def test_a_peer_hears_what_was_there_in_between_and_nobody_else_does(desk: Desk) -> None:
+    one = desk.move(b"p", b"one")
+    desk.acknowledge(*desk.pump())
+    for is_peer, last in ((True, b"three"), (False, b"four")):
+        desk.session.is_peer = is_peer
+        two = desk.move(b"p", b"two")
+        desk.move(b"p", last)
+        [delivery] = desk.pump()
+        assert delivery.trail == ([two] if is_peer else []) and delivery.base == one
+        desk.acknowledge(delivery)
+        one = delivery.state
+
+
+def test_what_a_peer_hears_of_has_an_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "_TRAIL", 2)
+    desk.session.is_peer = True
+    states = [desk.move(b"p", text) for text in (b"one", b"two", b"three", b"four")]
+    [delivery] = desk.pump()
+    assert delivery.trail == states[1:3], "the newest"
+
+
+def test_a_deletion_says_whose_it_is(desk: Desk) -> None:
+    desk.move(b"p", b"one")
+    desk.acknowledge(*desk.pump())
+    desk.move(b"p", None)
+    [delivery] = desk.pump()
+    assert (delivery.state, delivery.author) == (ABSENT, "bob")

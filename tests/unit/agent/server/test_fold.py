@@ -6,7 +6,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -663,3 +665,154 @@ def test_what_was_agreed_on_with_another_server_is_a_base_if_the_history_has_it(
     assert court.edit("carol", Edit(b"q", ABSENT, first, is_unknown=True)).result is Result.KEPT, "deleted there, changed here"
     assert court.edit("carol", Edit(b"q", ABSENT, second, is_unknown=True)).result is Result.ACCEPTED, "what is the head still was deleted"
     assert court.put("carol", b"r", b"first", first, is_unknown=True).result is Result.SAME
+
+
+FIRST, SECOND, THIRD, FOURTH = (file_state(text) for text in (b"one", b"two", b"three", b"four"))
+
+
+class Passing(Court):
+    """A fold to which a peer brings what alice and bob have edited there; carol only reads."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, ("alice", "bob", "peer"))
+        carol = self.store.add_citizen("carol", 20009, "reader", 0)
+        self.store.update_citizen(carol.id, is_known=1)
+
+    def passes(self, name: str, path: bytes, text: bytes | None, base: State, *between: tuple[str, bytes], **more: Any) -> Verdict:
+        """The peer passes on what somebody made of a base, and what others had made of that in between."""
+        versions = tuple(
+            Edit(path, file_state(each), size=len(each), time=NOON, content=Content(each), writer=self.citizen(author))
+            for author, each in between
+        )
+        state = file_state(text) if text is not None else ABSENT
+        edit = Edit(
+            path, state, base, time=NOON, size=len(text or b""), content=Content(text), writer=self.citizen(name), between=versions, **more
+        )  # fmt: skip
+        return self.edit("peer", edit)
+
+    def catches_up(self) -> None:
+        """The peer gets everything."""
+        for path, _ in self.store.lagging(self.citizen("peer").id):
+            self.store.drop_lag(self.citizen("peer").id, path)
+
+    def versions(self, path: bytes) -> list[tuple[str, State]]:
+        """Return who has made which versions of a path, the oldest first."""
+        return list(self.store.db.execute("SELECT author, state FROM versions WHERE path = ? ORDER BY id", (path,)))
+
+
+@pytest.fixture
+def passing(tmp_path: Path) -> Iterator[Passing]:
+    passing = Passing(tmp_path)
+    yield passing
+    passing.store.close()
+
+
+def test_what_a_peer_passes_on_is_its_authors_and_the_peer_holds_it(passing: Passing) -> None:
+    assert passing.passes("bob", b"p", b"one", ABSENT).result is Result.ACCEPTED
+    assert passing.versions(b"p") == [("bob", FIRST)]
+    assert passing.store.base(passing.citizen("peer"), b"p") == FIRST
+    assert passing.store.base(passing.citizen("bob"), b"p") is ABSENT, "bob is with the peer"
+    passing.put("alice", b"p", b"two", file_state(b"else"))
+    assert passing.passes("bob", b"p", b"three", FIRST).copy is None
+
+
+def test_what_a_peer_passes_on_is_judged_by_its_author_s_role(passing: Passing) -> None:
+    assert passing.passes("carol", b"p", b"one", ABSENT).result is Result.FORBIDDEN
+    assert passing.tree() == {}
+    assert passing.passes("carol", b"p", b"one", ABSENT, is_settled=True).result is Result.ACCEPTED, "the server has judged it"
+    assert passing.versions(b"p") == [("carol", FIRST)]
+
+
+def test_what_a_peer_had_in_between_is_in_the_history_with_its_authors(passing: Passing) -> None:
+    passing.put("alice", b"p", b"one")
+    passing.catches_up()
+    assert passing.passes("bob", b"p", b"four", FIRST, ("alice", b"two"), ("bob", b"three")).result is Result.ACCEPTED
+    assert passing.versions(b"p") == [("alice", FIRST), ("alice", SECOND), ("bob", THIRD), ("bob", FOURTH)]
+    assert passing.on_disk() == {b"p": b"four"}
+    assert passing.canon.read(SECOND) == b"two"
+
+
+def test_of_what_a_peer_had_in_between_others_may_have_brought_some(passing: Passing) -> None:
+    passing.put("alice", b"p", b"one")
+    passing.catches_up()
+    passing.put("alice", b"p", b"two", FIRST)
+    assert passing.passes("bob", b"p", b"four", FIRST, ("alice", b"two"), ("bob", b"three")).result is Result.ACCEPTED
+    assert passing.versions(b"p") == [("alice", FIRST), ("alice", SECOND), ("bob", THIRD), ("bob", FOURTH)]
+
+
+def test_what_others_have_brought_of_a_peer_and_gone_on_with_is_nothing_new(passing: Passing) -> None:
+    for path in (b"p", b"q"):
+        passing.put("alice", path, b"one")
+    passing.catches_up()
+    for path in (b"p", b"q"):
+        passing.put("alice", path, b"two", FIRST)
+        passing.put("alice", path, b"three", SECOND)
+    assert passing.passes("bob", b"p", b"two", FIRST).result is Result.UNTOUCHED
+    assert passing.passes("bob", b"q", b"two", FIRST, ("bob", b"four")).result is Result.CONFLICT, "what was in between is new"
+
+
+def test_what_a_peer_s_was_made_of_is_no_conflict_with_it(passing: Passing) -> None:
+    passing.put("alice", b"p", b"one")
+    passing.catches_up()
+    passing.put("alice", b"p", b"two", FIRST)
+    assert passing.passes("bob", b"p", b"three", FIRST, trail=(SECOND,)).result is Result.ACCEPTED
+
+
+def test_what_was_there_before_the_peer_s_base_and_is_there_again_is_not_what_it_went_by(passing: Passing) -> None:
+    passing.put("alice", b"p.txt", b"one")
+    passing.put("alice", b"p.txt", b"two", FIRST)
+    passing.catches_up()
+    passing.put("alice", b"p.txt", b"one", SECOND)
+    verdict = passing.passes("bob", b"p.txt", b"three", SECOND, trail=(FIRST,))
+    assert verdict.result is Result.CONFLICT, "nobody at the peer has seen that alice put it back"
+    assert passing.tree()[b"p.txt"] == b"one"
+
+
+def test_a_deletion_is_passed_on_and_loses_against_a_change(passing: Passing) -> None:
+    for path in (b"p", b"q"):
+        passing.put("alice", path, b"one")
+    passing.catches_up()
+    passing.put("alice", b"q", b"two", FIRST)
+    assert passing.passes("bob", b"p", None, FIRST).result is Result.ACCEPTED
+    assert passing.passes("bob", b"q", None, FIRST).result is Result.KEPT
+    assert passing.tree() == {b"q": b"two"}
+    assert passing.versions(b"p")[-1] == ("bob", ABSENT)
+
+
+def test_a_merge_of_what_a_peer_passes_on_is_its_author_s(passing: Passing) -> None:
+    passing.put("alice", b"p.md", b"a\nb\nc\nd\ne\n")
+    passing.catches_up()
+    passing.put("alice", b"p.md", b"alice\nb\nc\nd\ne\n", file_state(b"a\nb\nc\nd\ne\n"))
+    assert passing.passes("bob", b"p.md", b"a\nb\nc\nd\nbob\n", file_state(b"a\nb\nc\nd\ne\n")).result is Result.MERGED
+    assert passing.tree() == {b"p.md": b"alice\nb\nc\nd\nbob\n"}
+    assert [author for author, _ in passing.versions(b"p.md")] == ["alice", "alice", "bob", "bob"]
+
+
+def test_a_conflict_copy_of_what_a_peer_passes_on_has_its_author_s_name(passing: Passing) -> None:
+    passing.put("alice", b"p.txt", b"a")
+    assert passing.passes("bob", b"p.txt", b"b", ABSENT).copy == COPY
+
+
+@pytest.mark.parametrize(("name", "counts"), [("alice", True), ("carol", False)])
+def test_what_the_head_was_made_of_is_told_by_those_who_may_write_it(passing: Passing, name: str, counts: bool) -> None:
+    passing.put("bob", b"p", b"three")
+    edit = Edit(b"p", THIRD, THIRD, trail=(SECOND,), is_unknown=True, size=5, content=Content(b"three"))
+    assert passing.edit(name, edit).result is Result.SAME
+    late = Edit(b"p", SECOND, SECOND, is_unknown=True, size=3, content=Content(b"two"))
+    assert passing.edit("bob", late).result is (Result.UNTOUCHED if counts else Result.CONFLICT)
+
+
+def test_what_the_server_had_in_between_is_nothing_new_at_a_peer(passing: Passing) -> None:
+    passing.put("alice", b"p", b"three")
+    passing.fold.heard_of(b"p", [FIRST, SECOND])
+    late = Edit(b"p", SECOND, SECOND, trail=(FIRST,), is_unknown=True, size=3, content=Content(b"two"))
+    assert passing.edit("bob", late).result is Result.UNTOUCHED
+    passing.put("alice", b"q", b"three")
+    assert passing.edit("bob", replace(late, path=b"q")).result is Result.CONFLICT
+
+
+def test_of_what_is_claimed_so_much_is_looked_up(passing: Passing) -> None:
+    passing.put("alice", b"p", b"one")
+    unknown = [file_state(str(number).encode()) for number in range(31)]
+    assert passing.fold.claimed_base(b"p", [*unknown, FIRST]) == FIRST
+    assert passing.fold.claimed_base(b"p", [*unknown, SECOND, FIRST]) is UNKNOWN

@@ -18,12 +18,14 @@ from fwrkit import __version__
 from fwrkit.agent.files.flat import place_name
 from fwrkit.agent.server import runs
 from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.passing import OWN, Passed
 from fwrkit.agent.server.session import Session
 from fwrkit.agent.server.store import Citizen
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import ABSENT, State, file_state
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import over_socket
+from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import House, Member, tree_of, wait_until
 
 WAIT = 10.0  # seconds
@@ -410,6 +412,117 @@ def test_a_batch_takes_a_bounded_amount_of_memory(house: House) -> None:
     for number in range(40):  # of a megabyte each
         mallory.change(b"%d" % number, b"x" * 1_000_000, more=True)
     assert mallory.is_closed()
+
+
+@pytest.mark.parametrize("more", [{"between": [[b"x" * 2_000_000]]}, {"author": "x" * 2_000_000}, {"trail": [ABSENT] * 19_000}])
+def test_what_comes_beside_a_content_counts_in_a_batch_too(house: House, more: dict[str, Any]) -> None:
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    change = say.Change(1, b"p", ABSENT, ABSENT, None, False, False, False, 0, 0, None, True)
+    for _ in range(40):
+        mallory.tell(replace(change, **more))
+    assert mallory.is_closed()
+
+
+def passing_peer(house: House) -> Stranger:
+    """Return a peer of the house that passes on what others have edited there; bob is banned."""
+    house.hub.call(lambda: house.store.add_citizen("alice", 20100, "citizen", 0))
+    bob = house.hub.call(lambda: house.store.add_citizen("bob", 20101, "citizen", 0))
+    house.hub.call(lambda: house.store.update_citizen(bob.id, is_banned=1))
+    house.hub.why_banned = lambda citizen: FwrError(ExitCode.REFUSED, "Spam.", "") if citizen.is_banned else None
+    house.hub.is_peer = lambda citizen: citizen.name == "peer"
+    house.hub.passed = lambda citizen, author: Passed(house.store.citizen(name=author)) if citizen.name == "peer" else OWN
+    peer = Stranger(house, "peer")
+    peer.join()
+    return peer
+
+
+def versions(house: House, path: bytes) -> list[tuple[str, bytes]]:
+    """Return (author, content) of the versions of a path, the oldest first."""
+
+    def read() -> list[tuple[str, bytes]]:
+        rows = house.store.db.execute("SELECT author, state FROM versions WHERE path = ? ORDER BY id", (path,)).fetchall()
+        return [(author, house.canon.read(state)) for author, state in rows]
+
+    return list(house.hub.call(read))
+
+
+def between(author: str, text: bytes) -> list[Any]:
+    return say.Between(file_state(text), author, 0, text).to_value()
+
+
+def test_what_is_passed_on_is_its_author_s_unless_they_are_banned(house: House) -> None:
+    peer = passing_peer(house)
+    peer.change(b"p", b"one", author="alice")
+    assert peer.next().result == "ACCEPTED"
+    peer.change(b"q", b"one", author="bob")
+    outcome = peer.next()
+    assert (outcome.result, outcome.detail) == ("FORBIDDEN", "Spam.")
+    assert versions(house, b"p") == [("alice", b"one")] and versions(house, b"q") == []
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    mallory.change(b"r", b"one", author="alice", between=[between("alice", b"forged")])
+    wait_until(lambda: versions(house, b"r") == [("mallory", b"one")], "who is no peer passes nothing on")
+
+
+def test_versions_in_between_are_taken_but_for_those_of_who_is_banned_by_now(house: House) -> None:
+    peer = passing_peer(house)
+    peer.change(b"p", b"four", author="alice", between=[between("alice", b"one"), between("bob", b"two"), between("alice", b"three")])
+    assert peer.next().result == "ACCEPTED"
+    assert versions(house, b"p") == [("alice", b"one"), ("alice", b"three"), ("alice", b"four")]
+
+
+@pytest.mark.parametrize("version", [[file_state(b"one"), "alice", 0, b"two"], [ABSENT, "alice", 0, b""], ["alice"], [1, 2, 3, 4]])
+def test_a_peer_that_talks_nonsense_about_what_was_in_between_is_cut_off(house: House, version: list[Any]) -> None:
+    peer = passing_peer(house)
+    peer.change(b"p", b"four", author="alice", between=[version])
+    assert peer.is_closed() and versions(house, b"p") == []
+
+
+def test_what_is_passed_on_by_a_run_is_its_author_s_too(house: House) -> None:
+    peer = passing_peer(house)
+    content = b"large" * 300_000
+    entries = [
+        say.ManifestEntry(path, file_state(content), ABSENT, ABSENT, False, False, 0, len(content), author=author)
+        for path, author in ((b"p", "alice"), (b"q", "bob"))
+    ]
+    peer.tell(say.Manifest(2, False, [entry.to_value() for entry in entries], True))
+    assert peer.next() == say.Need(2, [0], True)
+    (peer.replica / place_name(b"p")).write_bytes(content)
+    peer.tell(say.Landed(2, []))
+    assert peer.next() == say.Forbidden(2, [1], ["Spam."])
+    assert [author for author, _ in versions(house, b"p")] == ["alice"] and versions(house, b"q") == []
+
+
+def test_a_peer_s_own_engine_is_not_looked_at_by_the_guard(house: House) -> None:
+    count = house.settings.guard_files + 10
+    engine = Stranger(house, "peer")
+    house.hub.passed = lambda citizen, author: Passed(replace(citizen, name=author), is_settled=True) if author else OWN
+    engine.join()
+    for author, answer in (("alice", say.Outcome), ("", say.Refusal)):
+        names = [f"{author}{number}".encode() for number in range(count)]
+        for name in names:
+            engine.change(name, name)
+            assert engine.next().result == "ACCEPTED"
+        for name in names:
+            more = name != names[-1]
+            engine.tell(say.Change(1, name, ABSENT, file_state(name), None, False, False, False, 0, 0, None, more, author=author))
+        assert isinstance(engine.next(), answer)
+        for _ in names[1:] if author else []:
+            assert engine.next().result == "ACCEPTED"
+
+
+def test_who_is_at_a_peer_hears_once_that_the_server_is_back(house: House) -> None:
+    bob, carol = Stranger(house, "bob"), Stranger(house, "carol")
+    bob.join()
+    wait_until(lambda: house.hub.sessions()[bob.citizen.id].is_ready, "bob is ready")
+    carol.hello()
+    for _ in range(2):
+        house.hub.call(house.hub.tell_that_server_is_back)
+    bob.tell(say.Ping(7))
+    carol.tell(say.Ping(8))
+    assert [bob.next(), bob.next()] == [say.Back(), say.Pong(7)]
+    assert carol.next() == say.Pong(8), "who has not been brought up to date has no reason to go"
 
 
 def test_whoever_s_account_takes_too_much_loses_the_connection_and_nobody_else(house: House) -> None:

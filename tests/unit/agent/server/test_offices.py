@@ -17,6 +17,7 @@ from fwrkit.agent.paths import ROLL
 from fwrkit.agent.public_records import peers_of, read, read_audit, read_roll
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.offices import Offices
+from fwrkit.agent.server.passing import OWN
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Node, Settings
 from fwrkit.core.errors import ExitCode, FwrError
@@ -190,3 +191,48 @@ def test_who_serves_besides_is_in_everybody_s_roll_until_its_official_is_banned(
     assert code(hall, "bob-too", "host-certificate", key=public_of(b"h" * 32)) is ExitCode.REFUSED
     assert code(hall, "bob", "serve-stop", name="bob-too") is ExitCode.REFUSED
     assert hall.ask("serve-stop", name="bob-too") == {"name": "bob-too"}
+
+
+def test_only_a_peer_s_word_about_whose_an_edit_is_counts(hall: TownHall) -> None:
+    store, passed = hall.house.store, hall.house.hub.passed
+    hall.ask("role", name="alice", role="official")
+    alice, bob = (store.known_citizen(each.citizen.id) for each in (hall.alice, hall.bob))
+    assert passed(bob, "alice") == passed(alice, "bob") == OWN, "an official who is no peer has no such word"
+    hall.ask_as("alice", "serve", name="alice-peer", host="10.0.0.7", port=2222)
+    peer = store.citizen(name="alice-peer")
+    assert peer is not None
+    writer = passed(peer, "bob").writer
+    assert writer is not None and writer.id == bob.id and not passed(peer, "bob").is_settled
+    assert passed(peer, "") == passed(peer, "alice-peer") == passed(peer, "nobody") == OWN
+    hall.ask_as("bob", "leave")
+    assert passed(peer, "bob") == OWN, "nothing is written in the name of who has left"
+    hall.ask("ban", name="alice", reason="spam")
+    assert passed(peer, "ada") == OWN, "the right has ended with the official's"
+
+
+def test_at_a_peer_its_own_engine_alone_brings_what_is_settled(hall: TownHall) -> None:
+    mirror = hall.offices.be_a_peer(hall.house.fold)
+    store, passed = hall.house.store, hall.house.hub.passed
+    bob = store.known_citizen(hall.bob.citizen.id)
+    settled = passed(hall.operator, "alice")
+    assert settled.writer is not None and settled.writer.id == hall.alice.citizen.id and settled.is_settled
+    stranger = passed(hall.operator, "fwrkit")
+    assert stranger.writer is not None and stranger.writer.name == "fwrkit" and stranger.is_settled, "what the server itself has written"
+    assert passed(hall.operator, "") == passed(hall.operator, "ada") == OWN, "what a program writes at the peer"
+    assert passed(bob, "alice") == OWN
+    assert not mirror.has_right
+
+
+def test_a_peer_decides_nothing_and_answers_where(hall: TownHall) -> None:
+    hall.offices.be_a_peer(hall.house.fold)
+    for verb, arguments in (
+        ("invite", {"name": "carol"}),
+        ("ban", {"name": "bob", "reason": "spam"}),
+        ("role", {"name": "bob", "role": "reader"}),
+    ):
+        assert code(hall, "ada", verb, **arguments) is ExitCode.REFUSED
+    assert hall.offices.enrolment.elsewhere is not None
+    assert hall.ask("peers") == {"peers": []}
+    before = hall.house.store.last_version()
+    hall.house.hub.call(lambda: None)
+    assert hall.house.store.last_version() == before, "it publishes nothing"

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fwrkit.agent.audit import follow
+from fwrkit.agent.public_records import peers_of
+from fwrkit.core.records import PeerRecord
 from tests.unit.agent.server.townhall import NOON, TownHall
 
 
@@ -66,3 +68,15 @@ def test_any_reason_can_be_read_back(reason: str) -> None:
         hall.roll.ban(hall.citizen("olga"), "alice", reason, 0)
         found = tomllib.loads(hall.published()[b".fwr/citizens.toml"])
         assert found["citizen"][2]["banned"]["reason"] == " ".join(reason.split())
+
+
+def test_peers_are_in_the_roll_as_whoever_reads_it_understands(hall: TownHall) -> None:
+    peers = [PeerRecord("olga-peer", "olga.example.org", 2211, "olga", NOON), PeerRecord("ada-peer", "10.0.0.7", 2222, "ada", NOON + 5)]
+    hall.publisher.peers = lambda: peers
+    assert peers_of(hall.published()[b".fwr/citizens.toml"].encode()) == peers
+
+
+def test_a_peer_publishes_nothing_of_its_own(hall: TownHall) -> None:
+    hall.publisher.is_mute = True
+    hall.roll.set_role(hall.citizen("olga"), "alice", "official")
+    assert hall.published() == {}

@@ -127,3 +127,12 @@ def test_a_renewal_and_a_request_go_by_the_key_that_opened_the_account(house: Ho
     line = json.dumps({"kind": "request", "key": "KEY", "request": {"name": "eve", "public_key": "another's"}}).encode() + b"\n"
     assert ask(house, place, line, os.geteuid(), office) == {"waiting": True}
     assert office.asked == [("ssh-ed25519 KEY", {}), ("", {"name": "eve", "public_key": "ssh-ed25519 KEY"})]
+
+
+@pytest.mark.parametrize("kind", ["enrol", "renew", "request"])
+def test_at_a_peer_nobody_is_admitted_and_no_certificate_renewed(house: House, place: Path, kind: str) -> None:
+    office = Office()
+    office.elsewhere = FwrError(ExitCode.REFUSED, "This is decided at the server.", "Ask there.")
+    line = json.dumps({"kind": kind, "key": "KEY", "request": {}}).encode() + b"\n"
+    assert ask(house, place, line, os.geteuid(), office)["error"]["message"] == "This is decided at the server."
+    assert office.asked == []

@@ -312,3 +312,30 @@ def test_a_content_that_was_dropped_is_not_known_until_it_is_back(store: Store) 
     assert store.place_of(state) == ("pending", state)
     store.have_contents([state])
     assert not store.is_dropped(state)
+
+
+def test_what_a_path_had_between_two_of_its_states(store: Store) -> None:
+    one, two, three = (file_state(text) for text in (b"one", b"two", b"three"))
+    for number, (state, author) in enumerate(
+        [(one, "alice"), (two, "bob"), (ABSENT, "bob"), (one, "alice"), (two, "carol"), (three, "bob")]
+    ):
+        store.set_head(b"p", state, 3, number, author, 0)
+    assert store.states_between(b"p", one, three, 10) == [two], "since the state was there last"
+    assert store.states_between(b"p", ABSENT, three, 10) == [one, two]
+    assert store.states_between(b"p", file_state(b"never"), three, 10) == [one, two, ABSENT, one, two]
+    assert store.states_between(b"p", file_state(b"never"), three, 2) == [one, two], "the newest"
+    assert store.states_between(b"p", three, one, 10) == store.states_between(b"p", three, three, 10) == []
+    assert store.states_between(b"p", one, file_state(b"never"), 10) == store.states_between(b"q", one, two, 10) == []
+    [(_, state, size, time, author)] = store.versions_between(b"p", one, three, 10)
+    assert (state, size, time, author) == (two, 3, 4, "carol")
+
+
+def test_whether_a_path_had_a_state_before_it_had_another(store: Store) -> None:
+    one, two = file_state(b"one"), file_state(b"two")
+    store.set_head(b"p", one, 3, 0, "alice", 0)
+    store.set_head(b"p", two, 3, 0, "alice", 0)
+    assert store.was_before(b"p", one, two) and not store.was_before(b"p", two, one)
+    assert not store.was_before(b"p", one, one) and not store.was_before(b"q", one, two)
+    assert not store.was_before(b"p", one, UNKNOWN) and not store.was_before(b"p", one, ABSENT)
+    store.set_head(b"p", one, 3, 0, "alice", 0)
+    assert store.was_before(b"p", two, one) and store.was_before(b"p", one, one)

@@ -10,10 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fwrkit.agent.paths import is_well_formed
-from fwrkit.agent.states import is_state
+from fwrkit.agent.states import file_state, is_state
 from fwrkit.agent.wire import frames
 from fwrkit.agent.wire.frames import FrameError
-from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER, Change, Delivery, ManifestEntry, Outcome, Ping, from_value, to_value
+from fwrkit.agent.wire.messages import (
+    FROM_CLIENT,
+    FROM_SERVER,
+    Between,
+    Change,
+    Delivery,
+    ManifestEntry,
+    Outcome,
+    Ping,
+    from_value,
+    to_value,
+)
 
 ALL: tuple[type[Any], ...] = tuple(dict.fromkeys((*FROM_CLIENT, *FROM_SERVER)))
 
@@ -128,7 +139,7 @@ def test_whatever_else_arrives_is_refused(value: Any) -> None:
     assert to_value(message) == value
 
 
-@given(st.sampled_from(ALL), st.lists(anything, max_size=13))
+@given(st.sampled_from(ALL), st.lists(anything, max_size=max(len(dataclasses.fields(kind)) for kind in ALL)))
 def test_a_tag_alone_opens_nothing(kind: type[Any], rest: list[Any]) -> None:
     try:
         message = from_value([kind.tag, *rest], ALL)
@@ -167,7 +178,7 @@ def test_an_entry_of_a_manifest_survives_its_way(entry: ManifestEntry) -> None:
     assert ManifestEntry.from_value(bring(entry.to_value())) == entry
 
 
-@given(entries, st.integers(min_value=0, max_value=7), anything)
+@given(entries, st.integers(min_value=0, max_value=len(dataclasses.fields(ManifestEntry)) - 1), anything)
 def test_an_entry_takes_what_fits_and_nothing_else(entry: ManifestEntry, index: int, other: Any) -> None:
     value = entry.to_value()
     value[index] = other
@@ -184,8 +195,33 @@ def test_no_other_value_is_an_entry(value: Any) -> None:
     with pytest.raises(FrameError):
         ManifestEntry.from_value(value)
     with pytest.raises(FrameError):
-        ManifestEntry.from_value([value] * 9)
+        ManifestEntry.from_value([value] * len(dataclasses.fields(ManifestEntry)))
 
 
 def test_each_tag_is_used_once() -> None:
     assert len({kind.tag for kind in ALL}) == len(ALL)
+
+
+@given(st.binary(max_size=30), st.text(max_size=20), integers)
+def test_a_version_in_between_survives_its_way(content: bytes, author: str, time: int) -> None:
+    version = Between(file_state(content), author, time, content)
+    assert Between.from_value(bring(version.to_value())) == version
+
+
+@given(st.integers(min_value=0, max_value=3), anything)
+def test_a_version_in_between_takes_what_fits_and_nothing_else(index: int, other: Any) -> None:
+    value = Between(file_state(b"one"), "alice", 0, b"one").to_value()
+    value[index] = other
+    item = dataclasses.fields(Between)[index]
+    if is_of(str(item.type), item.name, other) and (item.name in ("author", "time") or file_state(value[3]) == value[0]):
+        assert getattr(Between.from_value(value), item.name) == other
+    else:
+        with pytest.raises(FrameError):
+            Between.from_value(value)
+
+
+@given(anything)
+def test_no_other_value_is_a_version_in_between(value: Any) -> None:
+    for each in (value, [value] * 4):
+        with pytest.raises(FrameError):
+            Between.from_value(each)

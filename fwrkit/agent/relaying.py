@@ -60,6 +60,7 @@ class Relaying:
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
         elsewhere = Elsewhere(self._looking_up.db)
+        self._record = Record(record)  # of the engine's thread
         relay = Relay(self._author_here, self._between, lambda path: elsewhere.states(path, _BETWEEN), self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
@@ -67,7 +68,7 @@ class Relaying:
             node.citizen,
             places.world,
             private,
-            Record(record),
+            self._record,
             node.owner,
             node.settings,
             relay=relay,
@@ -139,11 +140,15 @@ class Relaying:
         return [*self.engine.view.alerts, *([mirror.fault] if mirror is not None and mirror.fault else [])]
 
     def _author_here(self, path: bytes, state: State) -> str:
-        """Return whose a state of the world is that this peer has accepted, empty for one that was made in this very world."""
+        """Return whose a state of the world is that this peer has accepted, empty for one that was made in this very world.
+
+        Who saves again and again has made the next one before this engine asks about the one that it has found.
+        """
         entry = self._looking_up.entry(path)
         if (entry.state if entry is not None else ABSENT) != state:
-            return ""
-        author = entry.author if entry is not None else self._looking_up.last_author(path)
+            author = self._looking_up.author_since(path, state, self._record.state(path))
+        else:
+            author = entry.author if entry is not None else self._looking_up.last_author(path)
         return "" if author == self._server.operator.name else author
 
     def _between(self, path: bytes, first: State, last: State) -> list[Between]:

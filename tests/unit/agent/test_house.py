@@ -321,6 +321,18 @@ def test_the_server_has_what_a_peer_had_in_between(house: House, peer: Peer) -> 
     assert counts(peer)[0] == 5
 
 
+def test_who_saves_again_and_again_at_a_peer_is_the_author_of_all_of_it(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    alice.write("page", "zero")
+    both_settled(peer)
+    for number in range(60):
+        bob.write("page", f"bob {number}")
+        time.sleep(0.007 * (number % 5))
+    both_settled(peer)
+    assert alice.tree() == {"page": "bob 59"}
+    assert set(authors(house, b"page")) == {"alice", "bob"}
+
+
 def test_what_both_sides_changed_apart_is_kept(house: House, peer: Peer) -> None:
     alice, bob, carol = everybody(peer)
     alice.write("page.txt", "one")

@@ -196,6 +196,7 @@ def is_told(member: Member) -> bool:
 
 def test_who_is_there_is_told_that_the_server_is_back_when_that_has_everything(village: Village) -> None:
     village.tend()
+    village.settled()
     assert not is_told(village.bob), "not at the first look"
     village.tend()
     wait_until(lambda: is_told(village.bob), "bob knows")

@@ -225,7 +225,11 @@ def test_at_a_peer_its_own_engine_alone_brings_what_is_settled(hall: TownHall) -
 
 def test_a_peer_decides_nothing_and_answers_where(hall: TownHall) -> None:
     hall.offices.be_a_peer(hall.house.fold)
-    for verb, arguments in (("invite", {"name": "carol"}), ("ban", {"name": "bob", "reason": "spam"}), ("role", {"name": "bob", "role": "reader"})):
+    for verb, arguments in (
+        ("invite", {"name": "carol"}),
+        ("ban", {"name": "bob", "reason": "spam"}),
+        ("role", {"name": "bob", "role": "reader"}),
+    ):
         assert code(hall, "ada", verb, **arguments) is ExitCode.REFUSED
     assert hall.offices.enrolment.elsewhere is not None
     assert hall.ask("peers") == {"peers": []}

@@ -27,7 +27,12 @@ _PROCESSES = 64  # the kernel counts a uid's on the whole machine, where another
 _MEMORY = 2 * 1024**3  # bytes of addresses, of which OCaml sets aside much more than it uses
 _REFUSED = 97  # exit status of a request that is not in the table
 _OBJECT = re.compile(r"object ([0-9a-f]{64})")  # one large object by its SHA-256; always matched as a whole
-_HIDDEN = ("transfer.hideRefs=refs", "transfer.hideRefs=!refs/heads/main", "transfer.hideRefs=!refs/tags")
+_HIDDEN = (
+    "transfer.hideRefs=refs",
+    "transfer.hideRefs=!refs/heads/main",
+    "transfer.hideRefs=!refs/tags",
+    "transfer.hideRefs=!refs/signed/head",
+)
 _SPARING = (
     "pack.threads=1",
     "pack.windowMemory=64m",
@@ -86,7 +91,7 @@ def unison_command(citizen: str, places: Places) -> list[str]:
 
 
 def history_command(places: Places) -> list[str]:
-    """Return git's server for the history: its branch and its snapshots, to read; it reaches nothing else."""
+    """Return git's server for the history: its branch, its snapshots and its signed head, to read; it reaches nothing else."""
     repository = places.state / "history.git"
     settings = [word for value in (f"safe.directory={repository}", *_HIDDEN, *_SPARING) for word in ("-c", value)]
     git = ["/usr/bin/git", *settings, "upload-pack", "--strict", "--timeout=60", str(repository)]

@@ -200,6 +200,7 @@ class Relaying:
         has_right = Register(self._tending.db).peer_of(self._server.operator.id) is not None
         if not has_right and self._is_serving:
             log.warning("this node has no right to serve any more")
+            self._certify_at = 0.0  # should it get the right again
             self._refuse(FwrError(ExitCode.REFUSED, "This node has no right to serve.", "An official gives it: fwrkit serve NODE"))
         now = time.monotonic()
         if not has_right or now < self._certify_at:

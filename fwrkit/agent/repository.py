@@ -17,6 +17,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 
 BRANCH = "refs/heads/main"
 SNAPSHOTS = "refs/tags/"
+SIGNED = "refs/signed/"  # which version is the newest, by the authority's word (heads.py)
 KEPT = "refs/kept/"  # where a history ends that the server's did not continue
 TIMEOUT = 60.0  # seconds
 LIMIT = 16 * 1024 * 1024  # bytes of output

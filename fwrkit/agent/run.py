@@ -22,6 +22,7 @@ from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
+from fwrkit.agent.citizen.offering import Offering
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.ssh import Upstream, read_upstream
@@ -50,6 +51,7 @@ log = logging.getLogger("fwrkit.agent")
 
 HISTORY = "history.git"  # in the state directory
 RECORD = "record.sqlite"  # in the state directory
+_OFFERED = "offered.pack"  # in the state directory, while a server that is behind is brought something
 _WATCH_CHECK = 10.0  # seconds between two looks whether the observer still lives
 _BLIND_WALK = 5.0  # seconds between two walks where nothing can be watched
 _FOLLOW_EVERY = 10.0  # seconds between two tries to go where the server is said to be
@@ -72,6 +74,10 @@ class Agent:
         record = Record(places.state / RECORD)
         relay = Relay(self._relaying.passed_down) if self._relaying is not None else None
         self._engine = Engine(node.node_id, node.citizen, places.world, places.private, record, node.owner, node.settings, relay=relay)
+        if self._server is None:
+            self._engine.offering = Offering(places.state / HISTORY, places.state / _OFFERED)
+        elif self._server.catching_up is not None:
+            self._server.catching_up.on_taken = self._stop.set  # what is newer is taken over by a new start
         self._watch = Watch(os.fsencode(places.world), self._hint)
         self._upstreams: Upstreams | None = None
         if self._server is None:

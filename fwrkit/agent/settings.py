@@ -36,6 +36,12 @@ class Settings:
     server_patience: float = 60.0  # for which the server has to be out of reach until a client turns to a peer
     certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself daily while there is a connection
     authority_overlap: int = 30 * 86400  # seconds for which the authority's old and new key are valid together
+    behind_quiet: float = (
+        10.0  # a server that was put back to an older copy hears who else comes within this time after the first, if one has more;
+    )
+    behind_patience: float = 120.0  # if none has, it waits so long for one who has;
+    behind_limit: float = 600.0  # for the first of all, so long;
+    behind_bytes: int = 4 * 1024**3  # and it takes no larger a pack
     guard_files: int = 50  # a citizen who deletes more files than that,
     guard_share: float = 0.25  # and more than this share of the world's,
     guard_window: float = 60.0  # within this time, is held;

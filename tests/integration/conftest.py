@@ -23,6 +23,7 @@ FIRST = (
     "test_8_command_line",
     "test_10_fuzz",
     "test_9_attacks",
+    "test_18_peers",
     "test_12_citizens",
     "test_16_succession",
     "test_14_fork",

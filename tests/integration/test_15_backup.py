@@ -63,6 +63,15 @@ def snapshots(repository: Path) -> list[str]:
     return [line for line in listed.splitlines() if "fwrkit-" in line]
 
 
+def alerts(node: Node) -> list[str]:
+    """Return what a node says is wrong, or was healed; nothing while it starts again."""
+    try:
+        said: list[str] = node.status()["alerts"]
+    except Failed:
+        return []
+    return said
+
+
 def versions(republic: Republic, node: str) -> set[str]:
     return {entry["version"] for entry in republic.json("log", "--limit", "1000", "--node", node)}
 
@@ -236,3 +245,71 @@ def test_a_restic_repository(republic: Republic, nodes: dict[str, Node], place: 
     assert (made["node"], made["is_joined"]) == ("copy", False)
     republic.fwrkit("rm", "copy", "--volumes", "--yes")
     republic.check_invariants()
+
+
+def test_an_old_backup_goes_on_from_the_newest_history_that_a_client_has(
+    republic: Republic, nodes: dict[str, Node], place: Path, recipient: str
+) -> None:
+    mallory = republic.join("mallory")
+    alice, bob = nodes["alice"], nodes["bob"]
+    alice.do(*({"path": f"www/day/{number}", "text": f"morning {number}"} for number in range(20)))
+    alice.write("www/day/deleted", "to be deleted")
+    alice.do({"path": "www/old/deep/page", "text": "a directory that is to go"})
+    republic.settle()
+    wait_until(lambda: nodes["server"].history()["pending"] == 0, "the history is written")
+    backup(republic, "server", place / "morning.fwrkit", "--recipient", recipient)
+
+    for number in range(20):
+        (alice, bob)[number % 2].write(f"www/day/{number}", f"evening {number}")
+    alice.delete("www/day/deleted")
+    for path in ("www/old/deep/page", "www/old/deep", "www/old"):
+        alice.delete(path)
+    bob.rename("www/day/1", "www/day/moved")
+    republic.settle()
+    mallory.close_hands()
+    republic.json("ban", "mallory", "--reason", "spam")
+    del republic.nodes["mallory"]
+    carol = republic.join("carol")
+    carol.write("www/carol", "came in the evening")
+    republic.json("snapshot", "evening")
+    republic.settle()
+    newest = versions(republic, "server")
+    for name in ("alice", "bob", "carol"):
+        wait_until(lambda name=name: versions(republic, name) >= newest, f"{name} has all of the history", 60)  # type: ignore[misc]
+    log = {entry["hash"] if "hash" in entry else str(entry) for entry in republic.json("audit", "--node", "alice")["entries"]}
+
+    for name in ("alice", "bob", "carol"):
+        nodes[name].close_hands()
+    for name in ("alice", "bob", "carol", "mallory"):
+        republic.fwrkit("down", name)
+    destroy(republic, "server")
+    made = republic.json("restore", str(place / "morning.fwrkit"), "--identity", str(place / "identity"))
+    assert made["status"]["state"] == "held", "it hears its clients first"
+    nodes["server"].do({"path": "www/operator", "text": "written while it waits"})
+    republic.fwrkit("up", "mallory")  # of before the ban: the server does not know yet that they are banned
+    republic.fwrkit("up", "carol")  # nor that carol is let in
+    republic.fwrkit("up", "alice")
+    wait_until(lambda: any("has taken over" in alert for alert in alerts(nodes["server"])), "it goes on from what alice has", 60)
+    republic.fwrkit("up", "bob")
+    republic.settle()
+    republic.witness(nodes["server"])
+    republic.check_invariants()
+    tree = nodes["server"].tree()
+    assert not any("conflict" in path for path in tree), "no conflict copies"
+    assert not any(path.startswith("www/old") for path in tree)
+    assert nodes["server"].has("www/day/moved", "evening 1")
+    assert nodes["bob"].has("www/operator", "written while it waits")
+    assert versions(republic, "server") >= newest
+    assert "evening" in {item["name"] for item in republic.json("snapshots", "--node", "server") if item["is_verified"]}
+    roll = {each["name"]: each for each in republic.json("citizens", "--node", "server")["citizens"]}
+    assert roll["mallory"]["reason"] == "spam" and "carol" in roll
+    refused = Node(republic, "mallory")
+    wait_until(lambda: "banned" in refused.status()["detail"], "mallory stays out")
+    audited = republic.json("audit", "--node", "alice")
+    assert not audited["fault"]
+    assert log <= {entry["hash"] if "hash" in entry else str(entry) for entry in audited["entries"]}
+    for name in ("alice", "bob", "carol"):
+        assert not any("history" in alert for alert in nodes[name].status()["alerts"]), "for a client, the history goes on"
+    for name in ("mallory", "carol"):
+        republic.nodes.pop(name, None)
+        republic.fwrkit("rm", name, "--volumes", "--yes")

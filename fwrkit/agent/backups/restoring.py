@@ -24,6 +24,7 @@ from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
 
 MARK = "restoring"  # in the state directory
+BEHIND = "behind"  # in the state directory of a server: what fwrkit.agent.server.catching_up goes by
 _SMALL_LIMIT = 16 * 1024 * 1024  # bytes of header and keys
 
 
@@ -95,6 +96,8 @@ def restore(request: dict[str, Any], node: Node, places: Places, source: int) ->
         if node.role == "client" and os.geteuid() == 0:  # where the world is in a directory of somebody's; all of a client is theirs
             for place in (places.state, places.keys, places.private):
                 _own_all(place, node.owner)
+        if node.role == "server" and lock is not None:  # its clients may be further: they are heard first
+            (places.state / BEHIND).touch(mode=0o600)
         (places.state / MARK).unlink()
         _sync(places.state)
     except OSError as error:

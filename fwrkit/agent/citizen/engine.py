@@ -22,6 +22,7 @@ from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.conflicts import Conflict
 from fwrkit.agent.citizen.downloads import Downloader
 from fwrkit.agent.citizen.hints import Hints
+from fwrkit.agent.citizen.offering import Offering
 from fwrkit.agent.citizen.placing import Placer
 from fwrkit.agent.citizen.receiving import Receiver
 from fwrkit.agent.citizen.record import Record
@@ -127,6 +128,7 @@ class Engine:
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
         self.view = View()
         self.renewals_wanted = 0  # how often the server has asked for the certificate to be renewed
+        self.offering: Offering | None = None  # of what a server may ask for that was put back to an older copy
         self.is_broken = False  # the record is damaged: only a new start helps
 
     # for other threads
@@ -491,8 +493,20 @@ class Engine:
             self._downloader.offered(message)
         elif isinstance(message, say.Passed):
             self._requests.passed(message.number, self._is_quiet())
+        elif isinstance(message, say.Behind | say.Bring):
+            self._offer(message, channel)
         elif isinstance(message, say.Ping):
             self._say(say.Pong(message.number))
+
+    def _offer(self, asked: say.Behind | say.Bring, channel: Channel) -> None:
+        """Answer a server that may have been put back to an older copy, by a worker: there may be much to read."""
+        offering = self.offering
+
+        def work() -> Callable[[], None]:
+            answer = offering.answer(asked) if offering is not None else Offering.nothing(asked)
+            return lambda: self._say(answer) if channel is self._channel else None
+
+        self._work(work)
 
     def _welcome(self, welcome: say.Welcome) -> None:
         self._refusal = None

@@ -1,7 +1,8 @@
 """The client's copy of the world's history: fetched through the gate a little after things got quiet, and never in anybody's way.
 
 What the server has comes under ``refs/upstream/`` first. Then the branch moves on if the server's continues it; else what this node had is
-kept, and said. Snapshots are taken if the world's authority signed them, and neither move nor go again, whatever the server has later.
+kept, and said. Snapshots are taken if the world's authority signed them, and neither move nor go again, whatever the server has later. The signed
+head is taken if the authority signed it for this world and it is newer than the one that there is.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwrkit.agent import snapshots, upkeep
+from fwrkit.agent import heads, snapshots, upkeep
 from fwrkit.agent.citizen.ssh import BULK
 from fwrkit.agent.citizen.unison import landlock
 from fwrkit.agent.citizen.view import View
-from fwrkit.agent.repository import BRANCH, KEPT, SNAPSHOTS, Repository
+from fwrkit.agent.repository import BRANCH, KEPT, SIGNED, SNAPSHOTS, Repository
 from fwrkit.core.commands import Command, check
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.history import Tidied
@@ -168,15 +169,21 @@ class Fetcher:
             view, began = self._view(), self._clock()
             self._create()
             words = ["fetch", "--quiet", "--no-write-fetch-head", "--no-auto-maintenance", "--no-tags", "--", self._source]
-            references = [f"+refs/heads/main*:{_UPSTREAM}heads/main*", f"+refs/tags/*:{_UPSTREAM}tags/*"]
+            references = [f"+refs/{kind}*:{_UPSTREAM}{kind}*" for kind in ("heads/main", "tags/", "signed/")]
             done = self._fetching.run(*words, *references, timeout=_FETCH_TIMEOUT, settings=_SETTINGS)
             if not done.is_ok:
                 raise FwrError(ExitCode.FAILED, f"git fetch: {done.last_words()}", "")
             has_moved = self._take()
-            if self._repository.number() >= view.position > 0 or began - view.position_at >= _WRITTEN:
+            is_whole = self._repository.number() >= view.position > 0 and self._is_head_signed()
+            if is_whole or began - view.position_at >= _WRITTEN:
                 self._covered = view.position_at
             self._tidy()
         return has_moved
+
+    def _is_head_signed(self) -> bool:
+        """Say whether the newest version is the one that is signed: else it is fetched once more, when it surely is."""
+        head = heads.head_of(self._repository)
+        return head is not None and head.version == self._repository.head()
 
     def _is_damaged(self) -> bool:
         """Say whether it is this copy that fails, and not the way to the server's."""
@@ -211,11 +218,39 @@ class Fetcher:
         for name, oid in there.items():
             if name.startswith("tags/"):
                 moves += self._take_snapshot(name.removeprefix("tags/"), oid, mine)
+        head, before = there.get(f"signed/{heads.NAME}", ""), self._repository.references(SIGNED).get(heads.NAME, "")
+        if head and head != before:
+            moves += self._take_head(head, before, new)
         if moves:
             done = self._repository.run("update-ref", "--stdin", stdin="".join(f"{line}\n" for line in moves).encode())
             if not done.is_ok:
                 raise FwrError(ExitCode.FAILED, f"git update-ref: {done.last_words()}", "")
+        if before and f"update {heads.REFERENCE} {head} {before}" in moves:
+            heads.let_go(self._path, before)
         return bool(new) and new != old
+
+    def _take_head(self, oid: str, before: str, newest: str) -> list[str]:
+        """Take the signed head that the server has, in place of an older one, unless it is not what it should be."""
+        authorities, place = tuple(self._authorities()), heads.REFERENCE
+        known = self._refused.get(place)
+        if known is not None and (known.oid, known.authorities) == (oid, authorities):
+            return []
+        head, mine = heads.head_at(self._repository, oid), heads.head_at(self._repository, before) if before else None
+        world = self._view().world_id
+        if head is None or (world and head.world != world) or not heads.is_signed(head, authorities):
+            sentence = "The server has a newest version that no authority signed that this node knows; its signature is not taken."
+        elif not self._repository.run("merge-base", "--is-ancestor", head.version, newest).is_ok:
+            sentence = "The server has a signature of a newest version that is not in its history; it is not taken."
+        elif mine is not None and head.number < mine.number:
+            sentence = (
+                "The server has an older newest version than it had before, by its authority's signature; this node keeps the newer one."
+            )
+        else:
+            self._refused.pop(place, None)
+            return [f"update {place} {oid} {before or '0' * 40}"]
+        self._refused[place] = _Refused(oid, authorities, sentence)
+        log.warning("%s", sentence)
+        return []
 
     def _take_snapshot(self, name: str, oid: str, mine: dict[str, str]) -> list[str]:
         authorities = tuple(self._authorities())

@@ -119,9 +119,9 @@ class Authority:
         """Given a citizen's public key, return the certificate that opens their account for so many seconds."""
         return self._sign(key, ["-I", citizen, "-n", account, "-z", str(serial), "-V", _valid(life), *_OPTIONS], self._key)
 
-    def sign_text(self, text: bytes) -> bytes:
-        """Return the signature of a text, as git keeps it in a signed tag."""
-        return check(self._command(sign_command(self._known, NAMESPACE), text), timeout=30).stdout
+    def sign_text(self, text: bytes, namespace: str = NAMESPACE) -> bytes:
+        """Return the signature of a text, as git keeps it in a signed tag. ``namespace`` says for what it counts."""
+        return check(self._command(sign_command(self._known, namespace), text), timeout=30).stdout
 
     def sealed_for(self, key: str) -> str:
         """Return the authority's private key as text that only the holder of a public key (type and base64) can read. Source: age(1)."""

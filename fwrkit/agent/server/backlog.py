@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from fwrkit.agent.wire.messages import Acknowledgement, Change, Manifest
+from fwrkit.agent.wire.messages import Acknowledgement, Change, Manifest, Piece
 
 LIMIT = 16 * 1024 * 1024  # bytes, roughly
 _PATIENCE = 1.0  # seconds after which a waiting thread looks whether its connection is there still
@@ -39,6 +39,8 @@ def weight(message: Any) -> int:
     """Return roughly how many bytes of memory a message takes."""
     if isinstance(message, Change):
         return _LEAST + len(message.content or b"")
+    if isinstance(message, Piece):
+        return _LEAST + len(message.data)
     if isinstance(message, Manifest):
         return _MANIFEST
     return _LEAST + (64 * len(message.numbers) if isinstance(message, Acknowledgement) else 0)

@@ -19,6 +19,7 @@ from fwrkit.agent.server import retention
 from fwrkit.agent.server.canon import Canon
 from fwrkit.agent.server.history import Damaged, History, Version, group_by_author
 from fwrkit.agent.server.mending import damaged, last_whole_commit, mend
+from fwrkit.agent.server.signing import HeadSigner
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Settings
 from fwrkit.agent.states import is_file
@@ -48,6 +49,9 @@ class Historian:
         self._roll_up_at = time.monotonic()
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.alerts: list[str] = []
+        self.signer: HeadSigner | None = None
+        self.is_paused = False  # nothing is committed: the history may be about to go on elsewhere
+        self._sign_at = 0.0
         self._settings = settings
         self._up_to = store.last_version()
         self._first = self._last = time.monotonic()
@@ -76,6 +80,15 @@ class Historian:
         self._up_to = max(self._up_to, version)
         self._wake.set()
 
+    def pause(self) -> None:
+        """Commit nothing until :meth:`go_on`."""
+        self.is_paused = True
+
+    def go_on(self) -> None:
+        """Commit again."""
+        self.is_paused = False
+        self._wake.set()
+
     def check_soon(self) -> None:
         """Have every object of the repository looked at, and mended where it can be."""
         self._check_at = time.monotonic()
@@ -102,7 +115,8 @@ class Historian:
 
     def _loop(self) -> None:
         while not self._is_stopping:
-            self._wake.wait(max(0.0, self._check_at - time.monotonic()))
+            due = min(self._check_at, self._sign_at or self._check_at)
+            self._wake.wait(max(0.0, due - time.monotonic()))
             self._settle()
             self._wake.clear()
             try:
@@ -121,6 +135,7 @@ class Historian:
             if not self._history.is_readable():
                 self._begin_anew()
             self._commit_all()
+        self._sign()
         if time.monotonic() >= self._check_at:
             self._check_at = time.monotonic() + _CHECK_EVERY
             self.check()
@@ -152,8 +167,13 @@ class Historian:
         self._history.reopen()
         self._canon.reopen_history()
 
+    def _sign(self) -> None:
+        """Have the newest version signed; what came too soon after the last one is signed in a moment."""
+        left = self.signer.sign(is_last=self._is_stopping) if self.signer is not None and not self.is_paused else 0.0
+        self._sign_at = time.monotonic() + left if left else 0.0
+
     def _commit_all(self) -> None:
-        while self.commit_some(self._up_to) == _ONCE:
+        while not self.is_paused and self.commit_some(self._up_to) == _ONCE:
             continue
 
     def check(self) -> None:

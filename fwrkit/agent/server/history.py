@@ -18,7 +18,7 @@ import pygit2
 
 from fwrkit.agent.files import linux
 from fwrkit.agent.paths import ancestors, join
-from fwrkit.agent.repository import BRANCH, Pointer, large_path, parse_pointer, pointer_text, with_number
+from fwrkit.agent.repository import BRANCH, Pointer, large_path, parse_pointer, pointer_text, split_number, with_number
 from fwrkit.agent.states import State, file_state, is_file
 
 _FILE_MODE = b"100644"
@@ -175,6 +175,22 @@ class History:
         self.sync()
         self._repository.references.create(reference, oid)
         self.sync()
+
+    def move_tag(self, reference: str, text: bytes) -> str:
+        """Write a tag's object and have a reference name it, durably; return the id (hex) of what it named before, empty if nothing."""
+        known = self._repository.references.get(reference)
+        before = str(known.target) if known is not None else ""
+        oid = self._repository.write(pygit2.GIT_OBJECT_TAG, text)
+        self.sync()
+        self._repository.references.create(reference, oid, force=True)
+        self.sync()
+        return before if before != str(oid) else ""
+
+    def number(self) -> int:
+        """Return the server's id of the newest version that is in the history by the newest commit's word, 0 if it says none. Raise as :meth:`committed`."""
+        head = self.head()
+        message = self._object(bytes.fromhex(head)).partition(b"\n\n")[2] if head else b""
+        return split_number(message.decode("utf-8", "replace"))[1]
 
     def begin_anew(self, files: Iterable[tuple[bytes, bytes]], author: str, seconds: int, message: str, parent: str) -> str:
         """Commit a whole tree, (path, raw blob id), where the newest commit's can not be read any more; return the commit's id.

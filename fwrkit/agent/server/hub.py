@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fwrkit.agent import filters
 from fwrkit.agent.children import end_processes_of
@@ -46,6 +46,16 @@ _ITEM_COST = 80  # bytes of memory that each item of a list takes besides, rough
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
 
+class Hearing(Protocol):
+    """Hears who has seen more than this server: :class:`fwrkit.agent.server.catching_up.CatchingUp`."""
+
+    def meets(self, session: Session, citizen: Citizen, hello: say.Hello) -> bool:
+        """Say whether somebody has to wait before they are let in."""
+
+    def hears(self, session: Session, message: Any) -> bool:
+        """Take what they say meanwhile. Return False if it is nothing that was asked for."""
+
+
 class Hub:
     """The server's side of all streams. :meth:`call` runs a function in the hub's thread, inside a transaction.
 
@@ -70,6 +80,7 @@ class Hub:
         self.is_renewal_due: Callable[[Citizen], bool] = lambda _: False
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
         self.why_closed: Callable[[], FwrError | None] = lambda: None
+        self.catching_up: Hearing | None = None  # who is heard before they are let in
         self.is_peer: Callable[[Citizen], bool] = lambda _: False
         self.passed: Pass = lambda citizen, author: OWN
         self.on_turn: Callable[[], None] = lambda: None  # at the end of each turn, inside its transaction
@@ -310,7 +321,7 @@ class Hub:
         if isinstance(message, say.Hello):
             self._hello(session, message)
             return
-        if session.is_held:
+        if session.is_held or (self.catching_up is not None and self.catching_up.hears(session, message)):
             return
         citizen = session.citizen
         if self._sessions.get(citizen.id) is not session:
@@ -345,7 +356,10 @@ class Hub:
         citizen = self._store.known_citizen(session.citizen.id)
         live, hold = self._sessions.get(citizen.id), self._store.held(citizen.id)
         refusal = greeting.why_refused(citizen, hello, self._store.meta("world_id"), live, hold)
-        reason = self.why_banned(citizen) or self.why_closed()
+        banned = self.why_banned(citizen)
+        if not refusal and not banned and self.catching_up is not None and self.catching_up.meets(session, citizen, hello):
+            return
+        reason = banned or self.why_closed()
         if reason is not None:
             refusal = say.Refusal(reason.code.name, reason.message, reason.hint)
         if refusal is not None:

@@ -197,12 +197,8 @@ class Past:
     def _set_times(self, target: Tree, copied: dict[bytes, Copied]) -> None:
         """Give pages of a wiki the times that their changelogs say: a commit may be some seconds younger than what it holds."""
         for path in list(copied):
-            match = _CHANGELOG.match(path)
-            if match is None:
-                continue
-            site, kind, name = match.groups()
-            page = site + (b"/data/pages/" + name + b".txt" if kind == b"meta" else b"/data/media/" + name)
-            moment = _last_time(target, path)
+            page = page_of(path)
+            moment = _last_time(target, path) if page else 0
             if page in copied and copied[page].state != DIRECTORY and moment:
                 os.utime(os.path.join(target.root, page), ns=(moment, moment), follow_symlinks=False)
                 copied[page] = Copied(copied[page].state, copied[page].size, moment)
@@ -247,11 +243,25 @@ def _write_large(history: History, state: bytes, size: int, fd: int) -> None:
         temporary.unlink()
 
 
+def page_of(path: bytes) -> bytes:
+    """Given a path, return that of the wiki's page or medium of which it is the changelog, empty if it is none."""
+    match = _CHANGELOG.match(path)
+    if match is None:
+        return b""
+    site, kind, name = match.groups()
+    return bytes(site + (b"/data/pages/" + name + b".txt" if kind == b"meta" else b"/data/media/" + name))
+
+
 def _last_time(target: Tree, path: bytes) -> int:
     """Return the time of a changelog's last line in Unix nanoseconds, 0 if it says none."""
     fd = target.open_file(path)
     with os.fdopen(fd, "rb") as file:
         file.seek(max(0, os.fstat(fd).st_size - 8192))
-        lines = file.read().splitlines()
+        return last_moment(file.read())
+
+
+def last_moment(changelog: bytes) -> int:
+    """Given the end of a changelog, return the time of its last line in Unix nanoseconds, 0 if it says none."""
+    lines = changelog.splitlines()
     word = lines[-1].split(b"\t")[0] if lines else b""
     return int(word) * 10**9 if word.isdigit() and len(word) <= 12 else 0

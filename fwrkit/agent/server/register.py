@@ -120,6 +120,11 @@ class Register:
         """Somebody came by an invite for several."""
         self._db.execute("INSERT OR REPLACE INTO invite_uses VALUES (?, ?, ?)", (invite, public_key, citizen))
 
+    def forget_invites(self) -> None:
+        """No invite for several is known any more."""
+        self._db.execute("DELETE FROM open_invites")
+        self._db.execute("DELETE FROM invite_uses")
+
     # peers
 
     def put_peer(self, peer: Peer) -> None:
@@ -158,6 +163,10 @@ class Register:
             for each in entries
         )
         self._db.executemany("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def forget_entries(self) -> None:
+        """Begin the audit log anew: it is about to be taken over."""
+        self._db.execute("DELETE FROM audit")
 
     def entries(self, first: int = 1, before: int = 1 << 62) -> list[Entry]:
         """Return the audit log's entries from one time to another (Unix seconds, half-open), in order."""

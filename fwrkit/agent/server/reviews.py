@@ -201,6 +201,13 @@ class Reviews:
             last = "SELECT number FROM reviews WHERE rejected != '' ORDER BY number DESC LIMIT 1 OFFSET ?"
             self._db.execute(f"DELETE FROM reviews WHERE rejected != '' AND number <= ({last})", (REFUSED_LIMIT,))  # noqa: S608 - words above
 
+    def drop_settled(self) -> None:
+        """Forget what waits although the canon has had it since: another server of this world has accepted it."""
+        self._db.execute(
+            "DELETE FROM reviews WHERE rejected = '' AND state IS NOT NULL AND EXISTS"
+            " (SELECT 1 FROM versions WHERE versions.path = reviews.path AND versions.state = reviews.state)"
+        )
+
     def forget_rejected(self, citizen: int, path: bytes) -> None:
         """An author has heard that a change was turned down or refused, and has it undone."""
         if self.of(citizen, path) is None:

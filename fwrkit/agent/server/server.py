@@ -14,9 +14,10 @@ from fwrkit.agent import upkeep
 from fwrkit.agent.backups.holding import hold, told
 from fwrkit.agent.children import Child
 from fwrkit.agent.keys import make_key
-from fwrkit.agent.server import retention, tables, world
+from fwrkit.agent.server import adoption, retention, tables, world
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.catching_up import MARK, CatchingUp
 from fwrkit.agent.server.fold import Fold
 from fwrkit.agent.server.historian import Historian
 from fwrkit.agent.server.history import History
@@ -25,12 +26,14 @@ from fwrkit.agent.server.landing import Landing
 from fwrkit.agent.server.mending import damaged
 from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.serving import serve_enrolments, serve_streams
+from fwrkit.agent.server.signing import HeadSigner
 from fwrkit.agent.server.snapshots import adopt_snapshots
 from fwrkit.agent.server.sshd import child, configuration
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.server.warden import Warden
 from fwrkit.agent.settings import Node, Places
 from fwrkit.agent.ticker import Ticker
+from fwrkit.core.errors import FwrError
 from fwrkit.core.names import ENROL_ACCOUNT, REQUEST_ACCOUNT
 
 log = logging.getLogger("fwrkit.server")
@@ -70,11 +73,15 @@ class Server:
             for path in tables.adopt(self.store, history):
                 self.canon.settle(path)
             retention.look_for_lost(self.store, history, self.canon)
+        self._caught_up = adoption.take_over(state, self.store, history, self.canon, self.operator, node.settings.large_limit)
+        if self._caught_up:
+            (state / MARK).unlink(missing_ok=True)
         fold = Fold(self.store, self.canon, world.ignored(self.store), world.union_logs(self.store), world.texts(self.store))
         self.fold = fold
         self.hub = Hub(self.store, self.canon, fold, node.settings, state)
         self._historian_store = Store(state / tables.NAME)
-        self._historian = Historian(self._historian_store, History(state / "history.git", self.world_id), self.canon, node.settings)
+        own_history = History(state / "history.git", self.world_id)
+        self._historian = Historian(self._historian_store, own_history, self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
         self._warden = Warden(state, node.settings, self.hub.allowance, lambda uid, reason: self.offices.excess(uid, reason))
@@ -84,12 +91,17 @@ class Server:
         self.is_peer = self.store.meta("peer") == "yes"
         if not self.is_peer:
             self._authority.create()
+            self._historian.signer = HeadSigner(own_history, self._authority)
             adopt_snapshots(history, self._authority, self.store)
         self.offices = Offices(
             node, state, self.store, self._reading, self.hub, fold, self._historian, self._authority, self.operator, self._sign_host
         )
         self.mirror = self.offices.be_a_peer(fold) if self.is_peer else None
-        self._ticker = Ticker(lambda: self.hub.later(self.offices.tick))
+        self.catching_up = (
+            None if self.is_peer else CatchingUp(self.hub, self.store, self._historian, self._authority, state, node.settings)
+        )
+        self.hub.why_closed = self._why_closed
+        self._ticker = Ticker(lambda: self.hub.later(self._tick))
         self._sshd: Child | None = None
         if with_network and not self.is_peer:
             self._sshd = self._prepare_sshd()
@@ -130,6 +142,14 @@ class Server:
         self._ticker.start()
         if self._sshd is not None:
             self._sshd.start()
+
+    def _tick(self) -> None:
+        self.offices.tick()
+        if self.catching_up is not None:
+            self.catching_up.tick()
+
+    def _why_closed(self) -> FwrError | None:
+        return self.offices.handover.why_closed() or (self.catching_up.why_closed() if self.catching_up is not None else None)
 
     def host_key(self) -> str:
         """Return the host's public key (type and base64), made if missing."""
@@ -191,8 +211,9 @@ class Server:
 
     def alerts(self) -> list[str]:
         """Return sentences about what was healed, or could not be."""
-        healed = [self._repaired] if self._repaired else []
-        return [*healed, *self._historian.alerts, *self.offices.alerts()]
+        healed = [said for said in (self._repaired, self._caught_up) if said]
+        behind = self.catching_up.alerts if self.catching_up is not None else []
+        return [*healed, *behind, *self._historian.alerts, *self.offices.alerts()]
 
     def look_for_damage(self) -> list[str]:
         """Return the ids of damaged objects of the history, and have them mended. Raise FwrError (TIMED_OUT) where that takes too long."""

@@ -83,6 +83,7 @@ class Session:
         self.is_peer = False
         self.knows_server_is_back = False  # at a peer
         self.is_held = False  # by the deletion guard: what still arrives is not taken
+        self.is_heard = False  # as to whether they have seen more than the tables know
         self.has_brought = False
         self._ruling = ""
         self._frames: list[Any] = []

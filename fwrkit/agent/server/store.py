@@ -222,6 +222,10 @@ class Store:
         """A key is admitted again."""
         self._db.execute("DELETE FROM revoked WHERE public_key = ?", (public_key,))
 
+    def forget_invites(self) -> None:
+        """No invite is known any more."""
+        self._db.execute("DELETE FROM invites")
+
     def revoked_keys(self) -> list[str]:
         """Return the keys that open nothing any more."""
         return [str(row[0]) for row in self._db.execute("SELECT public_key FROM revoked ORDER BY since, public_key")]
@@ -264,6 +268,12 @@ class Store:
         row = self._db.execute(query, (path, state)).fetchone()
         return Entry(*row) if row else None
 
+    def newest_of(self, path: bytes) -> Entry | None:
+        """Return the newest version of a path, None if that is that it does not exist."""
+        query = "SELECT path, state, size, time, author FROM versions WHERE path = ? ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(query, (path,)).fetchone()
+        return Entry(*row) if row and row[1] is not None else None
+
     def set_head(self, path: bytes, state: State, size: int, time: int, author: str, received: int, note: str = "") -> int:
         """Move the canon at a path, remember the version, and return the version's id."""
         if state is ABSENT:
@@ -283,6 +293,14 @@ class Store:
             "INSERT INTO versions (path, state, size, time, author, received, oid, is_committed) VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6, 1)",
             versions,
         )
+
+    def drop_version(self, number: int) -> None:
+        """Forget a version that is not in the history, by its id: it is there as another, or is no more."""
+        self._db.execute("DELETE FROM versions WHERE id = ? AND is_committed = 0", (number,))
+
+    def drop_entry(self, path: bytes) -> None:
+        """Say that the canon has nothing at a path, where that is no new version: whose tables are being made."""
+        self._db.execute("DELETE FROM entries WHERE path = ?", (path,))
 
     def set_entry(self, path: bytes, state: bytes, size: int, time: int, author: str) -> None:
         """Say what the canon has at a path, where that is no new version: whose tables are being made."""
@@ -616,6 +634,11 @@ class Store:
         """Remember what was decided on a hold."""
         self._db.execute("UPDATE holds SET ruling = ? WHERE citizen = ?", (ruling, citizen))
         self._db.execute("DELETE FROM undone WHERE citizen = ?", (citizen,))
+
+    def release_all(self) -> None:
+        """No hold is there any more, nor what it put back."""
+        self._db.execute("DELETE FROM holds")
+        self._db.execute("DELETE FROM undone")
 
     def release(self, citizen: int) -> None:
         """A hold is over."""

@@ -99,7 +99,7 @@ def take_over_roll(source: Path, store: Store, register: Register, operator: str
     Keys that open nothing any more stay so; peers go on. ``is_peer``: the operator is one, and may be in the roll from an earlier attempt.
     Raise FwrError: FAILED if the roll can not be read (nobody would be let in), TAKEN if the operator's name is a citizen's.
     """
-    rows = _read_roll(source)
+    rows = read_roll(source)
     if not is_peer and any(row.name == operator and (row.key or row.ban is not None) for row in rows):
         text = f"There is a citizen '{operator}' already: the server's own account has to be another."
         raise FwrError(ExitCode.TAKEN, text, "Choose one with --citizen.")
@@ -110,21 +110,29 @@ def take_over_roll(source: Path, store: Store, register: Register, operator: str
         store.update_citizen(citizen.id, public_key=row.key, is_banned=int(row.ban is not None))
         if row.ban is not None:
             register.ban(Ban(citizen.id, row.ban.reason, row.ban.since, row.ban.until, row.ban.by))
-    _take_over_peers(source, store, register)
+    take_over_peers(source, store, register)
     return len(rows)
 
 
-def _take_over_peers(source: Path, store: Store, register: Register) -> None:
-    """Peers go on where the server has moved. A list of them that can not be read is no reason to let nobody in: their officials repeat their word."""
+def take_over_peers(source: Path, store: Store, register: Register) -> None:
+    """Given the world as it was copied, have its peers, and no others, serve: they go on where the server has moved.
+
+    A list of them that can not be read is no reason to let nobody in: their officials repeat their word. In a transaction.
+    """
     try:
         peers = public_records.peers_of(public_records.read(source, ROLL))
     except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("the peers in the roll can not be read: %s", error)
         return
+    names = {each.name for each in peers}
+    for peer in register.peers():
+        if store.known_citizen(peer.citizen).name not in names:
+            register.drop_peer(peer.citizen)
     for each in peers:
         citizen, official = store.citizen(name=each.name), store.citizen(name=each.by)
         if citizen is not None and official is not None:
-            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since))
+            known = register.peer_of(citizen.id)
+            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since, known.host_key if known is not None else ""))
 
 
 def revoked_keys(source: Path) -> list[str]:
@@ -137,7 +145,8 @@ def rows_of(text: bytes) -> list[Row]:
     return [_row(item) for item in tomllib.loads(text.decode()).get("citizen", [])]
 
 
-def _read_roll(source: Path) -> list[Row]:
+def read_roll(source: Path) -> list[Row]:
+    """Return a world's roll. Raise FwrError (FAILED) if it can not be read."""
     try:
         return rows_of(public_records.read(source, ROLL))
     except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:

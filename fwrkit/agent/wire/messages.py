@@ -73,6 +73,41 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """Server, instead of a welcome: it may have been put back to an older copy. What is the newest version that the authority has signed for you?"""
+
+    tag = "behind"
+
+
+@dataclass(frozen=True)
+class Newest:
+    """Client: the signed head (:mod:`fwrkit.agent.heads`) of its history, a tag's text, empty if it has none."""
+
+    tag = "newest"
+    head: bytes
+
+
+@dataclass(frozen=True)
+class Bring:
+    """Server: give me of your history what follows ``since`` (hex; empty: all), up to ``version``, as a pack of git's, from ``offset`` on."""
+
+    tag = "bring"
+    version: str
+    since: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Client: a piece of that pack, which has ``size`` bytes in all. Without any: it can not be had, or ``since`` is not in this history."""
+
+    tag = "piece"
+    offset: int
+    size: int
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Filters:
     """Client, right after being welcome: what it does not want to have: files that these citizens wrote last, and what these patterns name."""
 
@@ -311,7 +346,7 @@ class Pong:
 
 
 FROM_CLIENT: tuple[type[Any], ...] = (
-    Hello, Filters, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong,
+    Hello, Filters, Confirm, Change, Acknowledgement, PutBack, Manifest, Landed, Fetched, Barrier, Ping, Pong, Newest, Piece,
 )  # fmt: skip
 FROM_SERVER: tuple[type[Any], ...] = (
     Welcome,
@@ -330,6 +365,8 @@ FROM_SERVER: tuple[type[Any], ...] = (
     Passed,
     Ping,
     Pong,
+    Behind,
+    Bring,
 )
 
 _PLAIN: dict[str, type[Any]] = {"int": int, "str": str, "bytes": bytes, "bool": bool}

@@ -40,12 +40,18 @@ def up(
     history: Annotated[
         str | None, typer.Option(metavar="STATE", help="Where the copy's history is; without it, history begins anew.")
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(metavar="SECONDS", help="How long the server has to be out of reach before a client turns to a peer (60)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make and start a server, or start a node that exists."""
     machine, out = begin(json)
     options = (template, address, world, citizen, citizen_site, from_volume, history)
     if node == "server" or name is not None or any(option is not None for option in options):
+        if patience is not None:
+            raise FwrError(ExitCode.USAGE, "A server follows nobody, and needs no --patience.", "Give it to a client: fwrkit up NODE")
         if name is not None and node != "server":
             raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
         wish = verb.ServerWish(
@@ -54,7 +60,7 @@ def up(
         )  # fmt: skip
         result = verb.up_server(machine, wish)
     else:
-        result = verb.up_node(machine, node, ssh_port, http_port)
+        result = verb.up_node(machine, node, ssh_port, http_port, patience=patience)
     out.result("up", result, lambda: _show(out, result))
 
 

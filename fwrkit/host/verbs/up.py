@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from fwrkit.host.adapters.nodes import Node, new_node_id
 from fwrkit.host.verbs import addresses, founding, ports, remains, rm
 from fwrkit.host.verbs.start import start, start_new
 
+_PATIENCE_LIMIT = 86400  # seconds
 TEMPLATES = ("dokuwiki", "static", "php")
 
 
@@ -101,14 +103,22 @@ def make_server(
     return _up(node, status, is_new=True)
 
 
-def up_node(machine: Machine, name: str, ssh_port: int | None = None, http_port: int | None = None, authority: bytes | None = None) -> Up:
+def up_node(
+    machine: Machine,
+    name: str,
+    ssh_port: int | None = None,
+    http_port: int | None = None,
+    authority: bytes | None = None,
+    patience: int | None = None,
+) -> Up:
     """Given a node's name, start it, on other ports if they are given; ``authority`` as in :func:`founding.ensure`.
 
-    Raise FwrError: NOT_FOUND, TAKEN, and what starting raises.
+    ``patience``: for how many seconds its server has to be out of reach before it turns to a peer. Raise FwrError: NOT_FOUND, TAKEN, USAGE,
+    and what starting raises.
     """
     node = machine.nodes.get(name)
     with machine.nodes.locked():
-        moved = _moved(machine, node, ssh_port, http_port)
+        moved = _moved(machine, _patient(node, patience), ssh_port, http_port)
         if moved != node:
             node = machine.nodes.save(moved)
     status = start(machine, node, authority)
@@ -119,6 +129,16 @@ def _up(node: Node, status: NodeStatus, *, is_new: bool) -> Up:
     is_joined = node.kind == "server" or node.is_joined
     links = addresses.urls(node)
     return Up(node.name, node.role, is_new, links, node.ssh_port, node.address, is_joined, status, node.founded, node.is_peer)
+
+
+def _patient(node: Node, patience: int | None) -> Node:
+    if patience is None:
+        return node
+    if node.kind == "server":
+        raise FwrError(ExitCode.USAGE, f"'{node.name}' is a server: it follows nobody.", "Give --patience to a client, or to a peer.")
+    if not 0 < patience <= _PATIENCE_LIMIT:
+        raise FwrError(ExitCode.USAGE, f"--patience is from 1 to {_PATIENCE_LIMIT} seconds.", "Give another number.")
+    return dataclasses.replace(node, settings=json.dumps({**json.loads(node.settings or "{}"), "server_patience": patience}))
 
 
 def _moved(machine: Machine, node: Node, ssh_port: int | None, http_port: int | None) -> Node:

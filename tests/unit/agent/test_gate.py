@@ -113,7 +113,8 @@ def test_the_history_is_read_and_nothing_else() -> None:
     assert became.path == "/usr/bin/setpriv"
     assert became.argv[-4:] == ["upload-pack", "--strict", "--timeout=60", "/var/lib/fwrkit/history.git"]
     assert "safe.directory=/var/lib/fwrkit/history.git" in became.argv
-    assert "transfer.hideRefs=refs" in became.argv
+    hidden = [word.removeprefix("transfer.hideRefs=") for word in became.argv if word.startswith("transfer.hideRefs=")]
+    assert hidden == ["refs", "!refs/heads/main", "!refs/tags", "!refs/signed/head"]
     assert [rule for rule in rules_of(became) if "write-file" in rule] == ["path-beneath:read-file,write-file:/dev/null"]
     assert {rule.rsplit(":", 1)[1] for rule in rules_of(became)} <= {"/usr", "/etc", "/var/lib/fwrkit/history.git", "/dev/null"}
     assert (became.environment["GIT_CONFIG_GLOBAL"], became.environment["GIT_CONFIG_NOSYSTEM"]) == ("/dev/null", "1")

@@ -92,6 +92,8 @@ def test_keys_come_back_for_who_can_open_them(tmp_path: Path) -> None:
     without = places(tmp_path / "three")
     restore(tmp_path / "x", without)
     assert files(without.keys) == {}
+    is_behind = [(place.state / restoring.BEHIND).exists() for place in (other, without)]
+    assert is_behind == [True, False], "without its keys, no client comes that it could hear"
 
 
 def test_keys_that_are_not_there_are_missed(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from fwrkit.agent import upkeep
+from fwrkit.agent import heads, upkeep
 from fwrkit.agent.citizen import fetching
 from fwrkit.agent.citizen.fetching import Fetcher
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.repository import BRANCH, KEPT, SNAPSHOTS, Repository
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.history import History
+from fwrkit.agent.server.signing import HeadSigner
 from fwrkit.agent.server.snapshots import make_snapshot
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.past import Past
@@ -43,6 +44,7 @@ class Client:
         self.past = Past(root / "server")
         self.authority = Authority(root / "keys", None)
         self.authority.create()
+        self.signer = HeadSigner(self.past.history, self.authority)
         self.clock = Clock()
         self.view = View(is_ready=True, position_at=self.clock())
         self.path = root / "client" / "history.git"
@@ -55,6 +57,7 @@ class Client:
 
     def moves(self, ahead: int = 0) -> None:
         """The server tells of its newest version; ``ahead``: of so many that are not in the history yet."""
+        self.signer.sign(is_last=True)
         self.view = replace(self.view, position=self.past.count + ahead, position_at=self.clock())
 
     def snapshot(self, name: str, version: str = "") -> None:
@@ -89,6 +92,67 @@ def test_it_is_fetched_once_things_are_quiet_and_then_not_again(client: Client, 
     monkeypatch.setattr(client.fetcher, "fetch", lambda: fetched.append(client.clock()))
     client.let(1000)
     assert not fetched, "idle is idle"
+
+
+def test_what_is_not_signed_yet_is_fetched_once_more(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.past.put(a=b"1")
+    client.moves()
+    second = client.past.put(a=b"2")
+    client.view = replace(client.view, position=2, position_at=client.clock())
+    assert client.let(5) == second
+    client.signer.sign(is_last=True)
+    client.let(20)
+    head = heads.head_of(client.repository)
+    assert head is not None and head.version == second
+    monkeypatch.setattr(client.fetcher, "fetch", lambda: pytest.fail("idle is idle"))
+    client.let(1000)
+
+
+def head(client: Client, version: str = "", number: int = 0, world: str = "world", authority: Authority | None = None) -> bytes:
+    text = heads.head_text(version or client.past.repository.head(), world, number or client.past.count, 1)
+    return text + (authority or client.authority).sign_text(text, heads.NAMESPACE)
+
+
+def test_the_signed_head_moves_on_and_never_back(client: Client) -> None:
+    client.view = replace(client.view, world_id="world")
+    for number in (1, 2):
+        client.past.put(a=b"%d" % number)
+        client.moves()
+        client.fetcher.fetch()
+        kept = heads.head_of(client.repository)
+        assert kept is not None and (kept.version, kept.number) == (client.head(), number)
+    tags = client.repository.run("cat-file", "--batch-all-objects", "--batch-check").stdout.decode().count(" tag ")
+    assert tags == 1, "those before are let go"
+    client.past.history.move_tag(heads.REFERENCE, head(client, number=1))
+    client.fetcher.fetch()
+    assert heads.head_of(client.repository) == kept
+    assert any("older" in alert for alert in client.fetcher.alerts)
+    client.past.history.move_tag(heads.REFERENCE, head(client, number=3))
+    client.fetcher.fetch()
+    assert not client.fetcher.alerts
+
+
+def test_what_is_no_signed_head_of_this_world_is_not_kept(client: Client, tmp_path: Path) -> None:
+    client.view = replace(client.view, world_id="world")
+    (tmp_path / "other-keys").mkdir()
+    other = Authority(tmp_path / "other-keys", None)
+    other.create()
+    client.past.put(a=b"1")
+    aside = client.past.history.commit_tree([(b"b", client.past.history.write(b"2"))], "eve", 1, "aside\n", 7)
+    client.past.history.start_at(client.past.repository.run("rev-parse", f"{aside}^").stdout.decode().strip())
+    client.snapshot("head")
+    [snapshot] = client.past.repository.references(SNAPSHOTS).values()
+    as_head = client.past.repository.read("cat-file", "tag", snapshot)[0]
+    forgeries = (head(client, authority=other), head(client, world="other"), head(client, aside, 7), as_head)
+    for forgery in forgeries:
+        client.past.history.move_tag(heads.REFERENCE, forgery)
+        client.fetcher.fetch()
+        assert heads.head_of(client.repository) is None, forgery
+        [alert] = client.fetcher.alerts
+        assert "not taken" in alert
+    client.signer.sign()
+    client.fetcher.fetch()
+    assert heads.head_of(client.repository) is not None and not client.fetcher.alerts
 
 
 def test_what_is_not_written_yet_is_fetched_again_and_not_for_ever(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

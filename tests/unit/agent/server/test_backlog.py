@@ -46,3 +46,7 @@ def test_a_message_weighs_what_it_holds() -> None:
     assert weight(change(1000)) > 1000
     assert weight(say.Manifest(1, False, [], True)) > 1_000_000
     assert weight(say.Acknowledgement([1] * 1000)) > weight(say.Ping(1)) > 0
+
+
+def test_what_a_client_brings_of_its_history_weighs_what_it_has() -> None:
+    assert weight(say.Piece(0, 1 << 20, bytes(1 << 20))) > 1 << 20

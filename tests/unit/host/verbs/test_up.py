@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,19 @@ def test_ports_move_when_told(machine: SimulatedMachine) -> None:
         machine.nodes.save(dataclasses.replace(machine.nodes.get("server"), name="alice", role="client"))
         up.up_node(machine, "alice", ssh_port=free + 1)
     assert raised.value.code == ExitCode.USAGE
+
+
+def test_how_patient_a_client_is(machine: SimulatedMachine) -> None:
+    up.up_server(machine, ServerWish())
+    machine.nodes.save(dataclasses.replace(machine.nodes.get("server"), name="alice", role="client", settings='{"walk_every": 5}'))
+    up.up_node(machine, "alice", patience=7)
+    assert json.loads(machine.nodes.get("alice").settings) == {"walk_every": 5, "server_patience": 7}
+    up.up_node(machine, "alice")
+    assert json.loads(machine.nodes.get("alice").settings)["server_patience"] == 7, "it stays as it was said"
+    for name, patience in (("alice", 0), ("alice", 86401), ("server", 7)):
+        with pytest.raises(FwrError) as raised:
+            up.up_node(machine, name, patience=patience)
+        assert raised.value.code == ExitCode.USAGE
 
 
 def test_two_servers_have_different_ports_and_worlds(machine: SimulatedMachine) -> None:

@@ -14,6 +14,7 @@ from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.ssh import Upstream, write_upstream
 from fwrkit.agent.server.register import Peer as Row
 from fwrkit.agent.server.register import Register
+from fwrkit.agent.settings import Places
 from fwrkit.agent.states import ABSENT, file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import House, Member, Peer, wait_until
@@ -186,7 +187,7 @@ def test_it_follows_only_those_before_it(village: Village) -> None:
     (village.peer.below.root / "other").mkdir()
     past = Past(village.peer.below.root / "other")
     past.write("fwrkit", {b".fwr/citizens.toml": rows.encode()})
-    village.relaying._places = module.Places(state=village.peer.below.root / "other")
+    village.relaying._places = Places(state=village.peer.below.root / "other")
     assert [each.name for each in village.relaying._order().peers] == ["first", "second"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -371,9 +372,9 @@ def test_what_a_program_at_a_peer_writes_is_the_peer_s_own(house: House, peer: P
 
 def test_what_a_program_at_a_peer_writes_is_judged_at_the_peer(house: House, peer: Peer) -> None:
     alice, bob, _ = everybody(peer)
-    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# one\n", "fwrkit", 1))
-    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# two\n", "fwrkit", 2))
-    both_settled(peer)
+    for number, text in enumerate((b"# one\n", b"# two\n")):
+        house.hub.call(functools.partial(house.fold.write_record, b".fwr/citizens.toml", text, "fwrkit", number))
+        both_settled(peer)
     assert bob.tree()[".fwr/citizens.toml"] == "# two\n", "what comes from the server is not judged again"
     peer.write(".fwr/citizens.toml", "# one\n")
     both_settled(peer)

@@ -334,6 +334,19 @@ def test_who_saves_again_and_again_at_a_peer_is_the_author_of_all_of_it(house: H
     assert set(authors(house, b"page")) == {"alice", "bob"}
 
 
+def test_who_alone_may_write_somewhere_saves_again_and_again_at_a_peer(house: House, peer: Peer) -> None:
+    alice, bob, carol = everybody(peer)
+    rules = b'[[rule]]\nname = "own"\npaths = ["{citizen}/**"]\nthen = "allow"\n[[rule]]\nname = "others"\npaths = ["bob/**"]\nthen = "refuse"\n'
+    house.hub.call(lambda: house.fold.write_record(b".fwr/policy.toml", rules, "fwrkit", 1))
+    both_settled(peer)
+    for number in range(40):
+        bob.write("bob/page", f"bob {number}")
+        time.sleep(0.005 * (number % 4))
+    both_settled(peer)
+    assert alice.tree()["bob/page"] == bob.tree()["bob/page"] == carol.tree()["bob/page"] == "bob 39"
+    assert set(authors(house, b"bob/page")) == {"bob"}, "nothing of it was refused as the peer's own"
+
+
 def test_what_both_sides_changed_apart_is_kept(house: House, peer: Peer) -> None:
     alice, bob, carol = everybody(peer)
     alice.write("page.txt", "one")

@@ -59,7 +59,8 @@ class Relaying:
             log.warning("the record of what the world's server has is damaged (%s), and made anew", words)
             database.set_aside(record)
         self._looking_up, self._tending = Store(places.state / tables.NAME), Store(places.state / tables.NAME)
-        self._elsewhere, self._upper = Elsewhere(self._looking_up.db), Record(record)
+        self._elsewhere = Elsewhere(self._looking_up.db)
+        self._record = Record(record)  # of the engine's thread
         relay = Relay(self._author_here, self._between, self._ancestors, self._heard)
         private = places.private / PRIVATE
         self.engine = Engine(
@@ -67,7 +68,7 @@ class Relaying:
             node.citizen,
             places.world,
             private,
-            Record(record),
+            self._record,
             node.owner,
             node.settings,
             relay=relay,
@@ -103,7 +104,7 @@ class Relaying:
         self._ticker.stop()
         self._link.stop()
         self.engine.stop()
-        for store in (self._looking_up, self._tending, self._upper):
+        for store in (self._looking_up, self._tending):
             store.close()
 
     def hang_up(self, reason: str) -> None:
@@ -139,11 +140,15 @@ class Relaying:
         return [*self.engine.view.alerts, *([mirror.fault] if mirror is not None and mirror.fault else [])]
 
     def _author_here(self, path: bytes, state: State) -> str:
-        """Return whose a state of the world is that this peer has accepted, empty for one that was made in this very world."""
+        """Return whose a state of the world is that this peer has accepted, empty for one that was made in this very world.
+
+        Who saves again and again has made the next one before this engine asks about the one that it has found.
+        """
         entry = self._looking_up.entry(path)
         if (entry.state if entry is not None else ABSENT) != state:
-            return ""
-        author = entry.author if entry is not None else self._looking_up.last_author(path)
+            author = self._looking_up.author_since(path, state, self._record.state(path))
+        else:
+            author = entry.author if entry is not None else self._looking_up.last_author(path)
         return "" if author == self._server.operator.name else author
 
     def _between(self, path: bytes, first: State, last: State) -> list[Between]:
@@ -167,7 +172,7 @@ class Relaying:
 
     def _ancestors(self, path: bytes) -> list[State]:
         """Return what else is known to have been at a path, also that there was nothing: what was deleted here or there, and is there again."""
-        was_gone = self._upper.was_deleted(path) or self._looking_up.was_version(path, ABSENT)
+        was_gone = self._record.was_deleted(path) or self._looking_up.was_version(path, ABSENT)
         return [*self._elsewhere.states(path, _BETWEEN), *([ABSENT] if was_gone else [])]
 
     def _heard(self, path: bytes, trail: list[State]) -> None:

@@ -393,6 +393,15 @@ class Store:
         )
         return list(self._db.execute(query, (path, first, last, limit)))[::-1]
 
+    def author_since(self, path: bytes, state: State, first: State) -> str:
+        """Return who has made a state of a path since it had another one last, empty if nobody did."""
+        query = (
+            "SELECT author FROM versions WHERE path = ?1 AND state IS ?2"
+            " AND id > coalesce((SELECT max(id) FROM versions WHERE path = ?1 AND state IS ?3), 0) ORDER BY id DESC LIMIT 1"
+        )
+        row = self._db.execute(query, (path, state, first)).fetchone()
+        return str(row[0]) if row else ""
+
     def was_before(self, path: bytes, state: State, later: Base) -> bool:
         """Say whether a path had a state before it had another one last."""
         query = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -321,6 +322,31 @@ def test_the_server_has_what_a_peer_had_in_between(house: House, peer: Peer) -> 
     assert counts(peer)[0] == 5
 
 
+def test_who_saves_again_and_again_at_a_peer_is_the_author_of_all_of_it(house: House, peer: Peer) -> None:
+    alice, bob, _ = everybody(peer)
+    alice.write("page", "zero")
+    both_settled(peer)
+    for number in range(60):
+        bob.write("page", f"bob {number}")
+        time.sleep(0.007 * (number % 5))
+    both_settled(peer)
+    assert alice.tree() == {"page": "bob 59"}
+    assert set(authors(house, b"page")) == {"alice", "bob"}
+
+
+def test_who_alone_may_write_somewhere_saves_again_and_again_at_a_peer(house: House, peer: Peer) -> None:
+    alice, bob, carol = everybody(peer)
+    rules = b'[[rule]]\nname = "own"\npaths = ["{citizen}/**"]\nthen = "allow"\n[[rule]]\nname = "others"\npaths = ["bob/**"]\nthen = "refuse"\n'
+    house.hub.call(lambda: house.fold.write_record(b".fwr/policy.toml", rules, "fwrkit", 1))
+    both_settled(peer)
+    for number in range(40):
+        bob.write("bob/page", f"bob {number}")
+        time.sleep(0.005 * (number % 4))
+    both_settled(peer)
+    assert alice.tree()["bob/page"] == bob.tree()["bob/page"] == carol.tree()["bob/page"] == "bob 39"
+    assert set(authors(house, b"bob/page")) == {"bob"}, "nothing of it was refused as the peer's own"
+
+
 def test_what_both_sides_changed_apart_is_kept(house: House, peer: Peer) -> None:
     alice, bob, carol = everybody(peer)
     alice.write("page.txt", "one")
@@ -359,9 +385,9 @@ def test_what_a_program_at_a_peer_writes_is_the_peer_s_own(house: House, peer: P
 
 def test_what_a_program_at_a_peer_writes_is_judged_at_the_peer(house: House, peer: Peer) -> None:
     alice, bob, _ = everybody(peer)
-    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# one\n", "fwrkit", 1))
-    house.hub.call(lambda: house.fold.write_record(b".fwr/citizens.toml", b"# two\n", "fwrkit", 2))
-    both_settled(peer)
+    for number, text in enumerate((b"# one\n", b"# two\n")):
+        house.hub.call(functools.partial(house.fold.write_record, b".fwr/citizens.toml", text, "fwrkit", number))
+        both_settled(peer)
     assert bob.tree()[".fwr/citizens.toml"] == "# two\n", "what comes from the server is not judged again"
     peer.write(".fwr/citizens.toml", "# one\n")
     both_settled(peer)

@@ -14,6 +14,7 @@ from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.ssh import Upstream, write_upstream
 from fwrkit.agent.server.register import Peer as Row
 from fwrkit.agent.server.register import Register
+from fwrkit.agent.settings import Places
 from fwrkit.agent.states import ABSENT, file_state
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import House, Member, Peer, wait_until
@@ -186,7 +187,7 @@ def test_it_follows_only_those_before_it(village: Village) -> None:
     (village.peer.below.root / "other").mkdir()
     past = Past(village.peer.below.root / "other")
     past.write("fwrkit", {b".fwr/citizens.toml": rows.encode()})
-    village.relaying._places = module.Places(state=village.peer.below.root / "other")
+    village.relaying._places = Places(state=village.peer.below.root / "other")
     assert [each.name for each in village.relaying._order().peers] == ["first", "second"]
 
 
@@ -196,6 +197,7 @@ def is_told(member: Member) -> bool:
 
 def test_who_is_there_is_told_that_the_server_is_back_when_that_has_everything(village: Village) -> None:
     village.tend()
+    village.settled()
     assert not is_told(village.bob), "not at the first look"
     village.tend()
     wait_until(lambda: is_told(village.bob), "bob knows")

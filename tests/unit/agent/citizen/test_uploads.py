@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fwrkit.agent.citizen.record import Record
+from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.uploads import Uploader, needs_run
 from fwrkit.agent.files.flat import place_name
@@ -204,3 +205,15 @@ def test_what_an_interrupted_run_left_is_removed_at_the_start(desk: Desk) -> Non
     (desk.outgoing / "left").write_bytes(b"x")
     desk.uploader.clear()
     assert list(desk.outgoing.iterdir()) == []
+
+
+def test_at_first_contact_it_is_told_what_was_agreed_on_elsewhere_and_whose_it_is(desk: Desk) -> None:
+    old, older = file_state(b"old"), file_state(b"older")
+    relay = Relay(lambda path, _: "bob" if path == b"p" else "")
+    desk.uploader = Uploader(Tree(desk.world), desk.record, "peer", desk.outgoing, desk.said.append, desk.work, relay)
+    desk.uploader.begin(
+        [desk.put("p", b"p"), Found(b"gone", ABSENT), desk.put("new", b"n")], True, {b"p": [old, older], b"gone": [ABSENT, old]}
+    )
+    assert [(entry.path, entry.base, entry.trail, entry.is_unknown, entry.author) for entry in desk.entries()] == [
+        (b"p", old, [older], True, "bob"), (b"gone", ABSENT, [old], True, ""), (b"new", ABSENT, [], True, ""),
+    ]  # fmt: skip

@@ -512,6 +512,28 @@ def test_a_peer_s_own_engine_is_not_looked_at_by_the_guard(house: House) -> None
             assert engine.next().result == "ACCEPTED"
 
 
+@pytest.mark.parametrize(("claims", "is_held"), [((), False), ((file_state(b"never"),), False), (("agreed",), True)])
+def test_who_comes_from_another_server_and_has_deleted_too_much_there_is_held(house: House, claims: tuple[Any, ...], is_held: bool) -> None:
+    names = [b"%d" % number for number in range(house.settings.guard_files + 10)]
+    alice = Stranger(house, "alice")
+    alice.join()
+    for name in names:
+        alice.change(name, name)
+        assert alice.next().result == "ACCEPTED"
+    bob = Stranger(house, "bob")
+    bob.hello()
+    entries = [
+        say.ManifestEntry(
+            name, ABSENT, ABSENT, ABSENT, False, True, 0, 0, trail=[file_state(name) if claim == "agreed" else claim for claim in claims]
+        )
+        for name in names
+    ]
+    bob.tell(say.Manifest(1, True, [entry.to_value() for entry in entries], True))
+    answers = [bob.next()] if is_held else [bob.next(), bob.next()]
+    assert isinstance(answers[-1], say.Refusal if is_held else say.Folded)
+    assert house.hub.call(house.store.count_files) == len(names), "nothing of it counts before somebody decides"
+
+
 def test_who_is_at_a_peer_hears_once_that_the_server_is_back(house: House) -> None:
     bob, carol = Stranger(house, "bob"), Stranger(house, "carol")
     bob.join()

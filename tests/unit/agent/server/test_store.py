@@ -330,6 +330,14 @@ def test_what_a_path_had_between_two_of_its_states(store: Store) -> None:
     assert (state, size, time, author) == (two, 3, 4, "carol")
 
 
+def test_who_has_made_a_state_since_another(store: Store) -> None:
+    for state, author in ((A, "alice"), (B, "bob"), (ABSENT, "carol"), (A, "alice"), (C, "bob"), (B, "carol")):
+        store.set_head(b"p", state, 1, 0, author, 0)
+    assert (store.author_since(b"p", C, A), store.author_since(b"p", B, A)) == ("bob", "carol")
+    assert store.author_since(b"p", A, C) == store.author_since(b"p", ABSENT, A) == store.author_since(b"q", A, B) == "", "it was before"
+    assert store.author_since(b"p", ABSENT, DIRECTORY) == "carol", "of what was never there nothing is before"
+
+
 def test_whether_a_path_had_a_state_before_it_had_another(store: Store) -> None:
     one, two = file_state(b"one"), file_state(b"two")
     store.set_head(b"p", one, 3, 0, "alice", 0)

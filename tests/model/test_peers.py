@@ -21,8 +21,8 @@ from tests.unit.agent.house import House, Member, Peer, wait_until
 PATHS = ("a", "b", "www/c", "www/d", "www/deep/e")
 ABOVE, BELOW, ALONE = "above", "below", "alone"
 BALLAST = "ballast"
-STEPS = 40
 NIGHTLY = bool(os.environ.get("FWRKIT_NIGHTLY"))
+STEPS = 100 if NIGHTLY else 25
 SEEDS = range(2011, 2011 + (40 if NIGHTLY else 2))
 
 

@@ -38,6 +38,7 @@ from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER
 from fwrkit.core.names import FIRST_UID
 
 IGNORED = (*ALWAYS, "www/cache", "**/*.meta")
+DIALLING = 2.0  # seconds: a hub that was stopped a moment ago answers nobody
 LOGS = ("**/*.changes",)
 TEXTS = ("**/*.md",)
 
@@ -218,11 +219,17 @@ class Member:
         box: list[Session] = []
         hub = self.house.hub
         channel = over_socket(theirs, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake())
-        citizen = hub.call(lambda: self.house.store.known_citizen(self.citizen.id))
+        citizen = hub.call(lambda: self.house.store.known_citizen(self.citizen.id), DIALLING)
         box.append(Session(channel, citizen))
         channel.start()
-        self._sessions = [channel]
+        self.have(channel)
         return over_socket(ours, FROM_SERVER, on_message, on_end), LocalCarrier(self.landing.replica, self.landing.outbox)
+
+    def have(self, channel: Channel) -> None:
+        """Remember a connection: it ends with the next cut, also with one that has come meanwhile."""
+        self._sessions = [channel]
+        if self.is_cut:
+            channel.close("cut")
 
     # files
 

@@ -29,7 +29,7 @@ from fwrkit.agent.states import is_file
 from fwrkit.agent.wire import messages as say
 from fwrkit.agent.wire.channel import Channel, over_socket
 from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER
-from tests.unit.agent.house import Member, wait_until
+from tests.unit.agent.house import DIALLING, Member, wait_until
 
 TEMPLATES = Path(__file__).parents[4] / "images/base/rootfs/usr/share/fwrkit/templates"
 OWNER = (os.geteuid(), os.getegid())
@@ -210,7 +210,7 @@ class Villager(Member):
         if self.is_cut:
             raise OSError("cut")
         hub, store = self.house.hub, self.house.store
-        citizen = hub.call(lambda: store.citizen(name=self.name))
+        citizen = hub.call(lambda: store.citizen(name=self.name), DIALLING)
         if citizen is None or citizen.public_key not in ("", self.house.key(self.name)):
             raise OSError("sshd lets nobody in of whom it has not heard")
         ours, theirs = socket.socketpair()
@@ -218,7 +218,7 @@ class Villager(Member):
         channel = over_socket(theirs, FROM_CLIENT, lambda message: hub.put(box[0], message), lambda _: hub.wake(), patience=0.0)
         box.append(Session(channel, citizen))
         channel.start()
-        self._sessions = [channel]
+        self.have(channel)
         return over_socket(ours, FROM_SERVER, on_message, on_end), LocalCarrier(self.landing.replica, self.landing.outbox)
 
     def remove(self, path: str) -> None:

@@ -12,6 +12,7 @@ from fwrkit.agent import paths
 from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
+from fwrkit.agent.server.claims import base_of
 from fwrkit.agent.server.decide import Question, Result, decide
 from fwrkit.agent.server.elsewhere import Elsewhere
 from fwrkit.agent.server.merge import merge_texts, union_of_logs
@@ -285,13 +286,17 @@ class Fold:
     def claimed_base(self, path: bytes, claims: Sequence[State]) -> Base:
         """Return what an edit at first contact was made on, by what the node had agreed on with other servers of this world, the newest first.
 
-        The newest of it that was the canon's here at some time: what the node had after that is then new here, or what had been before is not
-        known to the others. So a deletion that was agreed on elsewhere counts as one where it is news, and not where something was put there again since.
+        So a deletion that was agreed on elsewhere counts as one where it is news, and not where something was put there again since.
         """
         if not claims or claims == (ABSENT,):
             return UNKNOWN
         head = self._store.head(path)
-        return next((claim for claim in claims[:_CLAIMS] if self._is_known(path, claim, head)), UNKNOWN)
+        if claims[0] == head:
+            return head
+        versions = self._store.last_states(path, _CLAIMS)
+        if versions[:1] != [head]:  # a directory may be there from the founding, without a version
+            versions.insert(0, head)
+        return base_of(claims[:_CLAIMS], versions, lambda claim: self._is_known(path, claim, head))
 
     def _passed_base(self, edit: Edit, base: Base, head: State) -> Base:
         """Return what an edit was made on that a peer passes on: others may have brought of it before what the peer had in between."""

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +409,11 @@ class Store:
             "SELECT 1 FROM versions WHERE path = ?1 AND state IS ?2 AND id < (SELECT max(id) FROM versions WHERE path = ?1 AND state IS ?3)"
         )
         return later is not UNKNOWN and self._db.execute(query, (path, state, later)).fetchone() is not None
+
+    def last_states(self, path: bytes, limit: int) -> list[State]:
+        """Return the states that a path had, the newest first, without what is there twice in a row, from the last versions up to a limit."""
+        rows = self._db.execute("SELECT state FROM versions WHERE path = ? ORDER BY id DESC LIMIT ?", (path, limit))
+        return [state for state, _ in groupby(row[0] for row in rows)]
 
     def last_author(self, path: bytes) -> str:
         """Return who changed a path last, empty if nobody did."""

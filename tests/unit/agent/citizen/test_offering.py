@@ -69,7 +69,9 @@ def test_a_pack_in_pieces_of_what_the_server_lacks(client: Client, tmp_path: Pat
         assert not client.scratch.exists(), "nothing is left of it"
         subprocess.run(["git", "index-pack", pack], check=True, capture_output=True)
         with pack.with_suffix(".idx").open("rb") as index:
-            listed = subprocess.run(["git", "show-index", "--object-format=sha1"], stdin=index, check=True, capture_output=True, text=True).stdout
+            listed = subprocess.run(
+                ["git", "show-index", "--object-format=sha1"], stdin=index, check=True, capture_output=True, text=True
+            ).stdout
         assert second in listed and (first in listed) is (not since)
         assert client.past.repository.references("refs/tags/")["v1"] in listed, "snapshots come along"
         pack.with_suffix(".idx").unlink()

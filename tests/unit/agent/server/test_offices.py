@@ -15,6 +15,7 @@ from fwrkit.agent.audit import follow, shares_of
 from fwrkit.agent.keys import fingerprint, public_of
 from fwrkit.agent.paths import ROLL
 from fwrkit.agent.public_records import peers_of, read, read_audit, read_roll
+from fwrkit.agent.server import offices
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.offices import Offices
 from fwrkit.agent.server.passing import OWN
@@ -86,7 +87,8 @@ def test_a_ban_ends_a_live_connection_within_a_second_and_is_public(hall: TownHa
     wait_until(lambda: [entry.event for entry in read_audit(hall.alice.world).entries] == ["ban", "unban"], "the log is there")
 
 
-def test_everything_that_officials_decide_is_in_the_log(hall: TownHall) -> None:
+def test_everything_that_officials_decide_is_in_the_log(hall: TownHall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offices, "_RENEWAL_PATIENCE", 0.2)  # these nodes do not renew
     hall.alice.write("a", "one")
     hall.house.settled()
     wait_until(lambda: not hall.house.store.has_uncommitted(), "it is in the history")
@@ -153,7 +155,8 @@ def test_who_takes_too_much_is_in_the_log_once(hall: TownHall) -> None:
     wait_until(lambda: [entry.event for entry in read_audit(hall.alice.world).entries] == ["ended"], "one line")
 
 
-def test_shares_are_the_operators_to_make_and_the_log_tells_no_word_of_them(hall: TownHall) -> None:
+def test_shares_are_the_operators_to_make_and_the_log_tells_no_word_of_them(hall: TownHall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offices, "_RENEWAL_PATIENCE", 0.2)  # these nodes do not renew
     for who in ("alice", "bob"):
         assert code(hall, who, "shares", need=2, of=3) == ExitCode.REFUSED
     assert hall.ask("change-authority")["were_shared"] is False

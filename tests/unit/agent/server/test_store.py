@@ -338,6 +338,13 @@ def test_who_has_made_a_state_since_another(store: Store) -> None:
     assert store.author_since(b"p", ABSENT, DIRECTORY) == "carol", "of what was never there nothing is before"
 
 
+def test_the_last_states_of_a_path(store: Store) -> None:
+    for state in (A, B, B, ABSENT, A):
+        store.set_head(b"p", state, 1, 0, "alice", 0)
+    assert store.last_states(b"p", 9) == [A, ABSENT, B, A] and store.last_states(b"p", 2) == [A, ABSENT]
+    assert store.last_states(b"q", 9) == []
+
+
 def test_whether_a_path_had_a_state_before_it_had_another(store: Store) -> None:
     one, two = file_state(b"one"), file_state(b"two")
     store.set_head(b"p", one, 3, 0, "alice", 0)

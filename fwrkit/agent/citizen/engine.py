@@ -512,7 +512,11 @@ class Engine:
         self._refusal = None
         self._behind_server = (welcome.time - time.time_ns()) / 10**9
         if not welcome.is_known and self._record.meta("generation"):
-            self._alert("Server and node did not know each other's memory (a backup, a copy, another server): everything was compared.")
+            log.info("this server does not know this node's memory: everything is compared")
+            if not self._is_record_sound:  # else it is another server, a peer perhaps, and nothing out of the ordinary
+                self._alert(
+                    "This node's world and its memory did not belong together (a backup, a copy): everything was compared, nothing deleted."
+                )
         self._record.set_meta("world_id", welcome.world_id)
         self._record.set_meta("world_name", welcome.world_name)
         self._record.set_meta(_REVIEWS, "")  # the server says so next if anything waits

@@ -219,6 +219,7 @@ def test_nodes_turn_to_another_server_of_the_world_and_back(house: House, tmp_pa
             member.turn_to(house)
             house.settled()
     wanted = {"edited": "1 by alice", "kept": "first kept", "new": "1 new", "by carol": "1 by carol", "empty": None}
+    assert alice.engine.view.alerts == bob.engine.view.alerts == (), "nothing out of the ordinary"
     assert alice.tree() == bob.tree() == carol.tree() == wanted
     peer.members = []
     peer.stop()
@@ -478,6 +479,7 @@ def test_an_older_copy_of_the_world_brings_nothing_back_that_was_deleted(house: 
     house.settled()
     assert alice.tree() == bob.tree()
     assert alice.tree() == {"www": None, "www/kept": "first kept", "www/changed": "second", "www/mine": "an edit on the copy"}
+    assert any("did not belong together" in alert for alert in bob.engine.view.alerts)
 
 
 def test_a_directory_with_caches_can_be_deleted_elsewhere(house: House) -> None:

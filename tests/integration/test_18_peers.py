@@ -30,6 +30,7 @@ def world(republic: Republic, host: str) -> Republic:
         republic.nodes[name] = Node(republic, name)
     republic.fwrkit("role", "alice", "official")
     republic.nodes["alice"].do(*({"path": f"www/page{number}", "text": f"page {number}"} for number in range(20)))
+    republic.nodes["alice"].do(*({"path": f"www/spare{number}", "text": f"spare {number}"} for number in range(6)))
     republic.nodes["alice"].do({"path": "www/page", "text": "as it was"})
     republic.settle()
     return republic
@@ -171,7 +172,7 @@ def test_a_peer_that_is_killed_goes_on_while_the_server_is_away(world: Republic,
             edited(bob, f"www/kept{turn}", f"{turn}: kept by the peer", carol)
             bob.write("www/page", f"{turn}: on its way when the peer is killed")
             peer.docker("kill", "--signal", "KILL", f"{peer.project}-sync")
-            carol.delete(f"www/page{turn + 5}")
+            carol.delete(f"www/spare{turn}")
             world.fwrkit("up", PEER)
             turn_to(PEER, nodes)
             wait_until(lambda turn=turn: alice.has("www/page", f"{turn}: on its way when the peer is killed"), "it arrives")  # type: ignore[misc]
@@ -219,15 +220,15 @@ def test_a_peer_that_is_lost_with_what_it_had_takes_nothing_along(world: Republi
         turn_to(PEER, nodes)
         edited(bob, "www/page", "bob, before the peer goes", carol)
         edited(carol, "www/page", "carol, before the peer goes", bob)
-        bob.delete("www/page9")
-        wait_until(lambda: carol.has("www/page9", None), "it is deleted")
+        bob.delete("www/spare5")
+        wait_until(lambda: carol.has("www/spare5", None), "it is deleted")
         world.fwrkit("down", PEER)
         carol.write("www/page", "carol, after it has gone")
     turn_to("", nodes)
     for text in ("bob, before the peer goes", "carol, before the peer goes"):
         world.written.pop(digest(text))  # of these, the peer alone knows how they came to be
     world.check_invariants()
-    assert server.has("www/page9", None) and server.has("www/page", "carol, after it has gone")
+    assert server.has("www/spare5", None) and server.has("www/page", "carol, after it has gone")
     world.fwrkit("up", PEER)
     wait_until(lambda: peer.tree(user="0") == server.tree(), "the peer comes back and has nothing new", 30)
     world.check_invariants()

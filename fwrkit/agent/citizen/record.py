@@ -46,6 +46,12 @@ class Entry:
     older: tuple[State, ...] = ()
     author: str = ""
 
+    @property
+    def newest_first(self) -> tuple[State, ...]:
+        """What was sent without an answer, and may have been accepted, then what was agreed on."""
+        sent = (self.sent, *reversed(self.older)) if self.has_sent else ()
+        return (*sent, self.state)
+
 
 class Record:
     """One node's record. Used by the engine's thread only."""
@@ -162,8 +168,7 @@ class Record:
     def forget_everything(self) -> None:
         """Begin anew: first contact. What was agreed on stays in the trails."""
         for entry in self.beneath(b""):
-            sent = (entry.sent, *reversed(entry.older)) if entry.has_sent else ()
-            self._remember_before(entry.path, (*sent, entry.state))
+            self._remember_before(entry.path, entry.newest_first)
         self._write("DELETE FROM entries", ())
 
     # trails: what was agreed on before, for other servers of the world
@@ -175,8 +180,7 @@ class Record:
         """
         found = {path: list(msgpack.unpackb(states)) for path, states in self._db.execute("SELECT path, states FROM trails")}
         for entry in self.beneath(b""):
-            sent = (entry.sent, *reversed(entry.older)) if entry.has_sent else ()
-            found[entry.path] = _joined((*sent, entry.state), found.get(entry.path, []))
+            found[entry.path] = _joined(entry.newest_first, found.get(entry.path, []))
         return found
 
     def was_deleted(self, path: bytes) -> bool:

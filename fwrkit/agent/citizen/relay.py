@@ -38,12 +38,12 @@ class Relay:
     def __init__(
         self,
         author_of: Lookup,
-        between: Intermediate | None = None,
+        between: Intermediate = nothing,
         ancestors: Callable[[bytes], list[State]] = lambda _: [],
         heard: Callable[[bytes, list[State]], None] = lambda *_: None,
     ) -> None:
         self.author_of = author_of
-        self.between = between or nothing
+        self.between = between
         self.ancestors = ancestors
         self._heard = heard
         self._placing: dict[tuple[bytes, State], str] = {}

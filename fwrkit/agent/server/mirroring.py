@@ -14,10 +14,10 @@ from fwrkit.agent import public_records
 from fwrkit.agent.paths import ROLL
 from fwrkit.agent.server.enrolment import Enrolment
 from fwrkit.agent.server.fold import Fold
-from fwrkit.agent.server.register import Peer, Register
+from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.roll import why_banned
 from fwrkit.agent.server.store import FORMER, Citizen, Store
-from fwrkit.agent.server.succession import Row, rows_of
+from fwrkit.agent.server.succession import Row, put_peers, rows_of
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID
 
@@ -72,12 +72,7 @@ class Mirror:
         for row in rows:
             if row.name != self._operator.name:
                 self._follow_row(row)
-        for known in self._register.peers():
-            self._register.drop_peer(known.citizen)
-        for each in peers:
-            citizen, official = self._store.citizen(name=each.name), self._store.citizen(name=each.by)
-            if citizen is not None and official is not None:
-                self._register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since))
+        put_peers(peers, self._store, self._register)
         self._enrolment.write_files()
 
     @property

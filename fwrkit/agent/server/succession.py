@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import logging
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from fwrkit.agent.server.store import FORMER, Store
 from fwrkit.core.commands import Command, run
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import FIRST_UID, check_citizen_name
+from fwrkit.core.records import PeerRecord
 
 log = logging.getLogger("fwrkit.succession")
 
@@ -124,15 +126,18 @@ def take_over_peers(source: Path, store: Store, register: Register) -> None:
     except (OSError, NotRegular, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("the peers in the roll can not be read: %s", error)
         return
-    names = {each.name for each in peers}
-    for peer in register.peers():
-        if store.known_citizen(peer.citizen).name not in names:
-            register.drop_peer(peer.citizen)
+    put_peers(peers, store, register)
+
+
+def put_peers(peers: Iterable[PeerRecord], store: Store, register: Register) -> None:
+    """Have those, and no others, serve whom the roll names with an official whom it knows; host keys stay known. In a transaction."""
+    keys = {peer.citizen: peer.host_key for peer in register.peers()}
+    for number in keys:
+        register.drop_peer(number)
     for each in peers:
         citizen, official = store.citizen(name=each.name), store.citizen(name=each.by)
         if citizen is not None and official is not None:
-            known = register.peer_of(citizen.id)
-            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since, known.host_key if known is not None else ""))
+            register.put_peer(Peer(citizen.id, each.host, each.port, official.id, each.since, keys.get(citizen.id, "")))
 
 
 def revoked_keys(source: Path) -> list[str]:

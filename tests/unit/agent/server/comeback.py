@@ -221,6 +221,11 @@ class Villager(Member):
         self.have(channel)
         return over_socket(ours, FROM_SERVER, on_message, on_end), LocalCarrier(self.landing.replica, self.landing.outbox)
 
+    def heard(self) -> str:
+        """Return why the server last turned this node away: a code and a sentence; empty if it did not."""
+        refusal = self.engine.view.refusal
+        return f"{refusal.code} {refusal.message}" if refusal is not None else ""
+
     def remove(self, path: str) -> None:
         place = self.world / path
         shutil.rmtree(place) if place.is_dir() else place.unlink()

@@ -234,10 +234,10 @@ class Member:
     # files
 
     def write(self, path: str | bytes, content: str | bytes) -> None:
-        """Write a file as most programs do: a new file, renamed over the old one."""
+        """Write a file as most programs do: a new file, renamed over the old one; it is made outside of the world, so that it is no version itself."""
         target = self.world / os.fsdecode(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".tmp-{threading.get_ident()}")
+        temporary = self.volume / f"written-{threading.get_ident()}"
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         os.rename(temporary, target)
 

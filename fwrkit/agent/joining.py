@@ -28,8 +28,9 @@ def node_key(keys: Path, node_id: str) -> str:
 def enrol(line: str, keys: Path, node_id: str, name: str = "") -> dict[str, Any]:
     """Given an invite line, have this node's key signed and remember the upstream; return citizen and world.
 
-    ``name`` is the citizen's, where the invite is for several. Repeating it is harmless. Raise FwrError: USAGE (malformed), UNREACHABLE,
-    REFUSED, TAKEN (used by another key, or another world's node).
+    ``name`` is the citizen's, where the invite is for several. Repeating it is harmless. A node whose key opens nothing any more (it has
+    left, or its citizen moved away from it) comes with a new one. Raise FwrError: USAGE (malformed), UNREACHABLE, REFUSED, TAKEN (used by
+    another key, or another world's node).
     """
     invite = decode(line)
     known = read_upstream(keys)
@@ -37,13 +38,22 @@ def enrol(line: str, keys: Path, node_id: str, name: str = "") -> dict[str, Any]
         raise FwrError(
             ExitCode.TAKEN, f"This node belongs to another world, '{known.world_name}'.", "Join under another node's name (--name)."
         )
-    request = {"public_key": node_key(keys, node_id), "node_id": node_id, "version": __version__, "name": name}
+    about = {"node_id": node_id, "version": __version__, "name": name}
     door = Door(invite.host, invite.port, ENROL_ACCOUNT, invite.world_id, invite.world_name, (invite.authority,))
     with tempfile.TemporaryDirectory(prefix="enrol-") as work:
         key = Path(work) / "key"
         write_private(key, pem_of_seed(invite.seed))
-        answer = knock(door, key, "enrol", request)
+        answer = knock(door, key, "enrol", {"public_key": node_key(keys, node_id), **about})
+        if answer.get("revoked") is True:
+            _forget_key(keys)
+            answer = knock(door, key, "enrol", {"public_key": node_key(keys, node_id), **about})
     return _admitted(answer, keys, invite.host, invite.port, invite.world_id, invite.authority)
+
+
+def _forget_key(keys: Path) -> None:
+    """Only where the server has proved that it is one of the world, and says that the key is of no use."""
+    for name in ("node", "node.pub", "node-cert.pub"):
+        (keys / name).unlink(missing_ok=True)
 
 
 def request(keys: Path, node_id: str, host: str, port: int, name: str) -> dict[str, Any]:
@@ -54,6 +64,10 @@ def request(keys: Path, node_id: str, host: str, port: int, name: str) -> dict[s
     """
     node_key(keys, node_id)
     answer = knock(Door(host, port, REQUEST_ACCOUNT, "", "", ()), keys / "node", "request", {"node_id": node_id, "name": name})
+    if answer.get("revoked") is True:
+        # Here the node's key is kept: who answers has proved nothing, and might only say so.
+        hint = "Ask an official for an invite (fwrkit invite NAME), or join under another node's name (--name)."
+        raise FwrError(ExitCode.REFUSED, "This node's key opens nothing any more.", hint)
     try:
         authorities = [str(each) for each in answer["authorities"]]
         authority = fingerprint(authorities[-1])

@@ -104,7 +104,8 @@ class Enrolment:
     def enrol(self, invite_key: str, request: dict[str, Any]) -> dict[str, Any]:
         """Given the key of an invite and what a node says of itself, admit its citizen and return the certificate and the world.
 
-        Raise FwrError: REFUSED (unknown, expired, other version), TAKEN (used by another key), USAGE (malformed).
+        Return ``{"revoked": True}`` if it has to come with another key. Raise FwrError: REFUSED (unknown, expired, other version), TAKEN (used
+        by another key, or the key is somebody else's), USAGE (malformed).
         """
         key, node_id = str(request.get("public_key", "")), str(request.get("node_id", ""))
         if not is_public_key(key) or not node_id.isalnum() or len(node_id) > 64:
@@ -124,6 +125,8 @@ class Enrolment:
             name, is_new = self._name_of_one_of_several(invite, uses, str(request.get("name", "")), key, expires)
         else:
             name, is_new = citizen_name, self._is_first_use(citizen_name, used_by, key, expires)
+        if key in self._store.revoked_keys():
+            return {"revoked": True}
         citizen = self._admit(name, key, node_id, is_new=is_new)
         if uses:
             self._register.use(invite, key, name)
@@ -175,10 +178,9 @@ class Enrolment:
             raise FwrError(ExitCode.TAKEN, "This invite was used already, on another machine.", ask)
         if not used_by and expires < time.time():
             raise FwrError(ExitCode.REFUSED, "This invite has expired.", ask)
-        known = self._store.citizen(name=name)
         self._check_not_banned(name)
-        if used_by and (known is None or known.public_key != key):
-            raise FwrError(ExitCode.TAKEN, f"{name} has moved to another machine since this invite was used.", ask)
+        if used_by:
+            self._check_not_moved(name, key)
         return not used_by
 
     def _name_of_one_of_several(self, invite: str, uses: int, wish: str, key: str, expires: int) -> tuple[str, bool]:
@@ -186,6 +188,7 @@ class Enrolment:
         used = self._register.used_by(invite)
         if key in used:
             self._check_not_banned(used[key])
+            self._check_not_moved(used[key], key)
             return used[key], False
         if expires < time.time() or len(used) >= uses:
             why = "has expired" if expires < time.time() else f"was used {uses} times"
@@ -207,6 +210,22 @@ class Enrolment:
         if self._authority.is_own(key):
             raise FwrError(ExitCode.TAKEN, "This key is the world's own.", "Make a new one.")
 
+    def _check_not_moved(self, name: str, key: str) -> None:
+        """Raise FwrError (TAKEN) if a citizen has another key by now: the machine that comes with what it used once may have been stolen."""
+        known = self._store.citizen(name=name)
+        if known is None or known.public_key != key:
+            text = f"{name} has moved to another machine since this invite was used."
+            raise FwrError(ExitCode.TAKEN, text, f"Ask for a new one (fwrkit invite {name}).")
+
+    def _check_may_be_had(self, key: str, name: str) -> None:
+        """Raise FwrError if a citizen can not have a key: TAKEN (somebody else's: it would be revoked when this citizen gets another one),
+        REFUSED (one that opens nothing any more: whatever was signed for it would count again)."""
+        holder = self._holder_of(key)
+        if holder is not None and holder.name != name:
+            raise FwrError(ExitCode.TAKEN, "This key is another citizen's.", "Make a new one.")
+        if key in self._store.revoked_keys():
+            raise FwrError(ExitCode.REFUSED, "This key opens nothing any more.", "Make a new one.")
+
     def _check_not_banned(self, name: str) -> None:
         known = self._store.citizen(name=name)
         if known is not None and known.is_banned:
@@ -215,8 +234,8 @@ class Enrolment:
     def request(self, request: dict[str, Any]) -> dict[str, Any]:
         """Somebody without an invite asks to be let in, or comes to see what became of that.
 
-        Return what :meth:`answer` does once they are admitted, until then ``{"waiting": True, …}``. Raise FwrError: USAGE, TAKEN (the name),
-        REFUSED (nobody may ask, or too many do, or they are banned).
+        Return what :meth:`answer` does once they are admitted, until then ``{"waiting": True, …}``, and ``{"revoked": True}`` as
+        :meth:`enrol` does. Raise FwrError: USAGE, TAKEN (the name), REFUSED (nobody may ask, or too many do, or they are banned).
         """
         key, node_id, name = (str(request.get(each, "")) for each in ("public_key", "node_id", "name"))
         if not is_public_key(key) or not node_id.isalnum() or len(node_id) > 64:
@@ -227,6 +246,8 @@ class Enrolment:
         if known is not None:
             self._check_not_banned(known.name)
             return self.answer(known)
+        if key in self._store.revoked_keys():
+            return {"revoked": True}
         if self._store.meta("requests") == "closed":
             raise FwrError(ExitCode.REFUSED, "This world takes no requests.", "Ask an official for an invite (fwrkit invite NAME).")
         if self._store.citizen(name=name) is not None:
@@ -250,7 +271,7 @@ class Enrolment:
     def admit(self, by: str, name: str, key: str = "") -> dict[str, Any]:
         """Let in somebody who asked; ``key`` (the beginning of its fingerprint) says whom where several chose one name.
 
-        Raise FwrError: NOT_FOUND, or USAGE if several are meant.
+        Raise FwrError: NOT_FOUND, USAGE if several are meant, TAKEN or REFUSED if the name or the key can not be had any more.
         """
         meant = [each for each in self._register.petitions() if each.name == name and fingerprint(each.public_key).startswith(key)]
         if not meant:
@@ -292,16 +313,12 @@ class Enrolment:
     def change_key(self, citizen: Citizen, key: str) -> dict[str, Any]:
         """A citizen's machine has a new key: the old one opens nothing any more. Return what :meth:`answer` does.
 
-        Raise FwrError: USAGE, TAKEN, REFUSED (one that opens nothing any more: whatever was signed for it would count again).
+        Raise FwrError: USAGE, TAKEN (somebody else's), REFUSED (one that opens nothing any more).
         """
         if not is_public_key(key):
             raise FwrError(ExitCode.USAGE, "This is no public key.", "Update the node's fwrkit.")
         self._check_not_ours(key)
-        if key in self._store.revoked_keys():
-            raise FwrError(ExitCode.REFUSED, "This key opens nothing any more.", "Make a new one.")
-        holder = self._holder_of(key)
-        if holder is not None and holder.id != citizen.id:
-            raise FwrError(ExitCode.TAKEN, "This key is another citizen's.", "Make a new one.")
+        self._check_may_be_had(key, citizen.name)
         if citizen.public_key != key:
             self._store.revoke_key(citizen.public_key, int(time.time()))
             self._store.update_citizen(citizen.id, public_key=key)
@@ -310,6 +327,7 @@ class Enrolment:
         return self.answer(self._store.known_citizen(citizen.id))
 
     def _admit(self, name: str, key: str, node_id: str, is_new: bool) -> Citizen:
+        self._check_may_be_had(key, name)
         citizen = self._store.citizen(name=name)
         if citizen is None:
             uid = max(FIRST_UID - 1, self._store.highest_uid()) + 1
@@ -320,7 +338,6 @@ class Enrolment:
             return citizen
         elif citizen.public_key and citizen.public_key != key:
             self._store.revoke_key(citizen.public_key, int(time.time()))
-        self._store.unrevoke_key(key)
         self._store.update_citizen(citizen.id, public_key=key, node_id=node_id)
         updated = self._store.citizen(number=citizen.id)
         assert updated is not None

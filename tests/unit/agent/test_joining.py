@@ -27,6 +27,8 @@ _SSH = """\
 #!/bin/sh
 for word in "$@"; do printf '%s\\n' "$word"; done > "$ASKED/arguments"
 cat > "$ASKED/request"
+cat "$ASKED/request" >> "$ASKED/requests"
+if grep -qsF "$(cut -d'"' -f4 "$ASKED/request")" "$ASKED/revoked"; then echo '{"revoked": true}'; exit 0; fi
 cat "$ASKED/answer"
 cat "$ASKED/words" >&2
 exit "$(cat "$ASKED/status")"
@@ -97,6 +99,26 @@ def test_repeating_it_uses_the_same_key(server: Server) -> None:
     first = server.request["public_key"]
     enrol(INVITE.encode(), server.keys, "0123456789ab")
     assert server.request["public_key"] == first
+
+
+def test_a_node_whose_key_opens_nothing_any_more_comes_with_a_new_one(server: Server) -> None:
+    enrol(INVITE.encode(), server.keys, "0123456789ab")
+    old = server.request["public_key"]
+    (server.root / "revoked").write_text(f"{old}\n")
+    (server.root / "requests").unlink()
+    assert enrol(INVITE.encode(), server.keys, "0123456789ab")["citizen"] == "alice"
+    came = [json.loads(line)["public_key"] for line in (server.root / "requests").read_text().splitlines()]
+    assert came == [old, node_key(server.keys, "x")] and is_public_key(came[1]) and came[1] != old
+
+
+def test_who_has_proved_nothing_does_not_make_a_node_give_up_its_key(server: Server) -> None:
+    enrol(INVITE.encode(), server.keys, "0123456789ab")
+    key = node_key(server.keys, "x")
+    server.answers('{"revoked": true}')
+    with pytest.raises(FwrError) as raised:
+        ask_to_be_let_in(server)
+    assert raised.value.code == ExitCode.REFUSED and raised.value.hint
+    assert node_key(server.keys, "x") == key and (server.keys / "node-cert.pub").exists()
 
 
 @pytest.mark.parametrize("line", ["", "x", "fwr1", INVITE.encode()[:-5], INVITE.encode()[:40] + "A" + INVITE.encode()[41:]])

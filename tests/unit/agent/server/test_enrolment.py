@@ -153,13 +153,61 @@ def test_a_new_invite_moves_a_citizen_to_a_new_machine(office: Office) -> None:
     assert office.revoked() == [old]
 
 
-def test_a_machine_that_is_invited_back_is_let_in_again(office: Office) -> None:
-    old, new = office.machine(), office.machine()
+def test_a_machine_that_is_invited_back_comes_with_another_key(office: Office) -> None:
+    """Whatever was signed for the old one is still about."""
+    old, new, newer = office.machine(), office.machine(), office.machine()
     office.enrol(office.invite(), old)
     office.enrol(office.invite(), new)
-    office.enrol(office.invite(), old)
-    assert office.key_of("alice") == old
-    assert office.revoked() == [new]
+    back = office.invite()
+    assert office.enrol(back, old) == {"revoked": True}
+    assert office.key_of("alice") == new
+    assert office.enrol(back, newer)["citizen"] == "alice", "the invite was not used by that"
+    assert office.key_of("alice") == newer
+    assert office.revoked() == sorted([old, new], key=office.store.revoked_keys().index)
+
+
+def test_nobody_comes_under_a_key_that_opens_nothing_any_more(office: Office) -> None:
+    """With it, a certificate of the citizen whose key it was would count again, and whoever stole that machine is in."""
+    stolen = office.machine()
+    office.enrol(office.invite("alice"), stolen)
+    asked = office.machine()
+    assert office.enrolment.request({"public_key": asked, "node_id": "0123456789ab", "name": "mallory"})["waiting"]
+    office.enrol(office.invite("alice"), office.machine())
+    office.store.revoke_key(asked, 0)
+    club = office.enrolment.invite("ada", "club", "example.org", 2222, 60, 5)
+    for answer in (
+        office.enrol(office.invite("eve"), stolen),
+        office.enrol(club, stolen, name="mallet"),
+        request(office, stolen, "mallory"),
+    ):
+        assert answer == {"revoked": True}
+    with pytest.raises(FwrError) as raised:
+        office.enrolment.admit("ada", "mallory")
+    assert raised.value.code == ExitCode.REFUSED
+    assert set(office.revoked()) >= {stolen}
+    assert [citizen.name for citizen in office.store.citizens()] == ["ada", "alice"]
+
+
+def test_nobody_comes_under_another_citizen_s_key(office: Office) -> None:
+    """Moved to another machine after that, they would take it from whose it is."""
+    key = office.machine()
+    office.enrol(office.invite("alice"), key)
+    club = office.enrolment.invite("ada", "club", "example.org", 2222, 60, 5)
+    assert refused(office, office.invite("eve"), key).code == ExitCode.TAKEN
+    assert refused(office, club, key, name="eve").code == ExitCode.TAKEN
+    assert office.store.citizen(name="eve") is None
+    assert office.key_of("alice") == key and not office.store.revoked_keys()
+
+
+def test_an_invite_for_several_does_not_bring_a_machine_back_from_which_its_citizen_has_moved(office: Office) -> None:
+    club = office.enrolment.invite("ada", "club", "example.org", 2222, 60, 5)
+    stolen, new = office.machine(), office.machine()
+    office.enrol(club, stolen, name="alice")
+    office.enrol(office.invite("alice"), new)
+    assert refused(office, club, stolen, name="alice").code == ExitCode.TAKEN
+    assert refused(office, club, stolen, name="another").code == ExitCode.TAKEN
+    assert office.key_of("alice") == new
+    assert office.revoked() == [stolen]
 
 
 def test_an_old_machine_does_not_come_back_with_its_old_invite(office: Office) -> None:

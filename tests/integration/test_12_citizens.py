@@ -198,6 +198,7 @@ def test_a_vandal_is_banned_and_taken_back_from_a_laptop(republic: Republic, nod
     mallory.do(*vandalism)
     republic.deleted.clear()
     mallory.wait_in_sync(120)
+    wait_until(lambda: bob.has("www/wiki/3.txt", "bad 3"), "bob sees what mallory has done")
     bob.write("www/wiki/3.txt", "bob mends one by hand")
     wait_until(lambda: nodes["server"].has("www/wiki/3.txt", "bob mends one by hand"), "bob's edit arrives")
     ban_began = time.monotonic()
@@ -302,3 +303,7 @@ def test_new_keys_and_leaving(republic: Republic, nodes: dict[str, Node], laptop
     assert nodes["bob"].has("www/without-bob.txt", None)
     assert nodes["bob"].has("www/rekeyed.txt", "while two authorities are valid"), "the copy stays"
     assert {item["name"]: item["role"] for item in republic.json("citizens")["citizens"]}["bob"] == "former"
+    republic.json("join", "server", "--name", "bob")
+    wait_until(lambda: nodes["bob"].has("www/without-bob.txt", "bob does not get this"), "bob is back, by the same node")
+    assert {item["name"]: item["role"] for item in republic.json("citizens")["citizens"]}["bob"] == "citizen"
+    republic.settle()

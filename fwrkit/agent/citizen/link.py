@@ -18,9 +18,9 @@ from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.ssh import stream_command, write_configuration
 from fwrkit.agent.citizen.unison import UnisonCarrier
-from fwrkit.agent.citizen.upstreams import Choice
+from fwrkit.agent.citizen.upstreams import Choice, Ending
 from fwrkit.agent.wire.channel import Channel, over_socket
-from fwrkit.agent.wire.messages import FROM_SERVER
+from fwrkit.agent.wire.messages import FROM_SERVER, Refusal
 from fwrkit.core.commands import start
 from fwrkit.core.errors import FwrError
 
@@ -28,6 +28,7 @@ log = logging.getLogger("fwrkit.link")
 
 _DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
 _STOOD = 5.0  # seconds after which the end of a connection is no sign that the next one will end as well
+_NO_ENTRY = "Permission denied"  # what ssh says when it was the server that did not let it in; ssh tells this in words only
 _NOT_ENROLLED = 0.2  # seconds between two looks whether this node was enrolled meanwhile
 
 Callbacks = tuple[Callable[[Any], None], Callable[[str], None]]
@@ -37,10 +38,10 @@ Dial = Callable[[Callable[[Any], None], Callable[[str], None]], tuple[Channel, C
 class Link:
     """Owns the connection. ``dial`` returns a channel that is not started yet and its carrier, None if there is no upstream so far.
 
-    ``ended`` hears of each try whether the upstream let us in.
+    ``ended`` hears how each try was answered.
     """
 
-    def __init__(self, engine: Engine, dial: Dial, ended: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(self, engine: Engine, dial: Dial, ended: Callable[[Ending], None] = lambda _: None) -> None:
         self._engine = engine
         self._dial = dial
         self._ended = ended
@@ -70,25 +71,26 @@ class Link:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                outcome = self._once()
+                ending = self._once()
             except (OSError, FwrError) as error:
                 self.last_words = str(error)
-                outcome = False
-            if outcome is None:
+                ending = Ending.UNANSWERED
+            if ending is None:
                 self._stop.wait(_NOT_ENROLLED)
                 continue
-            self._ended(outcome)
-            tries = 1 if outcome and time.monotonic() - began >= _STOOD else tries + 1
+            self._ended(ending)
+            tries = 1 if ending is Ending.LET_IN and time.monotonic() - began >= _STOOD else tries + 1
             self._stop.wait(_DELAYS[min(tries, len(_DELAYS)) - 1])
 
-    def _once(self) -> bool | None:
-        """Have one connection from its beginning to its end. Return whether the upstream let us in, None if there is none to dial."""
+    def _once(self) -> Ending | None:
+        """Have one connection from its beginning to its end. Return how the upstream answered, None if there is none to dial."""
         ended = threading.Event()
-        was_ready = threading.Event()
+        answers: list[Ending] = []
         box: list[Channel] = []
 
         def on_message(message: Any) -> None:
-            was_ready.set()
+            if not answers or isinstance(message, Refusal):
+                answers.append(Ending.TURNED_AWAY if isinstance(message, Refusal) else Ending.LET_IN)
             self._engine.received(box[0], message)
 
         def on_end(reason: str) -> None:
@@ -106,7 +108,9 @@ class Link:
         ended.wait()
         carrier.stop()
         self._engine.ended(channel)
-        return was_ready.is_set() and self._engine.view.refusal is None
+        if answers:
+            return answers[-1]
+        return Ending.TURNED_AWAY if _NO_ENTRY in self.last_words else Ending.UNANSWERED
 
 
 def over_ssh(keys: Path, run: Path, unison_directory: Path, choose: Callable[[], Choice | None]) -> Dial:

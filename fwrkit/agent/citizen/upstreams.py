@@ -6,6 +6,7 @@ only those before it in the order, so nobody ever waits for anybody who waits fo
 
 from __future__ import annotations
 
+import enum
 import logging
 import socket
 import threading
@@ -22,6 +23,15 @@ log = logging.getLogger("fwrkit.upstreams")
 
 _PROBE_EVERY = 5.0  # seconds between two looks whether the server can be reached again
 _PROBE_TIMEOUT = 3.0  # seconds
+_MOST_DOUBT = 16  # times the patience: how long a server has to be there at most that was returned to in vain before
+
+
+class Ending(enum.Enum):
+    """How a connection, or the try at one, was answered."""
+
+    LET_IN = enum.auto()
+    TURNED_AWAY = enum.auto()
+    UNANSWERED = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,7 @@ class Upstreams:
         self._choice: Choice | None = None
         self._failing_since: float | None = None
         self._seen_since: float | None = None
+        self._doubt = 1  # times the patience that the server has to be there before this node returns to it unasked
         self._probe_at = 0.0
 
     @property
@@ -113,28 +124,34 @@ class Upstreams:
         self._turn = 0
         return Choice(home)
 
-    def ended(self, was_let_in: bool) -> None:
-        """A connection, or the try at one, has ended: choose accordingly next time."""
+    def ended(self, how: Ending) -> None:
+        """A connection, or the try at one, has ended: choose accordingly next time.
+
+        Whom the server itself turns away stays with it: no peer would want them. An sshd that answers is not enough for that, as there may be
+        nobody behind it.
+        """
         with self._lock:
             choice, now = self._choice, self._clock()
             if choice is None:
                 return
             if choice.peer:
                 # who hung up to return does so, even if the peer had not let them in yet
-                self._turn = self._turn + 1 if self._turn and not was_let_in else 0
+                self._turn = self._turn + 1 if self._turn and how is not Ending.LET_IN else 0
                 return
-            self._failing_since = now if was_let_in or self._failing_since is None else self._failing_since
-            if now - self._failing_since < self._patience:
-                return
-            if self._probe(choice.upstream.host, choice.upstream.port):  # it is there, and does not want us: no peer would
+            if how is Ending.TURNED_AWAY:
                 self._failing_since = None
-            else:
+                return
+            if how is Ending.LET_IN:
+                self._doubt = 1
+            self._failing_since = now if how is Ending.LET_IN or self._failing_since is None else self._failing_since
+            if now - self._failing_since >= self._patience:
                 self._turn = 1
 
     def is_time_to_return(self, is_server_back: bool) -> bool:
         """Say, while a peer is followed, whether to hang up and go back to the server, given whether the peer says that it has brought it everything.
 
-        Without that word, the server has to have been there for as long as it had to be away before.
+        Without that word, the server has to have been there for as long as it had to be away before, and twice as long each time that this was
+        in vain.
         """
         home = read_upstream(self._keys)
         now = self._clock()
@@ -148,9 +165,11 @@ class Upstreams:
             self._seen_since = None
             return False
         self._seen_since = now if self._seen_since is None else self._seen_since
-        if not is_server_back and now - self._seen_since < self._patience:
+        if not is_server_back and now - self._seen_since < self._patience * self._doubt:
             return False
         with self._lock:
+            self._seen_since = None
+            self._doubt = min(2 * self._doubt, _MOST_DOUBT)
             self._turn = 0
             self._failing_since = None
         return True

@@ -15,12 +15,15 @@ from fwrkit.agent.citizen import link as link_module
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
+from fwrkit.agent.citizen.upstreams import Ending
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.wire import frames
 from fwrkit.agent.wire.channel import Channel
 from fwrkit.agent.wire.messages import Ping, Refusal, to_value
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.clock import Clock
+
+REFUSAL = Refusal("HELD", "m", "h")
 
 
 class StillEngine:
@@ -43,16 +46,17 @@ class StillEngine:
 class Call:
     """A connection that says a few things, and ends."""
 
-    def __init__(self, on_message: Callable[[Any], None], on_end: Callable[[str], None], messages: list[Any]) -> None:
+    def __init__(self, on_message: Callable[[Any], None], on_end: Callable[[str], None], messages: list[Any], words: str) -> None:
         self._say = (on_message, on_end)
         self._messages = messages
+        self._words = words
         self.is_stopped = False
 
     def start(self) -> None:
         on_message, on_end = self._say
         for message in self._messages:
             on_message(message)
-        on_end("the connection ended")
+        on_end(self._words)
 
     def close(self, reason: str = "") -> None:
         self._say[1](reason)
@@ -64,9 +68,11 @@ class Call:
 Outcome = list[Any] | Exception | None
 
 
-def run(outcomes: list[Outcome], engine: StillEngine | None = None) -> tuple[list[float], StillEngine, Link, list[Call]]:
+def run(
+    outcomes: list[Outcome], heard: Callable[[Ending], None] = lambda _: None, words: str = "the connection ended"
+) -> tuple[list[float], StillEngine, Link, list[Call]]:
     """Dial once for each outcome (what is said, what is raised, or that there is nobody to dial); return the delays after them."""
-    engine = engine or StillEngine()
+    engine = StillEngine()
     calls: list[Call] = []
     left = list(outcomes)
 
@@ -76,10 +82,10 @@ def run(outcomes: list[Outcome], engine: StillEngine | None = None) -> tuple[lis
             raise outcome
         if outcome is None:
             return None
-        calls.append(Call(on_message, on_end, outcome))
+        calls.append(Call(on_message, on_end, outcome, words))
         return cast(Channel, calls[-1]), cast(Carrier, calls[-1])
 
-    link = Link(cast(Engine, engine), dial)
+    link = Link(cast(Engine, engine), dial, heard)
     clock = Clock(len(outcomes))
     link._stop = clock
     link.start()
@@ -122,10 +128,25 @@ def test_a_connection_that_was_never_let_in_counts_as_a_failure() -> None:
 
 
 def test_who_is_refused_does_not_knock_all_the_time() -> None:
-    engine = StillEngine()
-    engine.view = View(refusal=Refusal("HELD", "m", "h"))
-    delays, _, _, _ = run([[Ping(1)]] * 8, engine)
-    assert delays[-1] == 5.0
+    for said in ([REFUSAL], [Ping(1), REFUSAL]):
+        delays, _, _, _ = run([said] * 8)
+        assert delays[-1] == 5.0
+
+
+def test_how_each_try_was_answered_is_told() -> None:
+    """Nobody behind an sshd is not the same as somebody who sends this node away."""
+    outcomes: list[Outcome] = [OSError("no route"), [], [Ping(1)], [REFUSAL], [Ping(1), REFUSAL, Ping(2)], None]
+    ends = [Ending.UNANSWERED, Ending.UNANSWERED, Ending.LET_IN, Ending.TURNED_AWAY, Ending.TURNED_AWAY]
+    assert told(outcomes) == ends
+    assert told([[]], "alice@example.org: Permission denied (publickey).") == [Ending.TURNED_AWAY]
+    assert told([[]], "connect to /run/stream.sock: Connection refused") == [Ending.UNANSWERED]
+
+
+def told(outcomes: list[Outcome], words: str = "the connection ended") -> list[Ending]:
+    """Return what a link says of its tries, with what ssh says last."""
+    heard: list[Ending] = []
+    run(outcomes, heard=heard.append, words=words)
+    return heard
 
 
 def test_who_is_not_enrolled_looks_often_and_cheaply() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.citizen.ssh import Upstream, write_upstream
-from fwrkit.agent.citizen.upstreams import Order, Upstreams, is_reachable
+from fwrkit.agent.citizen.upstreams import Ending, Order, Upstreams, is_reachable
 from fwrkit.core.records import PeerRecord
 
 HOME = Upstream("server.example.org", 2222, "w" * 16, "Utopia", "bob", "ssh-ed25519 AAAA")
@@ -45,13 +45,19 @@ class Traveller:
     def fails(self, seconds: float = 0.0) -> str:
         """A try ends in vain after some seconds; return whom it goes to next."""
         self.now += seconds
-        self.upstreams.ended(False)
+        self.upstreams.ended(Ending.UNANSWERED)
+        return self.goes_to()
+
+    def is_turned_away(self, seconds: float = 0.0) -> str:
+        """The server does not let it in, after some seconds; return whom it goes to next."""
+        self.now += seconds
+        self.upstreams.ended(Ending.TURNED_AWAY)
         return self.goes_to()
 
     def was_let_in(self, seconds: float = 0.0) -> str:
         """A connection ends after some seconds; return whom it goes to next."""
         self.now += seconds
-        self.upstreams.ended(True)
+        self.upstreams.ended(Ending.LET_IN)
         return self.goes_to()
 
     def leaves(self) -> str:
@@ -73,16 +79,16 @@ def bob(tmp_path: Path) -> Traveller:
 def test_who_has_not_joined_goes_nowhere(tmp_path: Path) -> None:
     upstreams = Upstreams(tmp_path, lambda: Order([peer("first")]), 0.0, lambda *_: False)
     assert upstreams.choose() is None
-    upstreams.ended(False)
+    upstreams.ended(Ending.UNANSWERED)
     assert not upstreams.is_time_to_return(True)
 
 
 def test_it_is_patient_with_the_server(bob: Traveller) -> None:
     assert bob.goes_to() == ""
     assert bob.fails() == ""
-    assert bob.fails(PATIENCE - 1) == "" and bob.probed == []
+    assert bob.fails(PATIENCE - 1) == ""
     assert bob.fails(1) == "first" == bob.upstreams.peer
-    assert bob.probed == [(HOME.host, HOME.port)]
+    assert bob.probed == []
 
 
 def test_the_place_of_a_peer_is_taken_and_nothing_else_of_it(bob: Traveller) -> None:
@@ -102,12 +108,26 @@ def test_a_connection_that_stood_begins_the_patience_anew(bob: Traveller) -> Non
 
 
 def test_whom_the_server_does_not_want_stays_with_it(bob: Traveller) -> None:
-    bob.is_there = True
     bob.goes_to()
     for _ in range(5):
-        assert bob.fails(PATIENCE) == ""
-    bob.is_there = False
+        assert bob.is_turned_away(PATIENCE) == ""
     assert bob.fails(1) == "" and bob.fails(PATIENCE) == "first", "from the first failure after that on"
+
+
+def test_an_sshd_with_nobody_behind_it_is_no_server(bob: Traveller) -> None:
+    bob.is_there = True
+    assert bob.leaves() == "first"
+    back = []
+    for _ in range(7):  # nobody says that the server works: it is tried, ever more seldom
+        began = bob.now
+        while not bob.is_time(5):
+            pass
+        back.append(round((bob.now - began) / PATIENCE))
+        assert bob.was_let_in() == "" and bob.fails() == "" and bob.fails(PATIENCE) == "first"
+    assert back == [1, 2, 4, 8, 16, 16, 16]
+    assert bob.is_time(5, is_server_back=True), "on the peer's word at once"
+    assert bob.was_let_in() == "" and bob.was_let_in() == "" and bob.leaves() == "first"
+    assert not bob.is_time(5) and bob.is_time(PATIENCE), "once it was there, as in the beginning"
 
 
 def test_peers_have_their_turns_in_order_and_the_server_after_the_last(bob: Traveller) -> None:

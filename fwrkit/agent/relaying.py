@@ -142,11 +142,15 @@ class Relaying:
     def _author_here(self, path: bytes, state: State) -> str:
         """Return whose a state of the world is that this peer has accepted, empty for one that was made in this very world.
 
-        Who saves again and again has made the next one before this engine asks about the one that it has found.
+        Who saves again and again, or makes a file and deletes it, has done the next thing before this engine asks about the one that it has
+        found. What the world's server has had by then, and is there again, was put back here.
         """
         entry = self._looking_up.entry(path)
         if (entry.state if entry is not None else ABSENT) != state:
-            author = self._looking_up.author_since(path, state, self._record.state(path))
+            store, record = self._looking_up, self._record
+            author = (
+                store.author_of(path, state) if not record.was_agreed(path, state) else store.author_since(path, state, record.state(path))
+            )
         else:
             author = entry.author if entry is not None else self._looking_up.last_author(path)
         return "" if author == self._server.operator.name else author

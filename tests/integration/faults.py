@@ -81,6 +81,21 @@ def start(node: Node) -> None:
 
 
 @contextmanager
+def speechless(node: Node) -> Iterator[None]:
+    """A node's agent does nothing during the block, while its sshd goes on to answer."""
+    stopped = processes(node, "agent")
+    for number in stopped:
+        os.kill(number, signal.SIGSTOP)
+    node.is_reachable = False
+    try:
+        yield
+    finally:
+        for number in stopped:
+            os.kill(number, signal.SIGCONT)
+        node.is_reachable = True
+
+
+@contextmanager
 def frozen(node: Node) -> Iterator[None]:
     """Nothing in a node's ``sync`` runs during the block, and its connections stand."""
     node.docker("pause", container(node))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fwrkit.core.errors import ExitCode
-from tests.integration.faults import inspect
+from tests.integration.faults import inspect, speechless
 from tests.integration.republic import Node, Republic, digest, wait_until
 from tests.integration.scale import scale
 
@@ -19,6 +19,7 @@ PATIENCE = 3  # seconds until a client turns to a peer; a minute for people
 CLIENTS = ("alice", "bob", "carol")
 PEER = "alice-peer"
 TURNS = scale(3, 10)
+WAYS = ("cable", "power", "agent")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +62,9 @@ def turn_to(name: str, nodes: list[Node], seconds: float = 60) -> None:
 
 @contextmanager
 def away(server: Node, way: str) -> Iterator[None]:
-    """The server can not be reached by anybody: its cable is pulled, or it is stopped."""
-    if way == "cable":
-        with server.cut():
+    """Nobody is served: the server's cable is pulled, or it is stopped, or only its sshd answers."""
+    if way != "power":
+        with server.cut() if way == "cable" else speechless(server):
             yield
         return
     server.republic.fwrkit("down", server.name)
@@ -115,7 +116,7 @@ def test_again_and_again(world: Republic, peer: Node) -> None:
     alice, bob, carol = nodes
     for turn in range(TURNS):
         began = time.monotonic()
-        with away(server, "cable" if turn % 2 == 0 else "power"):
+        with away(server, WAYS[turn % len(WAYS)]):
             bob.write(f"www/alone{turn}", f"{turn}: written alone")
             carol.delete(f"www/page{turn}")
             turn_to(PEER, nodes)
@@ -132,7 +133,7 @@ def test_again_and_again(world: Republic, peer: Node) -> None:
             began = time.monotonic()
         turn_to("", nodes)
         back = time.monotonic() - began
-        print(f"turn {turn}: at the peer after {gone:.1f} s, back after {back:.1f} s")
+        print(f"turn {turn} ({WAYS[turn % len(WAYS)]}): at the peer after {gone:.1f} s, back after {back:.1f} s")
         world.written.pop(digest(f"{turn}: new"))  # made and deleted while the server was away: it need not hear of it
         world.check_invariants()
         assert peer.tree(user="0") == server.tree(), "the peer has the same"

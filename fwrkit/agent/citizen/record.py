@@ -188,6 +188,10 @@ class Record:
         trail = self._trail(path)
         return bool(trail) and trail[0] is ABSENT and self.state(path) is ABSENT
 
+    def was_agreed(self, path: bytes, state: State) -> bool:
+        """Say whether a state was ever agreed on for a path, as far as that is remembered."""
+        return state in (self.state(path), *self._trail(path))
+
     def forget_old_trails(self) -> None:
         """Forget what was at paths where nothing is for long."""
         before = int(time.time()) - _TRAIL_KEPT

@@ -394,6 +394,13 @@ class Store:
         )
         return list(self._db.execute(query, (path, first, last, limit)))[::-1]
 
+    def author_of(self, path: bytes, state: State) -> str:
+        """Return who has made a state of a path last, empty if nobody did."""
+        row = self._db.execute(
+            "SELECT author FROM versions WHERE path = ? AND state IS ? ORDER BY id DESC LIMIT 1", (path, state)
+        ).fetchone()
+        return str(row[0]) if row else ""
+
     def author_since(self, path: bytes, state: State, first: State) -> str:
         """Return who has made a state of a path since it had another one last, empty if nobody did."""
         query = (

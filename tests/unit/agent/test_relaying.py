@@ -233,6 +233,33 @@ def test_an_edit_is_whose_the_hub_says_as_long_as_it_is_there(village: Village) 
     assert whose(b"p", ABSENT) == "bob" and whose(b"p", file_state(b"one")) == ""
 
 
+def test_what_was_made_and_deleted_before_it_is_asked_about_is_whose_it_was(village: Village) -> None:
+    """An editor's temporary file: it is there for a few milliseconds, again and again under the same name."""
+    whose = village.relaying._author_here
+    village.peer.uplink.cut()
+    for text in ("one", "two"):
+        village.bob.write("p", text)
+        village.peer.below.settled()
+        (village.bob.world / "p").unlink()
+        village.peer.below.settled()
+    assert whose(b"p", file_state(b"one")) == whose(b"p", file_state(b"two")) == "bob", "the server has never had it"
+    village.peer.uplink.mend()
+    village.settled()
+    for text in ("three", "four"):
+        village.bob.write("p", text)
+        village.settled()
+    (village.bob.world / "p").unlink()
+    village.settled()
+    assert whose(b"p", file_state(b"three")) == whose(b"p", file_state(b"four")) == "", "put back by somebody in this very world"
+    village.peer.uplink.cut()
+    village.bob.write("p", "five")
+    village.peer.below.settled()
+    (village.bob.world / "p").unlink()
+    village.peer.below.settled()
+    assert whose(b"p", file_state(b"five")) == "bob"
+    assert whose(b"p", file_state(b"four")) == ""
+
+
 def test_versions_in_between_are_the_newest_that_have_room(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["1", "2" * 40, "3" * 40, "4" * 40, "5"]
     for text in texts:

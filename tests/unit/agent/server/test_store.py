@@ -336,6 +336,7 @@ def test_who_has_made_a_state_since_another(store: Store) -> None:
     assert (store.author_since(b"p", C, A), store.author_since(b"p", B, A)) == ("bob", "carol")
     assert store.author_since(b"p", A, C) == store.author_since(b"p", ABSENT, A) == store.author_since(b"q", A, B) == "", "it was before"
     assert store.author_since(b"p", ABSENT, DIRECTORY) == "carol", "of what was never there nothing is before"
+    assert [store.author_of(b"p", state) for state in (C, ABSENT)] == ["bob", "carol"] and store.author_of(b"q", A) == ""
 
 
 def test_the_last_states_of_a_path(store: Store) -> None:

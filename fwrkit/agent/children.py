@@ -26,6 +26,7 @@ class Child:
         self.name = name
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()  # who signals while it is being started waits until it is known
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
@@ -41,7 +42,8 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it runs."""
-        process = self._process
+        with self._starting:
+            process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(number)
 
@@ -56,7 +58,10 @@ class Child:
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                self._process = start(self._command, stdout=None, stderr=None)
+                with self._starting:
+                    if self._stop.is_set():
+                        return
+                    self._process = start(self._command, stdout=None, stderr=None)
                 status = self._process.wait()
                 log.log(logging.INFO if self._stop.is_set() else logging.WARNING, "%s ended with status %d", self.name, status)
             except OSError as error:

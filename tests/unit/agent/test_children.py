@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,31 @@ def test_a_signal_reaches_it_and_one_that_ended_by_itself_is_started_again(tmp_p
     wait_until(lambda: len(list(tmp_path.iterdir())) == 2, "it runs again")
     child.stop()
     child.signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["signal", "stop"])
+def test_a_signal_reaches_it_while_it_is_being_started(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, known = threading.Event(), threading.Event()
+
+    def slowly(*words: Any, **options: Any) -> Any:
+        process = really(*words, **options)
+        started.set()
+        known.wait(WAIT)  # it runs, and nobody has been told yet
+        return process
+
+    really = children.start
+    monkeypatch.setattr(children, "start", slowly)
+    child = Child("test", Command(["sleep", "60"], cwd=str(tmp_path)))
+    child.start()
+    assert started.wait(WAIT)
+    ending = threading.Thread(target=child.stop if how == "stop" else lambda: child.signal(signal.SIGKILL), daemon=True)
+    ending.start()
+    ending.join(0.1)
+    known.set()
+    ending.join(WAIT)
+    process = child._process
+    assert process is not None and process.wait(WAIT) == (-signal.SIGTERM if how == "stop" else -signal.SIGKILL)
+    child.stop()
 
 
 def sleeper(uid: int | None = None) -> subprocess.Popen[bytes]:

@@ -7,7 +7,6 @@ makes an edit of this node's own.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from fwrkit.agent.citizen.record import Record
@@ -15,7 +14,6 @@ from fwrkit.agent.states import ABSENT, State
 from fwrkit.agent.wire.messages import Between, Delivery
 
 SOMEBODY = "fwrkit"  # whose it is where nobody remembers
-_FRESH = 5.0  # seconds after which the other engine has asked about what was placed, also where the next thing was placed at once
 Lookup = Callable[[bytes, State], str]
 Intermediate = Callable[[bytes, State, State], list[Between]]
 
@@ -43,15 +41,12 @@ class Relay:
         between: Intermediate = nothing,
         ancestors: Callable[[bytes], list[State]] = lambda _: [],
         heard: Callable[[bytes, list[State]], None] = lambda *_: None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.author_of = author_of
         self.between = between
         self.ancestors = ancestors
         self._heard = heard
-        self._clock = clock
         self._placing: dict[tuple[bytes, State], str] = {}
-        self._placed: dict[tuple[bytes, State], tuple[float, str]] = {}  # until when it is fresh, and whose it is; the oldest first
         self._lock = threading.Lock()
 
     def placing(self, deliveries: Sequence[Delivery]) -> None:
@@ -63,27 +58,17 @@ class Relay:
                 self._heard(each.path, each.trail)
 
     def placed(self) -> None:
-        """The record says by now what was placed last."""
-        now = self._clock()
+        """The record says by now what was placed."""
         with self._lock:
-            for key, author in self._placing.items():
-                self._placed.pop(key, None)
-                self._placed[key] = (now + _FRESH, author)
             self._placing.clear()
-            while self._placed and next(iter(self._placed.values()))[0] < now:
-                del self._placed[next(iter(self._placed))]
 
     def author_by(self, record: Record) -> Lookup:
-        """Return how to ask, for the other engine: whose is what is being placed, or what this engine's record has (on a connection of its own).
-
-        What was placed a moment ago may have been replaced since: then it is still whose it was.
-        """
+        """Return how to ask, for the other engine: whose is what is being placed, or what this engine's record has (on a connection of its own)."""
 
         def author_of(path: bytes, state: State) -> str:
             with self._lock:
-                known = self._placing.get((path, state), "")
-                until, fresh = self._placed.get((path, state), (0.0, ""))
-            return known or recorded(record, path, state) or (fresh if self._clock() <= until else "")
+                known = self._placing.get((path, state))
+            return known or recorded(record, path, state)
 
         return author_of
 

@@ -27,34 +27,13 @@ def record(tmp_path: Path) -> Iterator[Record]:
 
 
 def test_what_is_being_placed_is_known_before_the_record_says_so(record: Record) -> None:
-    now = [100.0]
-    relay = Relay(lambda *_: "", clock=lambda: now[0])
+    relay = Relay(lambda *_: "")
     author_of = relay.author_by(record)
     relay.placing([delivery(b"p", A, "bob"), delivery(b"q", ABSENT, "bob"), delivery(b"r", A, "")])
     assert [author_of(path, state) for path, state in ((b"p", A), (b"q", ABSENT), (b"r", A))] == ["bob", "bob", SOMEBODY]
     assert author_of(b"p", B) == author_of(b"q", A) == "", "only that very state"
     relay.placed()
-    now[0] += 5.1
     assert author_of(b"p", A) == "", "it was not placed after all"
-
-
-def test_what_was_replaced_a_moment_ago_is_still_whose_it_was(record: Record) -> None:
-    now = [100.0]
-    relay = Relay(lambda *_: "", clock=lambda: now[0])
-    author_of = relay.author_by(record)
-    for state, author in ((A, "alice"), (B, "bob"), (ABSENT, "carol")):
-        relay.placing([delivery(b"p", state, author)])
-        record.agree(b"p", state, author=author)
-        relay.placed()
-        now[0] += 2
-    assert [author_of(b"p", state) for state in (A, B)] == ["", "bob"], "the first is too long ago: a program has put it back"
-    relay.placing([delivery(b"p", A, "dora")])
-    relay.placed()
-    record.agree(b"p", B, author="eve")
-    assert [author_of(b"p", state) for state in (A, B)] == ["dora", "eve"], "whose it was last"
-    now[0] += 5.1
-    relay.placed()
-    assert relay._placed == {}, "nothing is remembered for long"
 
 
 def test_what_was_placed_is_known_by_the_record_from_then_on(tmp_path: Path, record: Record) -> None:

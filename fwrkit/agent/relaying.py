@@ -29,7 +29,7 @@ from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.server import Server
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.settings import Node, Places
-from fwrkit.agent.states import ABSENT, State, is_file
+from fwrkit.agent.states import ABSENT, UNKNOWN, State, is_file
 from fwrkit.agent.ticker import Ticker
 from fwrkit.agent.wire.messages import Between
 from fwrkit.core.errors import ExitCode, FwrError
@@ -147,23 +147,21 @@ class Relaying:
         """
         entry = self._looking_up.entry(path)
         if (entry.state if entry is not None else ABSENT) != state:
-            store, record = self._looking_up, self._record
-            author = (
-                store.author_of(path, state) if not record.was_agreed(path, state) else store.author_since(path, state, record.state(path))
-            )
+            since = self._record.state(path) if self._record.was_agreed(path, state) else UNKNOWN
+            author = self._looking_up.versions.author_since(path, state, since)
         else:
-            author = entry.author if entry is not None else self._looking_up.last_author(path)
+            author = entry.author if entry is not None else self._looking_up.versions.last_author(path)
         return "" if author == self._server.operator.name else author
 
     def _between(self, path: bytes, first: State, last: State) -> list[Between]:
         """Return the versions that this peer has accepted of a path between two states of it: the world's server had better know them, too."""
-        if not self._looking_up.versions_between(path, first, last, 1):
+        if not self._looking_up.versions.between(path, first, last, 1):
             return []
         store, canon, found, left = self._server.store, self._server.canon, list[Between](), _BETWEEN_BYTES
 
         def look() -> None:
             nonlocal left
-            for _, state, size, moment, author in reversed(store.versions_between(path, first, last, _BETWEEN)):
+            for _, state, size, moment, author in reversed(store.versions.between(path, first, last, _BETWEEN)):
                 if isinstance(state, bytes) and is_file(state) and size <= left and canon.has(state):
                     left -= size
                     found.append(Between(state, author, moment, canon.read(state)))
@@ -176,7 +174,7 @@ class Relaying:
 
     def _ancestors(self, path: bytes) -> list[State]:
         """Return what else is known to have been at a path, also that there was nothing: what was deleted here or there, and is there again."""
-        was_gone = self._record.was_deleted(path) or self._looking_up.was_version(path, ABSENT)
+        was_gone = self._record.was_deleted(path) or self._looking_up.versions.had(path, ABSENT)
         return [*self._elsewhere.states(path, _BETWEEN), *([ABSENT] if was_gone else [])]
 
     def _heard(self, path: bytes, trail: list[State]) -> None:

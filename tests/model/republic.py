@@ -217,7 +217,7 @@ class Republic:
         self._nothing_refused_was_a_version()
 
     def _is_filtered(self, own: Filters, path: bytes) -> bool:
-        return own.ignores(path) or self._store.last_author(path) in own.muted
+        return own.ignores(path) or self._store.versions.last_author(path) in own.muted
 
     def _at_its_authors_only(self, review: Review, waiting: list[Review]) -> None:
         author = self._store.known_citizen(review.citizen)
@@ -236,7 +236,7 @@ class Republic:
         assert file_state(text) == review.state, f"{where} is kept as something else"
         if sum(count for (_, put), count in self.stage.ledger.puts.items() if put == text) > 1:
             return
-        assert not self._store.was_version(review.path, review.state), f"{where} was a version"
+        assert not self._store.versions.had(review.path, review.state), f"{where} was a version"
         for name, member in self.stage.members.items():
             if name != author.name:
                 assert text not in member.world.tree().values(), f"{where} is at {name}'s"

@@ -183,7 +183,7 @@ class _Adoption:
             elif path in changes.last and state != DIRECTORY:
                 raise FwrError(ExitCode.HELD, "this server has edits of its own since it was put back.", "")
         for path in {path for path, _ in undone if path not in changes.last}:  # a record of the server's own: as it was before
-            before = self._store.newest_of(path)
+            before = self._store.versions.newest(path)
             if before is None:
                 self._store.drop_entry(path)
             else:

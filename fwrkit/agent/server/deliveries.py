@@ -82,7 +82,7 @@ class Deliveries:
         entry = self._store.entry(path)
         if entry is not None:
             return is_file(entry.state) and entry.author in session.filters.muted
-        return self._store.last_author(path) in session.filters.muted
+        return self._store.versions.last_author(path) in session.filters.muted
 
     def add(self, session: Session, moved: Iterable[bytes]) -> None:
         """These paths have moved: they are due, unless the citizen holds them already, as their author does."""
@@ -192,8 +192,8 @@ class Deliveries:
         else:
             run = 0
         self._store.set_lag(citizen.id, path, lag.base, [*[state for state in lag.sent if state != head], head])
-        time, author = (entry.time, entry.author) if entry is not None else (0, self._store.last_author(path))
-        trail = self._store.states_between(path, lag.base, head, _TRAIL) if session.is_peer else []
+        time, author = (entry.time, entry.author) if entry is not None else (0, self._store.versions.last_author(path))
+        trail = self._store.versions.states_between(path, lag.base, head, _TRAIL) if session.is_peer else []
         session.sent(Delivery(session.next_number(), path, lag.base, head, time, author, content, run, trail))
         return True
 

@@ -261,7 +261,7 @@ class Fold:
         """Say whether the state was the canon's at this path at some time; of a displaced file, whether its content was anywhere."""
         if edit.is_orphan and isinstance(edit.state, bytes) and is_file(edit.state):
             return self._store.place_of(edit.state) is not None
-        return self._store.was_version(edit.path, edit.state)
+        return self._store.versions.had(edit.path, edit.state)
 
     def _base(self, citizen: Citizen, edit: Edit) -> Base:
         """Return the base that the edit was made on: the claimed one if it is the table's or was sent since, else unknown.
@@ -276,7 +276,7 @@ class Fold:
         known: list[State] = [lag.base, *lag.sent] if lag is not None else [self._store.head(edit.path)]
         if edit.has_prior and known[0] in (edit.prior, *edit.older):
             # the earlier change was folded, unless its state is just what they held before a delivery that they have now
-            is_coincidence = edit.base in known[1:] and not self._store.was_version(edit.path, known[0], citizen.name)
+            is_coincidence = edit.base in known[1:] and not self._store.versions.had(edit.path, known[0], citizen.name)
             return edit.base if is_coincidence else known[0]
         head = self._store.head(edit.path)
         if edit.has_prior and edit.base == known[0] and head in known[1:] and head in (edit.prior, *edit.older):
@@ -293,7 +293,7 @@ class Fold:
         head = self._store.head(path)
         if claims[0] == head:
             return head
-        versions = self._store.last_states(path, _CLAIMS)
+        versions = self._store.versions.last_states(path, _CLAIMS)
         if versions[:1] != [head]:  # a directory may be there from the founding, without a version
             versions.insert(0, head)
         return base_of(claims[:_CLAIMS], versions, lambda claim: self._is_known(path, claim, head))
@@ -304,7 +304,7 @@ class Fold:
         if (
             head != base
             and is_file(head)
-            and (head in between or (head in edit.trail and not self._store.was_before(edit.path, head, base)))
+            and (head in between or (head in edit.trail and not self._store.versions.was_before(edit.path, head, base)))
         ):
             return head  # that the head was there before the base, and is there again, the peer may not have heard
         is_nothing_new = all(self._is_known(edit.path, state, head) for state in (edit.state, *between))
@@ -314,11 +314,11 @@ class Fold:
         return base
 
     def _is_known(self, path: bytes, state: State, head: State) -> bool:
-        return state == head or self._store.was_version(path, state) or self._elsewhere.has(path, state)
+        return state == head or self._store.versions.had(path, state) or self._elsewhere.has(path, state)
 
     def heard_of(self, path: bytes, states: Iterable[State]) -> None:
         """What the world's server had at a path, between what this peer got of it, is nothing new here."""
-        self._elsewhere.remember(path, (state for state in states if not self._store.was_version(path, state)))
+        self._elsewhere.remember(path, (state for state in states if not self._store.versions.had(path, state)))
 
     def _may_say_what_it_made(self, citizen: Citizen, edit: Edit, result: Result) -> bool:
         """Say whether somebody's word counts about what the head was made from: others' work is left behind by it, so they have to be allowed to write."""
@@ -329,7 +329,7 @@ class Fold:
     def _made_from(self, edit: Edit) -> None:
         """Remember from what an edit of another server's was made: who brings something in between brings nothing new."""
         before = (state for state in (edit.base, *edit.trail[:_ANCESTRY]) if state != edit.state)
-        self._elsewhere.remember(edit.path, (state for state in before if not self._store.was_version(edit.path, state)))
+        self._elsewhere.remember(edit.path, (state for state in before if not self._store.versions.had(edit.path, state)))
 
     def _merged(self, edit: Edit, base: Base, head: State) -> bytes | None:
         """Return the merge of an edit with the head where both are new and the template says how to merge them, None if it can not be had."""
@@ -500,7 +500,7 @@ class Fold:
 
         ``received`` as in :meth:`fold`. Return what was put back, (path, state), with directories above.
         """
-        version = self._store.version_of(path, state)
+        version = self._store.versions.of_state(path, state)
         if version is None or self._store.head(path) is not ABSENT or self._blocking_ancestor(path) is not None:
             return []
         missing = [(above, b"") for above in paths.ancestors(path) if self._store.head(above) is ABSENT]

@@ -95,7 +95,7 @@ class Reverting:
         Raise FwrError: NOT_FOUND (no such citizen, or nothing of theirs).
         """
         touched: list[bytes] | None = self._hub.call(
-            lambda: self._store.touched_by(name, since) if self._store.citizen(name=name) else None
+            lambda: self._store.versions.touched_by(name, since) if self._store.citizen(name=name) else None
         )
         if touched is None:
             raise FwrError(ExitCode.NOT_FOUND, f"There is no citizen '{name}'.", "See who there is: fwrkit citizens")
@@ -105,7 +105,7 @@ class Reverting:
         def find(path: bytes) -> tuple[State, State] | str:
             if any(path == own or paths.is_beneath(path, own) for own in (paths.ROLL, paths.AUDIT)):
                 return "the server's own record"
-            return self._store.before_run_of(path, name, since)
+            return self._store.versions.before_run_of(path, name, since)
 
         found = self._hub.call(lambda: [(path, find(path)) for path in touched])
         changes = ((path, target[1] if isinstance(target, tuple) else b"") for path, target in found)
@@ -161,7 +161,7 @@ class Reverting:
         """Return what was at a path, and beneath it, just before it was deleted; empty if it is there, or never was."""
         if self._store.head(path) is not ABSENT:
             return {}
-        gone = self._store.deletion_of(path)
+        gone = self._store.versions.deletion_of(path)
         if gone is None:
             return {}
-        return dict(self._store.gone_beneath(path, gone - _AROUND)) | {path: self._store.last_state(path)}
+        return dict(self._store.versions.gone_beneath(path, gone - _AROUND)) | {path: self._store.versions.last_state(path)}

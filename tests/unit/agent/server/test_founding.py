@@ -143,8 +143,8 @@ def test_history_authors_and_old_versions_come_along(old: Old, places: Places) -
     assert (founded.version, founded.versions, founded.lost) == (last, 3, 0)
     store, history = open_store(places), History(places.state / "history.git", founded.id)
     assert [store.entry(path).author for path in (b"www/a", b"www/large", b"www/unsent")] == ["carol", "alice", "ada"]  # type: ignore[union-attr]
-    assert store.was_version(b"www/a", file_state(b"one"), "bob")
-    assert store.deletion_of(b"www/gone") == (BEGIN + DAY) * 10**9
+    assert store.versions.had(b"www/a", file_state(b"one"), "bob")
+    assert store.versions.deletion_of(b"www/gone") == (BEGIN + DAY) * 10**9
     place = store.place_of(file_state(b"was here"))
     assert place is not None and history.read(place[1]) == b"was here", "what was deleted before can be restored"
     assert history.large_object(file_state(large)) is not None
@@ -169,7 +169,7 @@ def test_an_earlier_version_is_taken_as_it_was(old: Old, places: Places) -> None
     assert (places.world / "www_tourist").is_dir(), "what a template has, whatever git says of empty directories"
     assert (places.world / "www/data/pages/page.txt").stat().st_mtime == 1700000100, "what its changelog says"
     store = open_store(places)
-    assert not store.was_version(b"www/b", file_state(b"later")), "what came after it is not part of this world's past"
+    assert not store.versions.had(b"www/b", file_state(b"later")), "what came after it is not part of this world's past"
     store.close()
 
 

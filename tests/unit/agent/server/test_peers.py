@@ -29,6 +29,7 @@ class PeersHall(TownHall):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
+        self.comers = 0
         self.peers = Peers(
             self.store, self.register, self.enrolment, self.roll, self.authority, self.publisher, Settings(), lambda: self.now
         )
@@ -40,7 +41,8 @@ class PeersHall(TownHall):
         return make_key(self.root / name, name)
 
     def come(self, name: str = "olga-peer", by: str = "olga", **where: Any) -> str:
-        invite, key = decode(self.serve(name, by, **where)), self.key(f"node-{name}")
+        self.comers += 1
+        invite, key = decode(self.serve(name, by, **where)), self.key(f"node-{self.comers}")
         request = {"public_key": key, "node_id": "0123456789ab", "version": __version__}
         self.enrolment.enrol(public_of(invite.seed).split()[1], request)
         return key

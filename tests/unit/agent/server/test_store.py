@@ -141,9 +141,9 @@ def test_the_canon_is_what_was_set_last(store: Store) -> None:
         (3, b"a", ABSENT, 0, 0, "bob", 300, ""),
     ]
     for state in (A, B, ABSENT):
-        assert store.was_version(b"a", state)
-    assert not store.was_version(b"a", C)
-    assert not store.was_version(b"b", A)
+        assert store.versions.had(b"a", state)
+    assert not store.versions.had(b"a", C)
+    assert not store.versions.had(b"b", A)
 
 
 def test_beneath_is_not_beside(store: Store) -> None:
@@ -312,46 +312,3 @@ def test_a_content_that_was_dropped_is_not_known_until_it_is_back(store: Store) 
     assert store.place_of(state) == ("pending", state)
     store.have_contents([state])
     assert not store.is_dropped(state)
-
-
-def test_what_a_path_had_between_two_of_its_states(store: Store) -> None:
-    one, two, three = (file_state(text) for text in (b"one", b"two", b"three"))
-    for number, (state, author) in enumerate(
-        [(one, "alice"), (two, "bob"), (ABSENT, "bob"), (one, "alice"), (two, "carol"), (three, "bob")]
-    ):
-        store.set_head(b"p", state, 3, number, author, 0)
-    assert store.states_between(b"p", one, three, 10) == [two], "since the state was there last"
-    assert store.states_between(b"p", ABSENT, three, 10) == [one, two]
-    assert store.states_between(b"p", file_state(b"never"), three, 10) == [one, two, ABSENT, one, two]
-    assert store.states_between(b"p", file_state(b"never"), three, 2) == [one, two], "the newest"
-    assert store.states_between(b"p", three, one, 10) == store.states_between(b"p", three, three, 10) == []
-    assert store.states_between(b"p", one, file_state(b"never"), 10) == store.states_between(b"q", one, two, 10) == []
-    [(_, state, size, time, author)] = store.versions_between(b"p", one, three, 10)
-    assert (state, size, time, author) == (two, 3, 4, "carol")
-
-
-def test_who_has_made_a_state_since_another(store: Store) -> None:
-    for state, author in ((A, "alice"), (B, "bob"), (ABSENT, "carol"), (A, "alice"), (C, "bob"), (B, "carol")):
-        store.set_head(b"p", state, 1, 0, author, 0)
-    assert (store.author_since(b"p", C, A), store.author_since(b"p", B, A)) == ("bob", "carol")
-    assert store.author_since(b"p", A, C) == store.author_since(b"p", ABSENT, A) == store.author_since(b"q", A, B) == "", "it was before"
-    assert store.author_since(b"p", ABSENT, DIRECTORY) == "carol", "of what was never there nothing is before"
-    assert [store.author_of(b"p", state) for state in (C, ABSENT)] == ["bob", "carol"] and store.author_of(b"q", A) == ""
-
-
-def test_the_last_states_of_a_path(store: Store) -> None:
-    for state in (A, B, B, ABSENT, A):
-        store.set_head(b"p", state, 1, 0, "alice", 0)
-    assert store.last_states(b"p", 9) == [A, ABSENT, B, A] and store.last_states(b"p", 2) == [A, ABSENT]
-    assert store.last_states(b"q", 9) == []
-
-
-def test_whether_a_path_had_a_state_before_it_had_another(store: Store) -> None:
-    one, two = file_state(b"one"), file_state(b"two")
-    store.set_head(b"p", one, 3, 0, "alice", 0)
-    store.set_head(b"p", two, 3, 0, "alice", 0)
-    assert store.was_before(b"p", one, two) and not store.was_before(b"p", two, one)
-    assert not store.was_before(b"p", one, one) and not store.was_before(b"q", one, two)
-    assert not store.was_before(b"p", one, UNKNOWN) and not store.was_before(b"p", one, ABSENT)
-    store.set_head(b"p", one, 3, 0, "alice", 0)
-    assert store.was_before(b"p", two, one) and store.was_before(b"p", one, one)

@@ -69,8 +69,13 @@ class Channel:
             self.close("the other end does not read")
 
     def finish(self) -> None:
-        """Send what is queued, then close."""
-        self._outgoing.put(None)
+        """Send what is queued, then close; at once if the other end does not read, as in :meth:`send`."""
+        if self.is_closed:
+            return
+        try:
+            self._outgoing.put(None, timeout=self._patience)
+        except queue.Full:
+            self.close("the other end does not read")
 
     def close(self, reason: str = "closed") -> None:
         """End the channel at once; harmless when repeated."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fwrkit.agent.wire import frames
+from fwrkit.agent.wire import channel, frames
 from fwrkit.agent.wire.channel import Channel, over_socket
 from fwrkit.agent.wire.messages import FROM_CLIENT, FROM_SERVER, Barrier, Passed, Ping, Pong, to_value
 
@@ -93,6 +93,21 @@ def test_what_is_queued_is_sent_before_it_finishes(pair: tuple[End, End]) -> Non
     assert [server.next() for _ in range(300)] == [Ping(number) for number in range(300)]
     assert server.end()
     assert client.end() == "finished"
+
+
+@pytest.mark.parametrize("count", [channel._QUEUE_LIMIT, channel._QUEUE_LIMIT + 1])
+def test_finishing_does_not_wait_for_somebody_who_does_not_read(count: int) -> None:
+    """The hub's one thread does it: who fills their queue and is sent away would hold up everybody."""
+    ours, theirs = socket.socketpair()
+    server = over_socket(theirs, FROM_CLIENT, lambda _: None, lambda _: None, patience=0.0)
+    for number in range(count):
+        server.send(Ping(number))
+    finishing = threading.Thread(target=server.finish, daemon=True)
+    finishing.start()
+    finishing.join(WAIT)
+    assert not finishing.is_alive()
+    assert server.is_closed
+    ours.close()
 
 
 @pytest.mark.parametrize(

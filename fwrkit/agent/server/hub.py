@@ -244,7 +244,7 @@ class Hub:
                     self._do_after(self.wake)
         version = self._store.last_version()
         for session in self._sessions.values():
-            session.flush(say.Position(self._start, version))
+            self._flush(session, say.Position(self._start, version))
         self._fold.reviews.remove_useless()
         is_settled = self._settle(moved)
         self._expelled.clear()
@@ -253,6 +253,15 @@ class Hub:
             function()
         if is_settled:
             self.on_commit(self._store.last_version())
+
+    @staticmethod
+    def _flush(session: Session, position: say.Position) -> None:
+        """Send a session what was said to it. What is too much for a frame ends this connection, and nobody else's: the turn is durable."""
+        try:
+            session.flush(position)
+        except FrameError as error:
+            log.warning("a session is ended: %s", error)
+            session.channel.close(str(error))
 
     def _passed(self, citizen: Citizen, author: str) -> tuple[Passed, Decision | None]:
         passed = self.passed(citizen, author)

@@ -124,6 +124,22 @@ def test_a_stranger_s_edit_is_answered_and_delivered_to_everybody(house: House) 
     assert bob.next() == say.Passed(5)
 
 
+def test_an_answer_that_no_frame_holds_ends_the_connection_of_whom_it_is_for_alone(house: House) -> None:
+    """Who announces a million contents and brings none has an answer of many megabytes."""
+    alice, bob = Stranger(house, "alice"), Stranger(house, "bob")
+    alice.join()
+    bob.join()
+    with stopped(house):
+        session = house.hub.sessions()[bob.citizen.id]
+        alice.change(b"a", b"one")
+        house.hub.call(lambda: session.say(say.Folded(2, list(range(1_500_000)), [], [])), WAIT)
+        assert bob.is_closed()
+        assert alice.next() == say.Outcome(1, "ACCEPTED", "", None)
+        alice.tell(say.Ping(7))
+        assert alice.next() == say.Pong(7)
+        assert (house.state / "canon/a").read_bytes() == b"one"
+
+
 def test_the_position_comes_before_what_follows_from_it_and_once(house: House) -> None:
     bob = Stranger(house, "bob")
     bob.join()

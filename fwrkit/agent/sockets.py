@@ -35,7 +35,12 @@ def listen(path: Path, mode: int, serve: Callable[[socket.socket], None]) -> soc
                 log.warning("a connection could not be taken: %s", error)  # no descriptors left, mostly: for a moment
                 time.sleep(_PAUSE)
                 continue
-            threading.Thread(target=_guarded, args=(serve, connection), name=path.stem, daemon=True).start()
+            try:
+                threading.Thread(target=_guarded, args=(serve, connection), name=path.stem, daemon=True).start()
+            except RuntimeError as error:  # no thread can be had, while somebody fills the container with processes
+                log.warning("a connection could not be served: %s", error)
+                connection.close()
+                time.sleep(_PAUSE)
 
     threading.Thread(target=accept, name=f"{path.stem}-accept", daemon=True).start()
     return listener

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -109,3 +110,21 @@ def test_running_out_of_descriptors_for_a_moment_does_not_end_the_service(place:
         assert [client.recv(100) for client in clients] == [b"0", b"1", b"2"]
     for client in clients:
         client.close()
+
+
+def test_where_no_thread_can_be_had_for_a_moment_the_service_goes_on(
+    place: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has filled the container with processes: a connection is lost, the next one is served."""
+    with listen(place, 0o600, echo):
+        assert ask(place) == b"hello"
+
+        def start(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            with contextlib.suppress(OSError):
+                assert ask(place) == b""
+        assert "could not be served" in caplog.text
+        assert ask(place) == b"hello"

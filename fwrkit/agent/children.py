@@ -75,8 +75,17 @@ def end_processes_of(uid: int, program: str = "") -> None:
 
     Only ever for accounts of citizens: the agent's own uid is none.
     """
-    if uid < FIRST_UID or uid == os.geteuid():
-        return
+    if uid >= FIRST_UID and uid != os.geteuid():
+        _end(uid, program)
+
+
+def end_processes_at(door: int) -> None:
+    """End the processes of an account (its uid) that machines open which are no citizen's yet: never root's, nor the agent's own."""
+    if door not in (0, os.geteuid()):
+        _end(door, "")
+
+
+def _end(uid: int, program: str) -> None:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:

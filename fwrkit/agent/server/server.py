@@ -84,7 +84,10 @@ class Server:
         self._historian = Historian(self._historian_store, own_history, self.canon, node.settings)
         self.hub.on_commit = self._historian.tell
         self._keeper = tables.Keeper(state, self._roll)
-        self._warden = Warden(state, node.settings, self.hub.allowance, lambda uid, reason: self.offices.excess(uid, reason))
+        self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
+        self._warden = Warden(
+            state, node.settings, self.hub.allowance, lambda uid, reason: self.offices.excess(uid, reason), self._enrol_uids
+        )
         self._reading = Store(state / tables.NAME)  # for the status, which must not wait for the hub
         uid = pwd.getpwnam(_AUTHORITY_ACCOUNT).pw_uid if with_network else None
         self._authority = Authority(places.keys, uid)
@@ -105,7 +108,6 @@ class Server:
         self._sshd: Child | None = None
         if with_network and not self.is_peer:
             self._sshd = self._prepare_sshd()
-        self._enrol_uids = [pwd.getpwnam(name).pw_uid for name in (ENROL_ACCOUNT, REQUEST_ACCOUNT)] if with_network else []
         self._listeners: list[socket.socket] = []
         Landing(state, self.operator.name, self.operator.uid).create()
 

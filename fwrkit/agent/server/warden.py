@@ -2,6 +2,8 @@
 
 Most of it the gate bounds already (limits of the kernel); what these do not know is how much a replica holds, and how many connections
 an account has opened. A replica may grow by what the run that is under way announced, by nearly nothing otherwise.
+
+The doors, accounts that machines open which are no citizen's yet, are looked at too: sshd counts nobody whom it has let in, and any key opens one of them.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from fwrkit.agent.children import end_processes_of
+from fwrkit.agent.children import end_processes_at, end_processes_of
 from fwrkit.agent.files.flat import empty
 from fwrkit.agent.server.room import room
 from fwrkit.agent.settings import Settings
@@ -26,6 +28,7 @@ _PAUSE = 1.0  # seconds between two looks
 _SHARE, _LONGEST = 10, 3.0  # counting what lies in replicas takes one part of the time at most; but seconds that it can wait
 _SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
 _SPARE_FILES = 2000
+_AT_A_DOOR = 100  # processes of all who are at one: they come, say one line and go. sshd has as many again for them
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LANDINGS = ("replicas", "accounts")
 
@@ -40,12 +43,19 @@ class Usage:
 
 
 class Warden:
-    """Looks at the accounts of citizens, in a thread of its own. ``allowance`` says how many bytes and files a uid's run may bring."""
+    """Looks at the accounts of citizens, and at the ``doors`` (uids), in a thread of its own. ``allowance`` says how many bytes and files a uid's
+    run may bring."""
 
     def __init__(
-        self, state: Path, settings: Settings, allowance: Callable[[int], tuple[int, int]], on_excess: Callable[[int, str], None]
+        self,
+        state: Path,
+        settings: Settings,
+        allowance: Callable[[int], tuple[int, int]],
+        on_excess: Callable[[int, str], None],
+        doors: Collection[int] = (),
     ) -> None:
         self._state = state
+        self._doors = frozenset(doors)
         self._settings = settings
         self._allowance = allowance
         self._on_excess = on_excess
@@ -66,13 +76,14 @@ class Warden:
     def _loop(self) -> None:
         while not self._stop.wait(_PAUSE):
             try:
-                self.look(usage_by_account())
+                self.look(usage_by_account(self._doors))
             except Exception:
                 log.exception("looking at the accounts failed")
 
     def look(self, usages: dict[int, Usage]) -> None:
         """End what is too much. Given what the accounts take at the moment, by uid."""
         began = time.monotonic()
+        usages = {uid: usage for uid, usage in usages.items() if not self._is_door(uid, usage)}
         places = self._places()
         self._wrote |= {uid for uid, usage in usages.items() if usage.writes} | self._changed_since(places)
         counted = self._wrote if began >= self._due else set()
@@ -86,6 +97,13 @@ class Warden:
             self._wrote = {uid for uid, usage in usages.items() if usage.writes}
             now = time.monotonic()
             self._due = now + min(_LONGEST, _SHARE * (now - began))
+
+    def _is_door(self, uid: int, usage: Usage) -> bool:
+        """Say whether a uid is a door's. Where there is a crowd, all are sent away: nobody knows there who is who, and who means it tries again."""
+        if uid in self._doors and usage.processes > _AT_A_DOOR:
+            log.warning("a door (uid %d) is cleared: %d processes", uid, usage.processes)
+            end_processes_at(uid)
+        return uid in self._doors
 
     def _places(self) -> dict[int, list[Path]]:
         """Return the landing places by the uid that may write there."""
@@ -119,15 +137,15 @@ class Warden:
         return "a run brings more than it announced" if not is_full else "the disk is full"
 
 
-def usage_by_account() -> dict[int, Usage]:
-    """Return what the processes of citizens' accounts take, by uid."""
+def usage_by_account(doors: Collection[int] = ()) -> dict[int, Usage]:
+    """Return what the processes of citizens' accounts take, and those at the doors, by uid."""
     found: dict[int, Usage] = {}
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
         try:
             uid = entry.stat().st_uid
-            if uid < FIRST_UID:
+            if uid < FIRST_UID and uid not in doors:
                 continue
             resident, shared = (int(word) for word in Path(entry.path, "statm").read_text().split()[1:3])
             program = Path(entry.path, "comm").read_text()

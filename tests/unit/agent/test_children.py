@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fwrkit.agent import children
-from fwrkit.agent.children import Child, end_processes_of
+from fwrkit.agent.children import Child, end_processes_at, end_processes_of
 from fwrkit.core.commands import Command
 from fwrkit.core.names import FIRST_UID
 from tests.unit.agent.clock import Clock
@@ -117,6 +117,8 @@ def sleeper(uid: int | None = None) -> subprocess.Popen[bytes]:
 def test_nobody_but_a_citizen_s_processes_are_ended(uid: int) -> None:
     mine = sleeper()
     end_processes_of(uid)
+    if uid in (os.geteuid(), 0):
+        end_processes_at(uid)
     assert mine.poll() is None
     mine.kill()
     mine.wait()
@@ -136,6 +138,9 @@ def test_of_a_citizen_s_processes_all_or_one_program_s() -> None:
         again = sleeper(FIRST_UID + 50_000)
         end_processes_of(FIRST_UID + 50_000)
         assert again.wait(WAIT) == -signal.SIGKILL
+        at_a_door = sleeper(FIRST_UID - 50)
+        end_processes_at(FIRST_UID - 50)
+        assert at_a_door.wait(WAIT) == -signal.SIGKILL
     finally:
         for process in (other, stays, goes):
             process.kill()

@@ -13,6 +13,7 @@ from fwrkit.agent.server.warden import Usage, Warden, measure, usage_by_account
 from fwrkit.agent.settings import Settings
 
 UID = os.getuid()
+DOOR = 2014
 
 
 class Scene:
@@ -25,11 +26,13 @@ class Scene:
         self.killed: list[int] = []
         self.told: list[tuple[int, str]] = []
         self.allowed = (0, 0)
+        self.cleared: list[int] = []
         monkeypatch.setattr(warden, "end_processes_of", self.killed.append)
+        monkeypatch.setattr(warden, "end_processes_at", self.cleared.append)
         monkeypatch.setattr(warden, "_SPARE_BYTES", 200_000)
         monkeypatch.setattr(warden, "_SPARE_FILES", 20)
         monkeypatch.setattr(warden, "_SHARE", 0)
-        self.warden = Warden(state, Settings(), lambda _: self.allowed, lambda uid, reason: self.told.append((uid, reason)))
+        self.warden = Warden(state, Settings(), lambda _: self.allowed, lambda uid, reason: self.told.append((uid, reason)), (DOOR,))
 
     def look(self, usage: Usage | None = None) -> str:
         """Look once; return why somebody was ended."""
@@ -59,6 +62,17 @@ def test_many_processes_and_much_memory_are_too_much(scene: Scene) -> None:
     assert "33 processes" in scene.look(Usage(33, 1, False))
     assert "2048 MiB" in scene.look(Usage(3, 2 << 30, False))
     assert set(scene.killed) == {UID}
+
+
+def test_a_door_with_a_crowd_at_it_is_cleared_and_nobody_else_suffers(scene: Scene) -> None:
+    """Any key opens it, and sshd counts nobody whom it has let in: the container would have no process left for the citizens."""
+    usages = {DOOR: Usage(100, 3 << 30, False), UID: Usage(3, 1, False)}
+    scene.warden.look(usages)
+    assert scene.cleared == []
+    usages[DOOR].processes = 101
+    scene.warden.look(usages)
+    assert scene.cleared == [DOOR]
+    assert (scene.killed, scene.told) == ([], [])
 
 
 def test_a_replica_that_outgrows_what_was_announced_is_emptied(scene: Scene) -> None:
@@ -139,8 +153,9 @@ def test_counting_ends_where_it_is_too_much(tmp_path: Path) -> None:
     assert measure([tmp_path], UID, 10**9, 1000)[1] == 52
 
 
-def test_only_accounts_of_citizens_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_accounts_of_citizens_and_doors_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert UID not in usage_by_account()
+    assert UID in usage_by_account([UID])
     monkeypatch.setattr(warden, "FIRST_UID", UID)
     mine = usage_by_account()[UID]
     assert mine.processes >= 1
@@ -152,7 +167,7 @@ def test_it_looks_until_it_is_stopped(scene: Scene, monkeypatch: pytest.MonkeyPa
     looks: list[int] = []
     monkeypatch.setattr(warden, "_PAUSE", 0.001)
 
-    def usages() -> dict[int, Usage]:
+    def usages(_: object) -> dict[int, Usage]:
         looks.append(1)
         if len(looks) > 3:
             scene.warden.stop()

@@ -1,12 +1,15 @@
 """The roll of citizens: who is banned, who has which role, who leaves. Runs in the hub's thread, inside its transaction.
 
 Whatever changes is written into the audit log and published in ``.fwr/citizens.toml`` in the same turn.
+
+A peer is a citizen of its own in the tables, and its official's in everything else: who is banned, reads only or leaves does not go on by it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fwrkit.agent.server.enrolment import Enrolment
@@ -57,13 +60,20 @@ class Roll:
                 ExitCode.USAGE, "This ban would be over before it begins.", "Give a later --until, or none: then it is for good."
             )
         self._check_may_go(citizen, "ban")
-        ban = Ban(citizen.id, reason, now, until, by.name)
-        self._register.ban(ban)
-        self._store.update_citizen(citizen.id, is_banned=1)
+        peers = [peer for peer in self._peers_of(citizen) if not peer.is_banned]
+        for each in (citizen, *peers):
+            ban = Ban(each.id, reason, now, until, by.name)
+            self._register.ban(ban)
+            self._store.update_citizen(each.id, is_banned=1)
+            self._publisher.audit(by.name, "ban", each.name, reason=reason, until=shown_time(until) if until else "for good")
+            self._expel(each, why_banned(ban))
         self._enrolment.write_files()
-        self._publisher.audit(by.name, "ban", name, reason=reason, until=shown_time(until) if until else "for good")
-        self._expel(citizen, why_banned(ban))
         return {"name": name, "reason": reason, "since": now, "until": until, "by": by.name}
+
+    def _peers_of(self, citizen: Citizen) -> list[Citizen]:
+        """Return the citizens that are nodes of an official's which serve, or did until the official lost the right."""
+        found = [self._store.known_citizen(peer.citizen) for peer in self._register.peers() if peer.by == citizen.id]
+        return [each for each in found if each.role != FORMER]
 
     def why_banned(self, citizen: Citizen) -> FwrError | None:
         """Return what a banned citizen hears, None if they are not."""
@@ -75,21 +85,30 @@ class Roll:
         citizen = self._find(name)
         if not citizen.is_banned:
             raise FwrError(ExitCode.NOT_FOUND, f"'{name}' is not banned.", "See who is: fwrkit citizens")
-        self._lift(citizen)
-        self._publisher.audit(by.name, "unban", name)
+        for each in self._lift(citizen):
+            self._publisher.audit(by.name, "unban", each.name)
         return {"name": name}
 
     def lift_ended_bans(self) -> None:
         """End the bans whose time is over."""
         for ban in self._register.bans_until(int(self._clock())):
-            citizen = self._store.known_citizen(ban.citizen)
-            self._lift(citizen)
-            self._publisher.audit(SERVER, "unban", citizen.name, reason="its time is over")
+            if self._register.ban_of(ban.citizen) is None:
+                continue  # it has ended with its official's
+            for each in self._lift(self._store.known_citizen(ban.citizen)):
+                self._publisher.audit(SERVER, "unban", each.name, reason="its time is over")
 
-    def _lift(self, citizen: Citizen) -> None:
-        self._register.unban(citizen.id)
-        self._store.update_citizen(citizen.id, is_banned=0)
+    def _lift(self, citizen: Citizen) -> list[Citizen]:
+        """End a ban, and those of peers that came with it. Return whose."""
+        ban = self._register.ban_of(citizen.id)
+        peers = [
+            peer for peer in self._peers_of(citizen) if ban is not None and self._register.ban_of(peer.id) == replace(ban, citizen=peer.id)
+        ]
+        lifted = [citizen, *peers]
+        for each in lifted:
+            self._register.unban(each.id)
+            self._store.update_citizen(each.id, is_banned=0)
         self._enrolment.write_files()
+        return lifted
 
     def set_role(self, by: Citizen, name: str, role: str) -> dict[str, Any]:
         """Give a citizen a role; it counts from the next change of theirs on. Return name, role and the one before.
@@ -102,24 +121,40 @@ class Roll:
         if role != OFFICIAL:
             self._check_may_go(citizen, "demote")
         if role != citizen.role:
-            self._store.update_citizen(citizen.id, role=role)
-            self._refresh(citizen.id)
-            self._publisher.audit(by.name, "role", name, role=role, before=citizen.role)
+            self._give(by, citizen, role)
+            for peer in self._peers_of(citizen):
+                if role == READER != peer.role:
+                    self._give(by, peer, READER)
+                elif citizen.role == READER == peer.role:
+                    self._give(by, peer, CITIZEN)
         return {"name": name, "role": role, "before": citizen.role}
+
+    def _give(self, by: Citizen, citizen: Citizen, role: str) -> None:
+        self._store.update_citizen(citizen.id, role=role)
+        self._refresh(citizen.id)
+        self._publisher.audit(by.name, "role", citizen.name, role=role, before=citizen.role)
 
     def leave(self, citizen: Citizen) -> dict[str, Any]:
         """A citizen leaves: their key opens nothing any more, what they wrote stays. Raise FwrError (REFUSED) as :meth:`set_role`."""
         self._check_may_go(citizen, "let go")
+        for peer in self._peers_of(citizen):
+            self._leave(peer)
+        self._leave(citizen)
+        return {"name": citizen.name, "world": self._store.meta("world_name")}
+
+    def _leave(self, citizen: Citizen) -> None:
         now = int(self._clock())
-        if citizen.public_key:
-            self._store.revoke_key(citizen.public_key, now)
+        peer = self._register.peer_of(citizen.id)
+        if peer is not None:
+            self._register.drop_peer(citizen.id)  # who comes under this name one day has no right by that
+        for key in filter(None, (citizen.public_key, peer.host_key if peer is not None else "")):
+            self._store.revoke_key(key, now)
         self._store.update_citizen(citizen.id, role=FORMER, public_key="", node_id="", is_known=0, generation="", proposed="")
         self._store.drop_lags(citizen.id)
         self._enrolment.write_files()
         self._publisher.audit(citizen.name, "leave", citizen.name)
         text = "You have left this world."
         self._expel(citizen, FwrError(ExitCode.REFUSED, text, "Your copy stays yours. To come back, ask an official for an invite."))
-        return {"name": citizen.name, "world": self._store.meta("world_name")}
 
     def _find(self, name: str) -> Citizen:
         citizen = self._store.citizen(name=name)

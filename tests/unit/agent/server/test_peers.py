@@ -153,6 +153,53 @@ def test_a_ban_that_ends_gives_the_right_back(hall: PeersHall) -> None:
     assert hall.names() == ["olga-peer"]
 
 
+def test_who_is_banned_does_not_go_on_by_their_peer(hall: PeersHall) -> None:
+    hall.come()
+    _ban(hall, "olga")
+    assert hall.citizen("olga-peer").is_banned
+    assert [name for name, _ in hall.expelled] == ["olga", "olga-peer"]
+    assert (hall.state / "enrol/banned").read_text() == "olga\nolga-peer\n"
+    assert hall.events()[-2:] == [("ada", "ban", "olga"), ("ada", "ban", "olga-peer")]
+    hall.roll.unban(hall.citizen("ada"), "olga")
+    assert not hall.citizen("olga-peer").is_banned
+    assert hall.events()[-2:] == [("ada", "unban", "olga"), ("ada", "unban", "olga-peer")]
+
+
+def test_a_ban_that_ends_by_its_time_ends_the_peer_s_once(hall: PeersHall) -> None:
+    hall.come()
+    hall.roll.ban(hall.citizen("ada"), "olga", "spam", NOON + 60)
+    hall.now += 60
+    hall.roll.lift_ended_bans()
+    assert not hall.citizen("olga").is_banned and not hall.citizen("olga-peer").is_banned
+    assert hall.events()[-2:] == [("fwrkit", "unban", "olga"), ("fwrkit", "unban", "olga-peer")]
+
+
+def test_a_peer_s_own_ban_is_not_its_official_s(hall: PeersHall) -> None:
+    hall.come()
+    hall.roll.ban(hall.citizen("ada"), "olga-peer", "leaks", 0)
+    _ban(hall, "olga")
+    hall.roll.unban(hall.citizen("ada"), "olga")
+    assert hall.citizen("olga-peer").is_banned and not hall.citizen("olga").is_banned
+
+
+def test_who_only_reads_does_not_write_by_their_peer(hall: PeersHall) -> None:
+    hall.come()
+    hall.roll.set_role(hall.citizen("ada"), "olga", "reader")
+    assert hall.citizen("olga-peer").role == "reader"
+    assert hall.refreshed == [hall.citizen("olga").id, hall.citizen("olga-peer").id]
+    hall.roll.set_role(hall.citizen("ada"), "olga", "official")
+    assert hall.citizen("olga-peer").role == "citizen" and hall.names() == ["olga-peer"]
+
+
+def test_who_leaves_takes_their_peer_along(hall: PeersHall) -> None:
+    key, host = hall.come(), hall.key("host")
+    hall.peers.certify(hall.citizen("olga-peer"), host)
+    hall.roll.leave(hall.citizen("olga"))
+    assert hall.citizen("olga-peer").role == "former"
+    assert set(hall.store.revoked_keys()) == {key, host}
+    assert hall.register.peers() == []
+
+
 def test_who_stops_serving_is_gone_with_both_keys_and_may_begin_again(hall: PeersHall) -> None:
     key, host = hall.come(), hall.key("host")
     hall.peers.certify(hall.citizen("olga-peer"), host)

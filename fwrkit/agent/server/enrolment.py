@@ -80,7 +80,7 @@ class Enrolment:
     def invite(self, by: str, citizen: str, host: str, port: int, expires_in: int, uses: int = 1) -> Invite:
         """Make an invite for a citizen, new or moving to another machine; with ``uses`` for several, each under a name of their own.
 
-        Raise FwrError: USAGE (no name, or a number that makes no sense), TAKEN (the operator's name), REFUSED (banned).
+        Raise FwrError: USAGE (no name, or a number that makes no sense), TAKEN (the operator's name, or that of another official's peer), REFUSED (banned).
         """
         check_citizen_name(citizen)
         if not 1 <= uses <= _USES or not 0 < expires_in <= _EXPIRY_LIMIT:
@@ -90,6 +90,7 @@ class Enrolment:
             raise FwrError(ExitCode.TAKEN, f"'{citizen}' is the operator of this server.", "Choose another name for the citizen.")
         if known is not None and known.is_banned:
             raise FwrError(ExitCode.REFUSED, f"'{citizen}' is banned from this world.", f"To let them in again: fwrkit unban {citizen}")
+        self._check_no_other_s_peer(known, by)
         seed = secrets.token_bytes(32)
         expires = int(time.time()) + expires_in
         public = _public_of(seed)
@@ -100,6 +101,14 @@ class Enrolment:
         self._publisher.audit(by, "invite", citizen, **({"uses": str(uses)} if uses > 1 else {}))
         world = self._store.meta
         return Invite(host, port, world("world_id"), world("world_name"), self._authority.public, seed, citizen, expires, uses)
+
+    def _check_no_other_s_peer(self, citizen: Citizen | None, by: str) -> None:
+        """Raise FwrError (TAKEN) if a citizen is a node that serves for another official: who came in its place would be believed about whose edits are."""
+        peer = self._register.peer_of(citizen.id) if citizen is not None and citizen.role != FORMER else None
+        official = self._store.known_citizen(peer.by).name if peer is not None else by
+        if citizen is not None and official != by:
+            text = f"'{citizen.name}' is a node of {official} that serves others."
+            raise FwrError(ExitCode.TAKEN, text, f"To end it: fwrkit ban {citizen.name} --reason …")
 
     def enrol(self, invite_key: str, request: dict[str, Any]) -> dict[str, Any]:
         """Given the key of an invite and what a node says of itself, admit its citizen and return the certificate and the world.

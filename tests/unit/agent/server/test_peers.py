@@ -200,6 +200,20 @@ def test_who_leaves_takes_their_peer_along(hall: PeersHall) -> None:
     assert hall.register.peers() == []
 
 
+def test_nobody_but_its_official_has_an_invite_made_for_a_peer(hall: PeersHall) -> None:
+    """Who comes by it is the peer, and is believed about whose the edits are that they pass on."""
+    hall.come()
+    error = refused(lambda: hall.enrolment.invite("ada", "olga-peer", *SERVER, 3600))
+    assert error.code is ExitCode.TAKEN and "olga" in error.message
+    assert hall.enrolment.invite("olga", "olga-peer", *SERVER, 3600).citizen == "olga-peer"
+    hall.roll.leave(hall.citizen("olga-peer"))
+    invite = hall.enrolment.invite("ada", "olga-peer", *SERVER, 3600)
+    hall.enrolment.enrol(
+        public_of(invite.seed).split()[1], {"public_key": hall.key("ada-s"), "node_id": "0123456789ab", "version": __version__}
+    )
+    assert not hall.peers.is_peer(hall.citizen("olga-peer")), "the name alone gives no right"
+
+
 def test_who_stops_serving_is_gone_with_both_keys_and_may_begin_again(hall: PeersHall) -> None:
     key, host = hall.come(), hall.key("host")
     hall.peers.certify(hall.citizen("olga-peer"), host)

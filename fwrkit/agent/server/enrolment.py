@@ -232,6 +232,8 @@ class Enrolment:
         holder = self._holder_of(key)
         if holder is not None and holder.name != name:
             raise FwrError(ExitCode.TAKEN, "This key is another citizen's.", "Make a new one.")
+        if any(peer.host_key == key for peer in self._register.peers()) or self._store.invite(key) is not None:
+            raise FwrError(ExitCode.TAKEN, "This key is a peer's, or an invite's.", "Make a new one.")
         if key in self._store.revoked_keys():
             raise FwrError(ExitCode.REFUSED, "This key opens nothing any more.", "Make a new one.")
 

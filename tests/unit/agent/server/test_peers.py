@@ -214,6 +214,20 @@ def test_nobody_but_its_official_has_an_invite_made_for_a_peer(hall: PeersHall) 
     assert not hall.peers.is_peer(hall.citizen("olga-peer")), "the name alone gives no right"
 
 
+def test_nobody_has_a_peer_s_host_key_or_an_invite_s(hall: PeersHall) -> None:
+    """It would be revoked with their next one, and the peer would be believed by nobody; the invite would let nobody in."""
+    hall.come()
+    hall.store.update_citizen(hall.citizen("alice").id, public_key=hall.key("alice"))
+    hall.peers.certify(hall.citizen("olga-peer"), hall.key("host"))
+    invite = public_of(hall.enrolment.invite("olga", "bob", *SERVER, 3600).seed)
+    for key in (hall.key("host"), invite):
+        assert refused(lambda key=key: hall.enrolment.change_key(hall.citizen("alice"), key)).code is ExitCode.TAKEN  # type: ignore[misc]
+        request = {"public_key": key, "node_id": "0123456789ab", "version": __version__}
+        error = refused(lambda request=request: hall.enrolment.enrol(invite.split()[1], request))  # type: ignore[misc]
+        assert error.code is ExitCode.TAKEN
+    assert hall.store.revoked_keys() == []
+
+
 def test_who_stops_serving_is_gone_with_both_keys_and_may_begin_again(hall: PeersHall) -> None:
     key, host = hall.come(), hall.key("host")
     hall.peers.certify(hall.citizen("olga-peer"), host)

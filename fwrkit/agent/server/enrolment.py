@@ -95,12 +95,20 @@ class Enrolment:
         expires = int(time.time()) + expires_in
         public = _public_of(seed)
         self._store.add_invite(public, citizen, expires)
+        self._register.made_invite(public, by)
         if uses > 1:
             self._register.open_invite(public, uses)
         self.write_files()
         self._publisher.audit(by, "invite", citizen, **({"uses": str(uses)} if uses > 1 else {}))
         world = self._store.meta
         return Invite(host, port, world("world_id"), world("world_name"), self._authority.public, seed, citizen, expires, uses)
+
+    def end_invites_of(self, official: str) -> None:
+        """What an official has had made, and nobody has used yet, lets nobody in: the right ends with the office. :meth:`write_files` is the caller's."""
+        for invite in self._register.invites_made_by(official):
+            found = self._store.invite(invite)
+            if found is not None and not found[2]:
+                self._store.drop_invite(invite)
 
     def _check_no_other_s_peer(self, citizen: Citizen | None, by: str) -> None:
         """Raise FwrError (TAKEN) if a citizen is a node that serves for another official: who came in its place would be believed about whose edits are."""

@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS requests (
 CREATE TABLE IF NOT EXISTS open_invites (public_key TEXT PRIMARY KEY, uses INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS invite_uses (
     invite TEXT NOT NULL, public_key TEXT NOT NULL, citizen TEXT NOT NULL, PRIMARY KEY (invite, public_key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS invite_makers (public_key TEXT PRIMARY KEY, by TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS peers (
     citizen INTEGER PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL, by INTEGER NOT NULL, since INTEGER NOT NULL,
     host_key TEXT NOT NULL DEFAULT '');
@@ -101,7 +102,15 @@ class Register:
         """A request is answered, or forgotten."""
         self._db.execute("DELETE FROM requests WHERE public_key = ?", (public_key,))
 
-    # invites for several
+    # invites
+
+    def made_invite(self, invite: str, by: str) -> None:
+        """An official has had an invite made."""
+        self._db.execute("INSERT OR REPLACE INTO invite_makers VALUES (?, ?)", (invite, by))
+
+    def invites_made_by(self, by: str) -> list[str]:
+        """Return the invites that an official has had made."""
+        return [str(row[0]) for row in self._db.execute("SELECT public_key FROM invite_makers WHERE by = ? ORDER BY public_key", (by,))]
 
     def open_invite(self, invite: str, uses: int) -> None:
         """An invite lets in so many, each under a name of their own."""
@@ -120,8 +129,15 @@ class Register:
         """Somebody came by an invite for several."""
         self._db.execute("INSERT OR REPLACE INTO invite_uses VALUES (?, ?, ?)", (invite, public_key, citizen))
 
+    def close_invites_of(self, citizen: str) -> None:
+        """The invites for several by which somebody came let in nobody else."""
+        count = "(SELECT count(*) FROM invite_uses WHERE invite = open_invites.public_key)"
+        query = f"UPDATE open_invites SET uses = {count} WHERE public_key IN (SELECT invite FROM invite_uses WHERE citizen = ?)"  # noqa: S608 - no value in it
+        self._db.execute(query, (citizen,))
+
     def forget_invites(self) -> None:
-        """No invite for several is known any more."""
+        """Nothing is known of invites any more."""
+        self._db.execute("DELETE FROM invite_makers")
         self._db.execute("DELETE FROM open_invites")
         self._db.execute("DELETE FROM invite_uses")
 

@@ -205,6 +205,10 @@ class Store:
         """Bind an invite to the key that used it."""
         self._db.execute("UPDATE invites SET used_by = ? WHERE public_key = ?", (used_by, public_key))
 
+    def drop_invite(self, public_key: str) -> None:
+        """An invite lets nobody in any more."""
+        self._db.execute("DELETE FROM invites WHERE public_key = ?", (public_key,))
+
     def revoke_key(self, public_key: str, since: int) -> None:
         """A key opens nothing any more."""
         self._db.execute("INSERT OR IGNORE INTO revoked VALUES (?, ?)", (public_key, since))

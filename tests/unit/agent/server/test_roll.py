@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from fwrkit import __version__
+from fwrkit.agent.keys import make_key, public_of
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.core.invites import Invite
 from tests.unit.agent.server.townhall import NOON, TownHall
 
 
@@ -113,3 +116,41 @@ def test_who_leaves_keeps_the_name_and_nothing_else(hall: TownHall) -> None:
     assert [name for name, _ in hall.expelled] == ["alice"]
     assert refused(lambda: ban(hall)).code is ExitCode.NOT_FOUND
     assert refused(lambda: hall.roll.leave(hall.citizen("ada"))).code is ExitCode.REFUSED
+
+
+def come(hall: TownHall, invite: Invite, name: str) -> str:
+    """Enrol, as a node does whose citizen wishes a name; return under which they came."""
+    request = {"public_key": make_key(hall.root / f"node-{name}", ""), "node_id": "0123456789ab", "version": __version__, "name": name}
+    return str(hall.enrolment.enrol(public_of(invite.seed).split()[1], request)["citizen"])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda hall: ban(hall, "olga", by="ada"),
+        lambda hall: hall.roll.set_role(hall.citizen("ada"), "olga", "citizen"),
+        lambda hall: hall.roll.leave(hall.citizen("olga")),
+    ],
+)
+def test_who_is_no_official_any_more_lets_nobody_in(hall: TownHall, openssh: None, end: Callable[[TownHall], Any]) -> None:
+    """Else they would come back at once under another name, and others by their word."""
+    place = ("example.org", 2222, 86400)
+    used, unused = hall.enrolment.invite("olga", "bob", *place), hall.enrolment.invite("olga", "carol", *place)
+    several, other = hall.enrolment.invite("olga", "club", *place, uses=9), hall.enrolment.invite("ada", "dave", *place)
+    assert come(hall, used, "bob") == "bob" and come(hall, several, "erin") == "erin"
+    end(hall)
+    for invite, name in ((unused, "carol"), (several, "mallory")):
+        assert refused(lambda invite=invite, name=name: come(hall, invite, name)).code is ExitCode.REFUSED  # type: ignore[misc]
+    keys = (hall.state / "enrol/authorized_keys").read_text()
+    assert public_of(unused.seed) not in keys and public_of(several.seed) not in keys
+    assert come(hall, used, "bob") == "bob", "an interrupted join finishes"
+    assert come(hall, other, "dave") == "dave"
+
+
+def test_who_is_banned_does_not_come_again_by_the_line_that_is_for_several(hall: TownHall, openssh: None) -> None:
+    invite, other = (hall.enrolment.invite("olga", name, "example.org", 2222, 86400, uses=9) for name in ("club", "choir"))
+    assert come(hall, invite, "mallory") == "mallory" and come(hall, invite, "bob") == "bob" and come(hall, other, "carol") == "carol"
+    ban(hall, "mallory")
+    assert refused(lambda: come(hall, invite, "mallory-two")).code is ExitCode.REFUSED
+    assert come(hall, invite, "bob") == "bob", "who came by it is not concerned"
+    assert come(hall, other, "dave") == "dave"

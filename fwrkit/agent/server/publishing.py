@@ -38,7 +38,8 @@ class Publisher:
         self._has_news = True  # at the start: what an earlier run of the server could not publish any more
 
     def audit(self, actor: str, event: str, subject: str, **details: str) -> None:
-        """Write a line of the audit log; it is published at the end of the turn."""
+        """Write a line of the audit log; it is published at the end of the turn. Of a path that is no UTF-8, what is."""
+        subject = subject.encode("utf-8", "replace").decode()
         entry = self._register.add_entry(int(self._clock()), actor, event, subject, details)
         log.info("%s: %s %s", actor, event, entry.subject)
         self._has_news = True

@@ -49,6 +49,14 @@ def test_the_audit_log_is_one_chain_over_the_months(hall: TownHall) -> None:
     assert [entry.event for entry in chain.entries] == ["role", "ban", "unban"]
 
 
+def test_what_is_done_to_a_name_that_is_no_utf_8_is_logged(hall: TownHall) -> None:
+    """Else a review of it could be neither accepted nor rejected, and who reverts it would not be in the log."""
+    hall.publisher.audit("olga", "reject", "www/\udcff.html", by="alice")
+    assert hall.events() == [("olga", "reject", "www/?.html")]
+    [text] = [text for path, text in hall.published().items() if b"audit/" in path]
+    assert follow(text.splitlines()).fault == ""
+
+
 def test_a_clock_that_goes_back_does_not_turn_the_log_round(hall: TownHall) -> None:
     hall.publisher.audit("ada", "role", "alice")
     hall.published()

@@ -140,3 +140,8 @@ def _cut(stem: bytes, limit: int) -> bytes:
 def shown(path: bytes) -> str:
     """Return a path as text for JSON and logs; bytes that are no UTF-8 become surrogates, as in the rest of Python."""
     return path.decode("utf-8", "surrogateescape")
+
+
+def kept(path: bytes) -> str:
+    """Return a path as text for tables and messages, which hold no surrogates: bytes that are no UTF-8 are lost in it."""
+    return path.decode("utf-8", "replace")

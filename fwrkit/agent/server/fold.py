@@ -420,7 +420,7 @@ class Fold:
         target = place + edit.path[len(lost_at) :]  # who edited holds nothing of it yet: it is delivered to them as to everybody
         if self._store.head(target) != edit.state:
             self._move(
-                author.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.shown(edit.path)}".replace("\n", " ")
+                author.name, target, edit.state, edit.size, edit.time, received, f"conflict at {paths.kept(edit.path)}".replace("\n", " ")
             )
         self._store.set_conflict(lost_at, author.name, lost_to, place)
         return target

@@ -231,3 +231,9 @@ def test_what_is_shown_leads_back_to_the_bytes(path: bytes) -> None:
 def test_the_sentinel_is_a_path_of_its_own() -> None:
     assert is_well_formed(paths.SENTINEL)
     assert not is_beneath(paths.SENTINEL, paths.RECORDS)
+
+
+@pytest.mark.parametrize(("path", "text"), [(b"www/\xc3\xa9", "www/\u00e9"), (b"caf\xe9/x", "caf\ufffd/x")])
+def test_a_path_becomes_text_that_can_be_kept_anywhere(path: bytes, text: str) -> None:
+    assert paths.kept(path) == text
+    assert paths.kept(path).encode()

@@ -125,6 +125,14 @@ def test_texts_are_merged_line_by_line_and_both_can_be_brought_back(court: Court
     assert entry is not None and entry.time == NOON + 10**9, "nobody saved the merge: it has a time of its own"
 
 
+def test_who_loses_a_name_that_is_no_utf_8_is_kept_beside_too(court: Court) -> None:
+    """It could never be folded else, and the connection of whoever brings it would end again and again."""
+    court.put("alice", b"caf\xe9.bin", b"one")
+    verdict = court.put("bob", b"caf\xe9.bin", b"two")
+    assert verdict.result is Result.CONFLICT and verdict.copy is not None
+    assert court.tree() == court.on_disk() == {b"caf\xe9.bin": b"one", verdict.copy: b"two"}
+
+
 def test_a_text_that_both_changed_at_one_place_is_kept_beside(court: Court) -> None:
     court.put("alice", b"p.md", PAGE)
     hold_all(court)

@@ -27,6 +27,9 @@ _MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
 _SECOND = 10**9  # nanoseconds
+_FARTHEST = (
+    9 * 10**18
+)  # nanoseconds before and after 1970: a little less than a table's integers hold, for a merge is later than what it was made from
 _ANCESTRY = 16  # states that an edit was made from, and are remembered
 _CLAIMS = 32  # of what was agreed on elsewhere that is looked up, for each path: more than any client remembers
 
@@ -94,6 +97,7 @@ class Fold:
         reason = self._why_not(edit.path)
         if reason:
             return Verdict(Result.REFUSED, reason)
+        edit = _in_time(edit)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
         if edit.writer is not None and not (edit.is_settled or edit.is_unknown or edit.is_orphan):
             base = self._passed_base(edit, base, head)
@@ -543,3 +547,9 @@ class Fold:
             self._store.drop_lag(citizen.id, path)
         else:
             self._store.set_lag(citizen.id, path, state, [])  # at the end of first contact, who has no row is taken to hold nothing
+
+
+def _in_time(edit: Edit) -> Edit:
+    """Return an edit with times that can be kept: a program may give a file any."""
+    between = tuple(_in_time(version) for version in edit.between)
+    return replace(edit, time=min(max(edit.time, -_FARTHEST), _FARTHEST), between=between)

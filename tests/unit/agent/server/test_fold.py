@@ -125,6 +125,16 @@ def test_texts_are_merged_line_by_line_and_both_can_be_brought_back(court: Court
     assert entry is not None and entry.time == NOON + 10**9, "nobody saved the merge: it has a time of its own"
 
 
+@pytest.mark.parametrize("moment", [2**63 - 1, 2**64 - 1, -(2**63)])
+def test_a_file_of_any_time_is_taken_and_holds_up_nobody_s_merge(court: Court, moment: int) -> None:
+    """Otherwise nobody else's edit of it could be folded any more: a merge's time would be one that the tables can not hold."""
+    court.put("alice", b"p.md", PAGE)
+    hold_all(court)
+    court.edit("alice", Edit(b"p.md", file_state(ONE), file_state(PAGE), time=moment, size=len(ONE), content=Content(ONE)))
+    assert court.put("bob", b"p.md", FOUR, file_state(PAGE)).result is Result.MERGED
+    assert court.tree() == court.on_disk() == {b"p.md": BOTH}
+
+
 def test_who_loses_a_name_that_is_no_utf_8_is_kept_beside_too(court: Court) -> None:
     """It could never be folded else, and the connection of whoever brings it would end again and again."""
     court.put("alice", b"caf\xe9.bin", b"one")

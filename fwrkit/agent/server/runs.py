@@ -111,12 +111,26 @@ class Runs:
             run.entries.append(entry)
             run.cost += _ENTRY_COST + len(entry.path) + len(entry.author) + _STATE_COST * (len(entry.older) + len(entry.trail))
         self._telling = {each for each in (*self._telling, session) if each.upward is not None and not each.channel.is_closed}
-        if len(run.entries) > _ENTRIES_LIMIT or sum(each.upward.cost for each in self._telling if each.upward) > _MANIFESTS_LIMIT:
-            raise FrameError("a manifest is too large")
+        self._bound_manifests(session, run)
         if not part.last:
             return
         run.is_complete = True
         self._examine(session, run, {}, 0)
+
+    def _bound_manifests(self, session: Session, run: UpwardRun) -> None:
+        """Keep what all manifests take within bounds: whose is the largest gives way, and not who comes while somebody sits on theirs.
+
+        Raise FrameError if that is the one who tells just now.
+        """
+        costs = {each: each.upward.cost for each in self._telling if each.upward is not None}
+        while len(run.entries) > _ENTRIES_LIMIT or sum(costs.values()) > _MANIFESTS_LIMIT:
+            largest = max(costs, key=lambda each: costs[each])
+            if len(run.entries) > _ENTRIES_LIMIT or run.cost >= costs[largest]:
+                raise FrameError("a manifest is too large")
+            log.warning("%s is ended: their manifest takes the room of others", largest.citizen.name)
+            del costs[largest]
+            largest.upward = None
+            largest.channel.close("a manifest is too large")
 
     def _examine(self, session: Session, run: UpwardRun, unknown: dict[bytes, int], position: int) -> None:
         """Find out which contents the server does not have (state to index), a bounded number of entries in a turn."""

@@ -422,6 +422,20 @@ def test_manifests_take_a_bounded_amount_of_memory(house: House, monkeypatch: py
     assert isinstance(first.next(), say.Need)
 
 
+def test_who_sits_on_a_large_manifest_gives_way_to_who_comes_with_a_small_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who never says the last of theirs would keep everybody else from joining, and from bringing anything large."""
+    monkeypatch.setattr(runs, "_MANIFESTS_LIMIT", 100_000)
+    mallory, alice = Stranger(house, "mallory"), Stranger(house, "alice")
+    entries = [say.ManifestEntry(b"%d" % number, file_state(b"one"), None, None, False, False, 0, 3).to_value() for number in range(190)]
+    for stranger, count in ((mallory, 190), (alice, 20)):
+        stranger.join()
+        stranger.tell(say.Manifest(2, False, entries[:count], False), say.Ping(1))
+        assert stranger.next() == say.Pong(1)
+    assert mallory.is_closed()
+    alice.tell(say.Manifest(2, False, [], True))
+    assert isinstance(alice.next(), say.Need)
+
+
 def test_a_batch_takes_a_bounded_amount_of_memory(house: House) -> None:
     mallory = Stranger(house, "mallory")
     mallory.join()

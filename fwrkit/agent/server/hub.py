@@ -42,6 +42,7 @@ log = logging.getLogger("fwrkit.hub")
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
 _BETWEEN = 16  # versions in between that are taken with one change
+_BARRIERS = 1000  # that one connection may have waiting: a node asks for some at a time
 _ITEM_COST = 80  # bytes of memory that each item of a list takes besides, roughly
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
 
@@ -357,6 +358,8 @@ class Hub:
             self._runs.fetched(session)
             self._deliveries.fetched(session, message.run)
         elif isinstance(message, say.Barrier):
+            if len(session.barriers) >= _BARRIERS:
+                raise FrameError("too many barriers")
             session.barriers.append(message.number)
         elif isinstance(message, say.Ping):
             session.say(say.Pong(message.number))

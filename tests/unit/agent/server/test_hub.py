@@ -436,6 +436,17 @@ def test_who_sits_on_a_large_manifest_gives_way_to_who_comes_with_a_small_one(ho
     assert isinstance(alice.next(), say.Need)
 
 
+def test_barriers_that_wait_are_bounded(house: House) -> None:
+    """They wait as long as a delivery is not acknowledged: for ever, if somebody likes."""
+    mallory, alice = Stranger(house, "mallory"), Stranger(house, "alice")
+    mallory.join()
+    alice.join()
+    alice.change(b"a", b"one")
+    assert isinstance(mallory.next(), say.Delivery)
+    mallory.tell(*(say.Barrier(number) for number in range(1001)))
+    assert mallory.is_closed()
+
+
 def test_a_batch_takes_a_bounded_amount_of_memory(house: House) -> None:
     mallory = Stranger(house, "mallory")
     mallory.join()

@@ -26,6 +26,7 @@ GATE = "/usr/lib/fwrkit/gate"
 DEFAULT_EXPIRY = 7 * 86400  # seconds
 _EXPIRY_LIMIT = 366 * 86400  # seconds
 _USES = 1000  # that an invite for several has at most
+_NEW_KEYS, _A_DAY = 10, 86400  # that one citizen's machine takes within so many seconds: each one before stays in everybody's roll for good
 _PETITIONS = 100  # that wait at the same time
 _PETITION_LIFE = 30 * 86400  # seconds for which a request waits
 _REMEMBERED = 30 * 86400  # seconds for which an expired invite is still told from one that never was
@@ -332,18 +333,25 @@ class Enrolment:
     def change_key(self, citizen: Citizen, key: str) -> dict[str, Any]:
         """A citizen's machine has a new key: the old one opens nothing any more. Return what :meth:`answer` does.
 
-        Raise FwrError: USAGE, TAKEN (somebody else's), REFUSED (one that opens nothing any more).
+        Raise FwrError: USAGE, TAKEN (somebody else's), REFUSED (one that opens nothing any more, or too many within a day).
         """
         if not is_public_key(key):
             raise FwrError(ExitCode.USAGE, "This is no public key.", "Update the node's fwrkit.")
         self._check_not_ours(key)
         self._check_may_be_had(key, citizen.name)
         if citizen.public_key != key:
+            self._check_not_too_often(citizen)
             self._store.revoke_key(citizen.public_key, int(time.time()))
             self._store.update_citizen(citizen.id, public_key=key)
             self.write_files()
             self._publisher.audit(citizen.name, "rekey", citizen.name, key=fingerprint(key))
         return self.answer(self._store.known_citizen(citizen.id))
+
+    def _check_not_too_often(self, citizen: Citizen) -> None:
+        """Raise FwrError (REFUSED) if a citizen has had many new keys lately."""
+        entries = self._register.entries(int(time.time()) - _A_DAY)
+        if sum((entry.actor, entry.event, entry.subject) == (citizen.name, "rekey", citizen.name) for entry in entries) >= _NEW_KEYS:
+            raise FwrError(ExitCode.REFUSED, f"{citizen.name} has had {_NEW_KEYS} new keys within a day.", "Try again tomorrow.")
 
     def _admit(self, name: str, key: str, node_id: str, is_new: bool) -> Citizen:
         self._check_may_be_had(key, name)

@@ -447,3 +447,17 @@ def test_nobody_comes_under_the_world_s_own_key(office: Office) -> None:
             come()
         assert raised.value.code is ExitCode.TAKEN
     assert office.store.citizen(name="bob") is None and authority not in office.revoked()
+
+
+def test_a_citizen_has_a_bounded_number_of_new_keys_in_a_day(office: Office) -> None:
+    """Each one before is in the roll for good, which everybody has: one citizen could fill everybody's disk, and keep peers from reading it."""
+    office.enrol(office.invite(), office.machine())
+    alice, keys = office.store.citizen(name="alice"), [office.machine() for _ in range(11)]
+    assert alice is not None
+    for key in keys[:10]:
+        office.enrolment.change_key(office.store.known_citizen(alice.id), key)
+    with pytest.raises(FwrError) as raised:
+        office.enrolment.change_key(office.store.known_citizen(alice.id), keys[10])
+    assert raised.value.code is ExitCode.REFUSED
+    assert office.enrolment.change_key(office.store.known_citizen(alice.id), keys[9])["citizen"] == "alice", "to ask again is none"
+    assert office.key_of("alice") == keys[9]

@@ -45,7 +45,7 @@ class Landing:
         _link_all(self.replica, links)
 
     def collect(self, wanted: Iterable[tuple[int, bytes, bytes, int]], target: Path, prefix: str) -> tuple[dict[int, str], list[int]]:
-        """Given (index, path, hash, size) of contents that should have arrived, copy them out of the replica into ``target``.
+        """Given (index, path, hash, size) of contents that should have arrived, copy them out of the replica into ``target``, under new names.
 
         Return the file names by index, and the indexes whose content is not there or is another: those are asked for again. The copies
         are on disk when this returns.
@@ -115,7 +115,9 @@ def _copy_verified(tree: Tree, name: bytes, state: bytes, size: int, target: Pat
     try:
         if os.fstat(source).st_size != size:  # before anything is copied: what is not announced may be as large as it likes
             return False
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        fd = os.open(
+            target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644
+        )  # received files are never written again: others are links to them
         try:
             is_same = copy_all(source, fd, size) == state
         finally:

@@ -6,6 +6,7 @@ In the hub's thread, inside its transaction; disk work is done by a few workers 
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -237,7 +238,7 @@ class Runs:
             if index not in failed
         )
         landing = Landing(self._state, citizen.name, citizen.uid)
-        prefix = f"{citizen.name}-{session.generation.replace(':', '-')}-{run.number}"
+        prefix = f"{citizen.name}-{secrets.token_hex(8)}"  # a run's number is the citizen's word, and so is the generation that they come with again
 
         def collect() -> None:
             incoming, missing = landing.collect(wants, self._canon.incoming, prefix)

@@ -323,6 +323,21 @@ def test_what_a_manifest_needs_is_taken_from_the_replica(house: House) -> None:
     assert list(bob.replica.iterdir()) == []
 
 
+def test_a_run_of_the_same_number_does_not_write_into_what_an_earlier_one_brought(house: House) -> None:
+    """The canon and the history have links to it: what was brought as one content would be another, or nothing, for everybody and for good."""
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    for path, content in ((b"a", b"one"), (b"b", b"two"), (b"c", b"torn")):
+        entry = say.ManifestEntry(path, file_state(content), None, None, False, False, 0, len(content))
+        mallory.tell(say.Manifest(2, False, [entry.to_value()], True))
+        assert isinstance(mallory.next(), say.Need)
+        (mallory.replica / place_name(path)).write_bytes(content if path != b"c" else b"else")
+        mallory.tell(say.Landed(2, []))
+        assert isinstance(mallory.next(), say.Folded)
+    canon = house.state / "canon"
+    assert {path.name: path.read_bytes() for path in canon.iterdir()} == {"a": b"one", "b": b"two"}
+
+
 @pytest.mark.parametrize("second", [say.Manifest(3, False, [], True), say.Manifest(2, False, [], True), say.Landed(3, [])])
 def test_who_begins_a_run_within_a_run_is_cut_off(house: House, second: object) -> None:
     """Runs are dear: nobody has two at once."""

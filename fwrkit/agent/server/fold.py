@@ -29,7 +29,7 @@ TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person,
 _SECOND = 10**9  # nanoseconds
 _FARTHEST = (
     9 * 10**18
-)  # nanoseconds before and after 1970: a little less than a table's integers hold, for a merge is later than what it was made from
+)  # nanoseconds before and after 1970: less than a table's integers hold, for a merge is later than what it is made from
 _ANCESTRY = 16  # states that an edit was made from, and are remembered
 _CLAIMS = 32  # of what was agreed on elsewhere that is looked up, for each path: more than any client remembers
 

@@ -115,9 +115,8 @@ def _copy_verified(tree: Tree, name: bytes, state: bytes, size: int, target: Pat
     try:
         if os.fstat(source).st_size != size:  # before anything is copied: what is not announced may be as large as it likes
             return False
-        fd = os.open(
-            target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644
-        )  # received files are never written again: others are links to them
+        # what was received is never written again: the canon and the history have links to it
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         try:
             is_same = copy_all(source, fd, size) == state
         finally:

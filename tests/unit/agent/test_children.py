@@ -17,7 +17,7 @@ import pytest
 
 from fwrkit.agent import children
 from fwrkit.agent.children import Child, end_processes_at, end_processes_of
-from fwrkit.core.commands import Command
+from fwrkit.core.commands import Command, start
 from fwrkit.core.names import FIRST_UID
 from tests.unit.agent.clock import Clock
 from tests.unit.agent.house import wait_until
@@ -94,7 +94,7 @@ def test_a_signal_reaches_it_while_it_is_being_started(how: str, tmp_path: Path,
         known.wait(WAIT)  # it runs, and nobody has been told yet
         return process
 
-    really = children.start
+    really = start
     monkeypatch.setattr(children, "start", slowly)
     child = Child("test", Command(["sleep", "60"], cwd=str(tmp_path)))
     child.start()

@@ -28,6 +28,7 @@ class Settings:
     large_limit: int = 10 * 1024 * 1024  # files above it go into the history as large objects
     large_retention: float = 90 * 86400.0  # for which a large file's content is kept after nobody has it any more
     concurrent_runs: int = 3
+    run_patience: float = 60.0  # seconds for which one of them keeps others waiting
     run_limit_bytes: int = 64 * 1024**3  # what one run may bring, and what one file of it may have
     account_processes: int = 32  # of one citizen's account; a node that works needs six
     account_memory: int = 1024**3

@@ -187,6 +187,10 @@ class Hub:
         """Return how many bytes and files a citizen's run that is under way may bring."""
         return self._runs.allowance(uid)
 
+    def tick(self) -> None:
+        """Some seconds have passed: a run that takes long keeps nobody waiting any more. In the hub's thread."""
+        self._runs.sweep()
+
     def end_account(self, uid: int, reason: str) -> None:
         """End the connection of whoever takes more of the machine than they may; the processes were ended already."""
 

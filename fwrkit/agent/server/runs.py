@@ -73,7 +73,7 @@ class Runs:
         self._later = later
         self._after = after
         self._workers = workers or ThreadPoolExecutor(settings.concurrent_runs + 1, thread_name_prefix="run")
-        self._slots = Slots(settings.concurrent_runs)
+        self._slots = Slots(settings.concurrent_runs, settings.run_patience)
         self._telling: set[Session] = set()  # whose manifests take memory
         self._limit_bytes = settings.run_limit_bytes
         self._expected: dict[int, tuple[Session, int, int]] = {}  # by uid: what a run that is under way brings, in bytes and files
@@ -83,7 +83,7 @@ class Runs:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def sweep(self) -> None:
-        """A connection has ended: its places go to others."""
+        """A connection has ended, or some time has passed: places that are free by that go to others."""
         self._slots.sweep()
         self._expected = {uid: expected for uid, expected in self._expected.items() if not expected[0].channel.is_closed}
 

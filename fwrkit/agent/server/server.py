@@ -146,6 +146,7 @@ class Server:
             self._sshd.start()
 
     def _tick(self) -> None:
+        self.hub.tick()
         self.offices.tick()
         if self.catching_up is not None:
             self.catching_up.tick()

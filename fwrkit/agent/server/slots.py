@@ -1,7 +1,12 @@
-"""Runs are admitted a few at a time. Used by the hub's thread only."""
+"""Runs are admitted a few at a time. Used by the hub's thread only.
+
+A run of somebody whose line is slow, or who does nothing with their place on purpose, takes little of the machine, but it would keep all others
+waiting: after a while it does not count any more, and goes on beside those that do.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -9,11 +14,16 @@ from fwrkit.agent.server.session import Session
 
 
 class Slots:
-    """Hands out ``count`` places. A session holds one at most per direction (``key``) and loses it with its connection."""
+    """Hands out ``count`` places. A session holds one at most per direction (``key``) and loses it with its connection.
 
-    def __init__(self, count: int) -> None:
+    ``patience``: seconds for which a place that is held keeps others waiting. ``clock``: seconds, monotonic.
+    """
+
+    def __init__(self, count: int, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._count = count
-        self._held: dict[tuple[Session, str], None] = {}
+        self._patience = patience
+        self._clock = clock
+        self._held: dict[tuple[Session, str], float] = {}  # since when
         self._waiting: deque[tuple[Session, str, Callable[[], None]]] = deque()
 
     def take(self, session: Session, key: str, start: Callable[[], None]) -> None:
@@ -27,11 +37,12 @@ class Slots:
         self.sweep()
 
     def sweep(self) -> None:
-        """Take the places of ended connections back, and hand out what is free."""
+        """Take the places of ended connections back, and hand out what is free: to be called now and then, too."""
+        now = self._clock()
         for session, key in [place for place in self._held if place[0].channel.is_closed]:
             del self._held[(session, key)]
-        while self._waiting and len(self._held) < self._count:
+        while self._waiting and sum(now - since < self._patience for since in self._held.values()) < self._count:
             session, key, start = self._waiting.popleft()
             if not session.channel.is_closed:
-                self._held[(session, key)] = None
+                self._held[(session, key)] = now
                 start()

@@ -12,7 +12,7 @@ from tests.unit.agent.server.test_session import Line, session_on
 
 
 def test_who_comes_first_is_served_first() -> None:
-    slots, started = Slots(1), list[str]()
+    slots, started = Slots(1, 60), list[str]()
     one, two, three = (session_on(Line()) for _ in range(3))
     for session, name in ((one, "one"), (two, "two"), (three, "three")):
         slots.take(session, "up", partial(started.append, name))
@@ -27,7 +27,7 @@ def test_who_comes_first_is_served_first() -> None:
 
 
 def test_a_place_is_taken_from_who_left() -> None:
-    slots, started = Slots(1), list[str]()
+    slots, started = Slots(1, 60), list[str]()
     lines = [Line() for _ in range(3)]
     sessions = [session_on(line) for line in lines]
     for session, name in zip(sessions, ("one", "two", "three"), strict=True):
@@ -38,11 +38,29 @@ def test_a_place_is_taken_from_who_left() -> None:
 
 
 def test_up_and_down_are_two_places() -> None:
-    slots, started = Slots(2), list[str]()
+    slots, started = Slots(2, 60), list[str]()
     session = session_on(Line())
     for key in ("up", "down"):
         slots.take(session, key, partial(started.append, key))
     assert started == ["up", "down"]
+
+
+def test_who_takes_long_keeps_nobody_waiting() -> None:
+    now = [100.0]
+    slots, started = Slots(2, 60, lambda: now[0]), list[str]()
+    sessions = {name: session_on(Line()) for name in ("slow", "idle", "one", "two", "three")}
+    for name, session in sessions.items():
+        slots.take(session, "up", partial(started.append, name))
+    now[0] += 59
+    slots.sweep()
+    assert started == ["slow", "idle"]
+    now[0] += 1
+    slots.sweep()
+    assert started == ["slow", "idle", "one", "two"], "and three waits for these"
+    slots.release(sessions["slow"], "up")
+    assert started[-1] == "two", "its place was not counted any more"
+    slots.release(sessions["one"], "up")
+    assert started[-1] == "three"
 
 
 @given(
@@ -50,7 +68,7 @@ def test_up_and_down_are_two_places() -> None:
     st.lists(st.tuples(st.sampled_from(["take", "release", "leave"]), st.integers(0, 5)), max_size=30),
 )
 def test_never_more_than_there_are_and_no_place_stays_empty(count: int, script: list[tuple[str, int]]) -> None:
-    slots = Slots(count)
+    slots = Slots(count, 60)
     lines = [Line() for _ in range(6)]
     sessions = [session_on(line) for line in lines]
     started: list[int] = []

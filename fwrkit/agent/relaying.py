@@ -75,10 +75,10 @@ class Relaying:
             sentinel=UPSTREAM_SENTINEL,
         )
         self.passed_down: Lookup = relay.author_by(Record(record))
-        self.upstreams = Upstreams(places.keys, self._order, node.settings.server_patience)
+        self._asker = Asker(places.keys, places.run)
+        self.upstreams = Upstreams(places.keys, self._order, node.settings.server_patience, self._asker.is_answered)
         dial = over_ssh(places.keys, places.run, places.state / "unison", self.upstreams.choose)
         self._link = Link(self.engine, dial, self.upstreams.ended)
-        self._asker = Asker(places.keys, places.run)
         view = self.engine
         self._credentials = Credentials(
             places.keys,

@@ -79,16 +79,16 @@ class Agent:
         elif self._server.catching_up is not None:
             self._server.catching_up.on_taken = self._stop.set  # what is newer is taken over by a new start
         self._watch = Watch(os.fsencode(places.world), self._hint)
+        self._asker = Asker(places.keys, places.run)
         self._upstreams: Upstreams | None = None
         if self._server is None:
-            self._upstreams = Upstreams(places.keys, self._order, node.settings.server_patience)
+            self._upstreams = Upstreams(places.keys, self._order, node.settings.server_patience, self._asker.is_answered)
             dial = over_ssh(places.keys, places.run, places.state / "unison", self._upstreams.choose)
             self._link = Link(self._engine, dial, self._upstreams.ended)
         else:
             self._link = Link(self._engine, over_socket_of(places.stream, *self._server.landing()))
         self._fetcher = self._make_fetcher() if self._server is None else None
         self._clock = ClockWatch()
-        self._asker = Asker(places.keys, places.run)
         self._policy = PolicyVerbs(places.world, self._ask)
         self._credentials: Credentials | None = None
         if self._server is None:

@@ -13,6 +13,8 @@ from fwrkit.core.errors import ExitCode, FwrError
 _SSH_FAILED = 255  # exit status of ssh itself
 _GATE_REFUSED = 97  # exit status of the gate: it does not know the request
 _TIMEOUT = 90.0  # seconds
+_AT_ONCE = 8.0  # seconds within which a server answers that works: the connection takes 5 at most
+_NO_ANSWER = (ExitCode.UNREACHABLE, ExitCode.FAILED, ExitCode.TIMED_OUT)
 
 
 class Asker:
@@ -22,14 +24,23 @@ class Asker:
         self._keys = keys
         self._run = run
 
-    def ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return the server's answer. Raise FwrError: the server's own, UNREACHABLE, FAILED, or HELD before this node has joined."""
+    def is_answered(self) -> bool:
+        """Say whether the server answers, whatever it is: that it has an sshd does not mean that anything behind that works."""
+        try:
+            self.ask("peers", {}, _AT_ONCE)  # little, and the hub itself has to answer
+        except FwrError as error:
+            return error.code not in _NO_ANSWER
+        return True
+
+    def ask(self, verb: str, arguments: dict[str, Any], timeout: float = _TIMEOUT) -> dict[str, Any]:
+        """Return the server's answer, within ``timeout`` seconds. Raise FwrError: the server's own, UNREACHABLE, FAILED, TIMED_OUT, or HELD before this
+        node has joined."""
         upstream = read_upstream(self._keys)
         if upstream is None:
             raise FwrError(ExitCode.HELD, "This node has not joined a world yet.", "Join one: fwrkit join SERVER")
         configuration = write_configuration(upstream, self._keys, self._run)
         request = json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n"
-        done = run(ask_command(configuration, request), _TIMEOUT)
+        done = run(ask_command(configuration, request), timeout)
         if done.status in (_SSH_FAILED, _GATE_REFUSED):
             raise why_not(done.last_words())
         try:

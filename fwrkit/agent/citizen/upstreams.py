@@ -23,7 +23,6 @@ log = logging.getLogger("fwrkit.upstreams")
 
 _PROBE_EVERY = 5.0  # seconds between two looks whether the server can be reached again
 _PROBE_TIMEOUT = 3.0  # seconds
-_MOST_DOUBT = 16  # times the patience: how long a server has to be there at most that was returned to in vain before
 
 
 class Ending(enum.Enum):
@@ -64,7 +63,8 @@ def is_reachable(host: str, port: int) -> bool:
 class Upstreams:
     """Chooses. ``order`` returns which peers this node may follow; ``patience`` (seconds) is how long the server has to be out of reach before.
 
-    Used by the link's thread, and by the one that tends.
+    ``probe`` says whether an sshd answers at a place, ``answers`` whether the world's server itself does, behind that. Used by the link's
+    thread, and by the one that tends.
     """
 
     def __init__(
@@ -72,12 +72,14 @@ class Upstreams:
         keys: Path,
         order: Callable[[], Order],
         patience: float,
+        answers: Callable[[], bool],
         probe: Callable[[str, int], bool] = is_reachable,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._keys = keys
         self._order = order
         self._patience = patience
+        self._answers = answers
         self._probe = probe
         self._clock = clock
         self._lock = threading.Lock()
@@ -85,7 +87,6 @@ class Upstreams:
         self._choice: Choice | None = None
         self._failing_since: float | None = None
         self._seen_since: float | None = None
-        self._doubt = 1  # times the patience that the server has to be there before this node returns to it unasked
         self._probe_at = 0.0
 
     @property
@@ -141,8 +142,6 @@ class Upstreams:
             if how is Ending.TURNED_AWAY:
                 self._failing_since = None
                 return
-            if how is Ending.LET_IN:
-                self._doubt = 1
             self._failing_since = now if how is Ending.LET_IN or self._failing_since is None else self._failing_since
             if now - self._failing_since >= self._patience:
                 self._turn = 1
@@ -150,8 +149,7 @@ class Upstreams:
     def is_time_to_return(self, is_server_back: bool) -> bool:
         """Say, while a peer is followed, whether to hang up and go back to the server, given whether the peer says that it has brought it everything.
 
-        Without that word, the server has to have been there for as long as it had to be away before, and twice as long each time that this was
-        in vain.
+        Without that word, the server has to have been there for as long as it had to be away before.
         """
         home = read_upstream(self._keys)
         now = self._clock()
@@ -165,11 +163,13 @@ class Upstreams:
             self._seen_since = None
             return False
         self._seen_since = now if self._seen_since is None else self._seen_since
-        if not is_server_back and now - self._seen_since < self._patience * self._doubt:
+        if not is_server_back and now - self._seen_since < self._patience:
             return False
+        if not self._answers():
+            self._seen_since = now  # it has to be there all that time again
+            return False
+        self._seen_since = None
         with self._lock:
-            self._seen_since = None
-            self._doubt = min(2 * self._doubt, _MOST_DOUBT)
             self._turn = 0
             self._failing_since = None
         return True

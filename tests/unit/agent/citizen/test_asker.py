@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent.citizen import asker
 from fwrkit.agent.citizen.asker import Asker
 from fwrkit.agent.citizen.ssh import Upstream, write_upstream
 from fwrkit.core.errors import ExitCode, FwrError
@@ -69,6 +70,27 @@ def test_one_line_each_way_on_a_connection_of_its_own(server: Server) -> None:
 def test_what_goes_wrong_is_said(server: Server, answer: str, words: str, status: int, code: ExitCode) -> None:
     server.answers(answer, words, status)
     assert server.refused().code is code
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "status", "is_answered"),
+    [
+        ('{"peers": []}', "", 0, True),
+        ('{"error": {"code": "HELD", "message": "Not now.", "hint": ""}}', "", 0, True),
+        ("", "c-alice@example.org: Permission denied (publickey).", 255, True),
+        ("", "ssh: connect to host example.org port 2222: Connection refused", 255, False),
+        ("", "socat: E connect: Connection refused", 1, False),
+    ],
+)
+def test_whether_anything_behind_the_sshd_answers(server: Server, answer: str, words: str, status: int, is_answered: bool) -> None:
+    server.answers(answer, words, status)
+    assert server.asker.is_answered() is is_answered
+
+
+def test_who_says_nothing_does_not_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker, "_AT_ONCE", 0.2)
+    (server.root / "bin/ssh").write_text("#!/bin/sh\nexec sleep 60\n")
+    assert not server.asker.is_answered()
 
 
 def test_who_has_not_joined_asks_nobody(server: Server) -> None:

@@ -28,9 +28,15 @@ class Traveller:
         self.peers = list(peers)
         self.now = 1000.0
         self.is_there = False
+        self.works = True
         self.probed: list[tuple[str, int]] = []
+        self.asked = 0
         write_upstream(keys, HOME)
-        self.upstreams = Upstreams(keys, lambda: Order(self.peers, REVOKED), PATIENCE, self._probe, lambda: self.now)
+        self.upstreams = Upstreams(keys, lambda: Order(self.peers, REVOKED), PATIENCE, self._answers, self._probe, lambda: self.now)
+
+    def _answers(self) -> bool:
+        self.asked += 1
+        return self.works
 
     def _probe(self, host: str, port: int) -> bool:
         self.probed.append((host, port))
@@ -77,7 +83,7 @@ def bob(tmp_path: Path) -> Traveller:
 
 
 def test_who_has_not_joined_goes_nowhere(tmp_path: Path) -> None:
-    upstreams = Upstreams(tmp_path, lambda: Order([peer("first")]), 0.0, lambda *_: False)
+    upstreams = Upstreams(tmp_path, lambda: Order([peer("first")]), 0.0, lambda: False, lambda *_: False)
     assert upstreams.choose() is None
     upstreams.ended(Ending.UNANSWERED)
     assert not upstreams.is_time_to_return(True)
@@ -117,17 +123,13 @@ def test_whom_the_server_does_not_want_stays_with_it(bob: Traveller) -> None:
 def test_an_sshd_with_nobody_behind_it_is_no_server(bob: Traveller) -> None:
     bob.is_there = True
     assert bob.leaves() == "first"
-    back = []
-    for _ in range(7):  # nobody says that the server works: it is tried, ever more seldom
-        began = bob.now
-        while not bob.is_time(5):
-            pass
-        back.append(round((bob.now - began) / PATIENCE))
-        assert bob.was_let_in() == "" and bob.fails() == "" and bob.fails(PATIENCE) == "first"
-    assert back == [1, 2, 4, 8, 16, 16, 16]
-    assert bob.is_time(5, is_server_back=True), "on the peer's word at once"
-    assert bob.was_let_in() == "" and bob.was_let_in() == "" and bob.leaves() == "first"
-    assert not bob.is_time(5) and bob.is_time(PATIENCE), "once it was there, as in the beginning"
+    bob.works = False
+    assert not any(bob.is_time(5) for _ in range(100))
+    assert 7 <= bob.asked <= 8, "it is not asked all the time"
+    asked = bob.asked
+    assert not any(bob.is_time(1, is_server_back=True) for _ in range(20)) and bob.asked - asked <= 5, "nor on the peer's word"
+    bob.works = True
+    assert not bob.is_time(5) and bob.is_time(PATIENCE)
 
 
 def test_peers_have_their_turns_in_order_and_the_server_after_the_last(bob: Traveller) -> None:

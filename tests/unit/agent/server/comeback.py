@@ -142,9 +142,8 @@ class Town:
         self.settled()
         place = self.root / f"backup-{self.starts}"
         for name in ("volume", "state", "keys"):
-            shutil.copytree(
-                self.root / name, place / name, ignore=shutil.ignore_patterns("*.part")
-            )  # a copy of the tables may be under way
+            # a copy of the tables may be under way
+            shutil.copytree(self.root / name, place / name, ignore=shutil.ignore_patterns("*.part"))
         shutil.copy(self.members[OPERATOR].record_path, place / "record.sqlite")
         return place
 

@@ -214,7 +214,7 @@ class Republic:
         node = self.nodes[name] = Node(self, name)
         return node
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 120) -> None:
         """Return when every running node agrees with the server; twice round, for what one brings the others get."""
         for _ in range(2):
             self._everywhere(lambda node: node.agree(seconds))
@@ -239,7 +239,7 @@ class Republic:
             if act["after"]:
                 self.written.setdefault(act["after"], f"{node}: {act['path']!r}")
 
-    def check_invariants(self, seconds: float = 60) -> None:
+    def check_invariants(self, seconds: float = 120) -> None:
         """Check I1 to I4, I7, I9 and I10 on what is there now."""
         self.settle(seconds)
         trees = self._trees()
@@ -405,7 +405,7 @@ class Node:
         """Return what ``fwrkit status --json`` says inside."""
         return self.republic.json("status", self.name)["status"]
 
-    def wait_in_sync(self, seconds: float = 60) -> None:
+    def wait_in_sync(self, seconds: float = 120) -> None:
         """Wait until node and upstream agree."""
         self.republic.fwrkit("sync", self.name, "--timeout", str(seconds))
 

@@ -44,7 +44,7 @@ LOGS = ("**/*.changes",)
 TEXTS = ("**/*.md",)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -130,7 +130,7 @@ class House:
             member.stop()
         self._close()
 
-    def settled(self, seconds: float = 15) -> None:
+    def settled(self, seconds: float = 30) -> None:
         """Wait until every connected member agrees with the server; twice, for what one brings, the others get."""
         for _ in range(2):
             for member in self.members:

@@ -128,7 +128,7 @@ class Town:
         for _ in range(2):
             for member in self.members.values():
                 if member.is_running and not member.is_cut and member.name not in banned:
-                    missing = member.engine.synchronise(15)
+                    missing = member.engine.synchronise(30)
                     assert missing is None, f"{member.name} is not in sync: {missing}, {member.engine.view}"
         wait_until(lambda: not self.store.has_uncommitted(), "the history is written")
         wait_until(self.is_signed, "the newest version is signed")

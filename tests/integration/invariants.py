@@ -26,6 +26,13 @@ def converged(trees: Mapping[str, Tree]) -> None:
         assert not differing, f"{names[0]} and {name} differ at {differing[:5]}"
 
 
+def is_servers_own(trees: Mapping[str, Tree]) -> bool:
+    """Say whether trees differ, but in nothing except what the server itself writes."""
+    paths = {path for tree in trees.values() for path in tree}
+    differing = [path for path in paths if len({tree.get(path) for tree in trees.values()}) > 1]
+    return bool(differing) and all(path.startswith(_SERVERS_OWN) for path in differing)
+
+
 def nothing_lost(written: Mapping[str, str], trees: Mapping[str, Tree], history: Iterable[str]) -> None:
     """I2: every content that was written (hash to a name for it) is in a tree or in the history."""
     there = {state for tree in trees.values() for state in tree.values()} | set(history)
@@ -133,11 +140,16 @@ def conflict_copies(tree: Tree, lost_races: int) -> None:
     assert len(copies) == lost_races, f"{lost_races} lost races, and {len(copies)} copies: {copies[:5]}"
 
 
+def litter(paths: Iterable[str]) -> list[str]:
+    """Return which of a node's paths are there only while something is under way."""
+    inner = r"/(?:exchange|outgoing|staging|staged|replicas/[^/]+)/."
+    return [path for path in paths if ".unison." in path or re.search(rf"{inner}|/lk[0-9a-f]{{32}}$|DANGER\.README|\.new$", path)]
+
+
 def no_litter(places: Mapping[str, Iterable[str]], zombies: Mapping[str, int]) -> None:
     """I9: nothing of Unison's, no locks, nothing left in private directories, no zombies. ``places``: node to paths of its volumes."""
     for node, paths in places.items():
-        bad = [path for path in paths if ".unison." in path or re.search(r"/(?:exchange|outgoing|staging|staged|replicas/[^/]+)/.", path)]
-        bad += [path for path in paths if re.search(r"/lk[0-9a-f]{32}$|DANGER\.README|\.new$", path)]
+        bad = litter(paths)
         assert not bad, f"litter at {node}: {bad[:5]}"
     assert not any(zombies.values()), f"zombies: {zombies}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -213,7 +214,7 @@ class Republic:
         node = self.nodes[name] = Node(self, name)
         return node
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 120) -> None:
         """Return when every running node agrees with the server; twice round, for what one brings the others get."""
         for _ in range(2):
             self._everywhere(lambda node: node.agree(seconds))
@@ -238,14 +239,14 @@ class Republic:
             if act["after"]:
                 self.written.setdefault(act["after"], f"{node}: {act['path']!r}")
 
-    def check_invariants(self, seconds: float = 60) -> None:
+    def check_invariants(self, seconds: float = 120) -> None:
         """Check I1 to I4, I7, I9 and I10 on what is there now."""
         self.settle(seconds)
-        trees: dict[str, invariants.Tree] = self._everywhere(Node.tree)
-        server = self.nodes["server"]
-        wait_until(lambda: server.history()["pending"] == 0, "the history is written")
-        history = server.history()
-        trees["canon"] = server.tree("/var/lib/fwrkit/canon", user="0")
+        trees = self._trees()
+        if invariants.is_servers_own(trees):  # it writes its log when it likes: who was looked at first, had not heard of that line
+            self.settle(seconds)
+            trees = self._trees()
+        history = self.nodes["server"].written_history()
         invariants.converged(trees)
         passing = invariants.replaced_by_their_authors(self.acts)
         invariants.nothing_lost({state: name for state, name in self.written.items() if state not in passing}, trees, history["contents"])
@@ -262,6 +263,11 @@ class Republic:
             {name: seen["paths"] for name, seen in litter.items()}, {name: len(seen["zombies"]) for name, seen in litter.items()}
         )
         invariants.versions_readable(history["versions"], history["contents"])
+
+    def _trees(self) -> dict[str, invariants.Tree]:
+        """Return what every node that can be reached has, and the canon."""
+        trees: dict[str, invariants.Tree] = self._everywhere(Node.tree)
+        return {**trees, "canon": self.nodes["server"].tree("/var/lib/fwrkit/canon", user="0")}
 
     def keep_artifacts(self, directory: Path) -> None:
         """Write logs, status and listings of every node to a directory."""
@@ -323,16 +329,31 @@ class Node:
         """Return what the server's history holds."""
         return json.loads(self.python(_HISTORY, user="0"))
 
+    def written_history(self) -> Any:
+        """Return the same, once nothing is pending: one look, as the next version may come right behind it."""
+        history: Any = None
+
+        def is_written() -> bool:
+            nonlocal history
+            history = self.history()
+            return bool(history["pending"] == 0)
+
+        wait_until(is_written, "the history is written")
+        return history
+
     def litter(self) -> Any:
         """Return all paths of the node's volumes, and its zombies."""
         return json.loads(self.python(_LITTER, user="0" if self.is_server else "2011"))
 
-    def lasting_litter(self, seconds: float = 3) -> Any:
-        """Return the same, without zombies that are collected soon: every process that ends is one for a moment, on a busy machine for a longer one."""
+    def lasting_litter(self, seconds: float = 10) -> Any:
+        """Return the same, without what is gone soon: every process that ends is a zombie for a moment, on a busy machine for a longer one; and
+        a status that is being written has another name until it is whole.
+        """
         seen, began = self.litter(), time.monotonic()
-        while seen["zombies"] and time.monotonic() - began < seconds:
+        while (seen["zombies"] or invariants.litter(seen["paths"])) and time.monotonic() - began < seconds:
             time.sleep(0.1)
-            seen["zombies"] = sorted(set(seen["zombies"]) & set(self.litter()["zombies"]))
+            again = self.litter()
+            seen = {kind: sorted(set(seen[kind]) & set(again[kind])) for kind in seen}
         return seen
 
     def do(self, *items: dict[str, Any]) -> None:
@@ -384,14 +405,14 @@ class Node:
         """Return what ``fwrkit status --json`` says inside."""
         return self.republic.json("status", self.name)["status"]
 
-    def wait_in_sync(self, seconds: float = 60) -> None:
+    def wait_in_sync(self, seconds: float = 120) -> None:
         """Wait until node and upstream agree."""
         self.republic.fwrkit("sync", self.name, "--timeout", str(seconds))
 
     def agree(self, seconds: float) -> None:
         """Wait until node and upstream agree: what :meth:`wait_in_sync` asks for, asked of the agent itself, as it is asked for very often.
 
-        One that was started a moment ago may not listen yet.
+        One that was started a moment ago may not listen yet, and one that was killed a moment ago has no container to ask in.
         """
         deadline = time.monotonic() + seconds
         answer: dict[str, Any] = {}
@@ -402,9 +423,10 @@ class Node:
             words = ["docker", "exec", f"{self.project}-sync", "fwrkit-agent", "sync", "--timeout", f"{left:.1f}"]
             done = subprocess.run(words, capture_output=True, timeout=left + 60, check=False)
             answer = json.loads(done.stdout) if done.stdout else {"said": done.stderr.decode()}
-            return bool(answer.get("error", {}).get("code") != ExitCode.FAILED.name)
+            return bool(done.stdout) and bool(answer.get("error", {}).get("code") != ExitCode.FAILED.name)
 
-        wait_until(is_answered, f"the agent of {self.name} answers", seconds)
+        with contextlib.suppress(AssertionError):  # what it said last is told below
+            wait_until(is_answered, f"the agent of {self.name} answers", seconds)
         assert answer.get("in_sync") is True, f"{self.name} is not in sync after {seconds:.0f} s: {answer}"
 
     @contextmanager

@@ -33,7 +33,8 @@ class Editor(threading.Thread):
         while not self.stopping.is_set():
             self.rounds += 1
             text = f"{name} {self.rounds} {'x' * (self.rounds * 977 % 60_000)}"
-            self.node.do({"path": f"www/{name}/page", "text": text}, {"path": f"www/{name}/{self.rounds % 5}", "text": text})
+            # what an author replaces before her agent has seen it was no version: the second one stays for long enough on a slow machine, too
+            self.node.do({"path": f"www/{name}/page", "text": text}, {"path": f"www/{name}/{self.rounds % 40}", "text": text})
 
     def finish(self) -> None:
         self.stopping.set()

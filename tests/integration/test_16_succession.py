@@ -170,9 +170,12 @@ def test_the_next_one_is_lost_and_an_old_backup_has_its_authority(world: Republi
     world.fwrkit("backup", "next", str(old), "--keys", stdin=b"correct horse battery\n")
     wait_until(lambda: has_everything(alice), "alice has the whole history", 60)
     bob.do(*({"path": f"www/burst{number}", "text": f"burst {number}"} for number in range(30)))
-    bob.wait_in_sync()
-    alice.wait_in_sync()
-    destroy(world.nodes.pop("server"))  # before anybody could fetch the history of that
+    bob.agree(60)
+    alice.agree(60)
+    # before anybody could fetch the history of that, four seconds after it
+    server.docker("kill", "--signal", "KILL", f"{server.project}-sync")
+    assert not has_everything(alice), "alice has fetched it already"
+    destroy(world.nodes.pop("server"))
     wait_until(lambda: not standing(alice)["is_connected"], "alice notices", 30)
     foreign = tmp_path / "foreign.key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(foreign)], check=True)

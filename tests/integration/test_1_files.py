@@ -102,5 +102,5 @@ def test_a_page_is_served_by_every_client(republic: Republic, nodes: dict[str, N
     for name in ("bob", "carol"):
         address = nodes[name].url("/fwr/served.html")
         wait_until(lambda name=name: nodes[name].has("www/served.html", "<html><body>served by all</body></html>"), f"{name} has it")  # type: ignore[misc]
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=30) as answer:
             assert b"served by all" in answer.read()

@@ -128,6 +128,7 @@ def test_the_same_page_saved_while_apart_is_there_twice(republic: Republic, node
     nodes["alice"].wiki().save("contested", "the first version")
     republic.settle()
     republic.witness(nodes["alice"])
+    let_a_second_pass()
     with nodes["bob"].cut():
         nodes["bob"].wiki().save("contested", "what bob thinks")
         let_a_second_pass()
@@ -154,6 +155,7 @@ def test_a_page_of_which_two_changed_different_lines_is_one_page(republic: Repub
     nodes["alice"].wiki().save("shared", "\n".join(paragraphs))
     republic.settle()
     republic.witness(nodes["alice"])
+    let_a_second_pass()
     with nodes["bob"].cut():
         nodes["bob"].wiki().save("shared", "\n".join([*paragraphs[:4], "the third paragraph, by bob"]))
         let_a_second_pass()
@@ -166,6 +168,7 @@ def test_a_page_of_which_two_changed_different_lines_is_one_page(republic: Repub
         assert shows(nodes[name].wiki(), "shared", "the first paragraph, by alice", "the third paragraph, by bob")
         assert not any("shared (conflict" in path for path in nodes[name].tree())
     # the wiki does not take the merge for what one of them saved: the next who saves finds it in the page's old versions
+    let_a_second_pass()
     nodes["carol"].wiki().save("shared", "carol starts anew")
     republic.settle()
     republic.witness(nodes["carol"])

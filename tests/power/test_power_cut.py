@@ -55,7 +55,16 @@ class Work:
 
     def _is_stopped(self) -> bool:
         tasks = Path(f"/proc/{self._process.pid}/task")
-        return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir())
+        try:
+            return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir())
+        except (FileNotFoundError, ProcessLookupError):  # one has ended in this very moment
+            return False
+
+    def go_on(self, seconds: float) -> None:
+        """Let it work for some seconds, and in any case until something was said."""
+        known = len(self.said())
+        time.sleep(seconds)
+        wait_until(lambda: len(self.said()) > known + 5, "something is going on", 60)
 
     def kill(self) -> None:
         """End it without a word."""
@@ -79,7 +88,7 @@ def test_both_sides_lose_their_power_at_the_same_moment(tmp_path: Path, seed: in
     cuts = []
     try:
         for number in range(CUTS):
-            time.sleep(chance.uniform(0.2, 1.5))
+            work.go_on(chance.uniform(0.2, 1.5))
             with work.standing_still() as said:
                 cuts.append(([disk.cut(tmp_path, f"{disk.place.name}-{number}") for disk in disks], said))
     finally:
@@ -104,7 +113,7 @@ def test_one_side_loses_its_power(tmp_path: Path, side: str, seed: int) -> None:
     work = Work(disks["server"], disks["clients"], 1000 + seed)
     mounted = list(disks.values())
     try:
-        time.sleep(random.Random(seed).uniform(0.5, 2))
+        work.go_on(random.Random(seed).uniform(0.5, 2))
         os.kill(work._process.pid, signal.SIGSTOP)
         wait_until(work._is_stopped, "every thread stands still")
         said = work.said()

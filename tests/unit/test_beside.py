@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.integration.beside import Floor, claimed, left_behind
+from tests.unit.agent.house import wait_until
 
 _DIES = """
 import os, signal, sys
@@ -56,6 +58,16 @@ def test_two_go_on_at_a_time(tmp_path: Path) -> None:
     two.leave(stays_alone=False)
 
 
+def is_taken(lock: Path) -> bool:
+    """Say whether somebody has a lock."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def test_who_is_to_be_alone_waits_for_the_others_and_is_not_overtaken(tmp_path: Path) -> None:
     floors = [Floor(tmp_path) for _ in range(3)]
     said: list[str] = []
@@ -69,12 +81,13 @@ def test_who_is_to_be_alone_waits_for_the_others_and_is_not_overtaken(tmp_path: 
         threading.Thread(target=enter, args=(floors[2], "late"), kwargs={"is_alone": False}, daemon=True),
     ]
     floors[0].enter(is_alone=False)
-    for thread in waiting:
-        thread.start()
-        time.sleep(0.2)  # so that they ask in this order
+    waiting[0].start()
+    wait_until(lambda: is_taken(tmp_path / "turnstile"), "the one who is to be alone stands there first")
+    waiting[1].start()
+    time.sleep(0.2)
     assert said == []
     floors[0].leave(stays_alone=False)
-    waiting[0].join(5)
+    waiting[0].join(15)
     time.sleep(0.2)
     assert said == ["alone"]
     floors[1].leave(stays_alone=True)
@@ -82,5 +95,5 @@ def test_who_is_to_be_alone_waits_for_the_others_and_is_not_overtaken(tmp_path: 
     time.sleep(0.2)
     assert said == ["alone"], "from one test to the next it stays alone"
     floors[1].leave(stays_alone=False)
-    waiting[1].join(5)
+    waiting[1].join(15)
     assert said == ["alone", "late"]

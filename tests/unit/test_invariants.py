@@ -67,6 +67,23 @@ VIOLATED: list[Callable[[], None]] = [
 ]
 
 
+LOG = ".fwr/audit/2026-11.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("trees", "is_it"),
+    [
+        ({"x": {"p": A}, "y": {"p": A}}, False),
+        ({"x": {"p": A, LOG: A}, "y": {"p": A, LOG: B}}, True),
+        ({"x": {LOG: A}, "y": {}}, True),
+        ({"x": {"p": A, LOG: A}, "y": {"p": B, LOG: B}}, False),
+        ({"x": {".fwr/policy.toml": A}, "y": {}}, False),
+    ],
+)
+def test_what_the_server_writes_when_it_likes_is_told_from_the_rest(trees: dict[str, dict[str, str]], is_it: bool) -> None:
+    assert invariants.is_servers_own(trees) is is_it
+
+
 @pytest.mark.parametrize("check", WELL, ids=range(len(WELL)))
 def test_what_is_well_passes(check: Callable[[], None]) -> None:
     check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -32,6 +33,15 @@ def shown_date(when: int) -> str:
 def let_a_second_pass() -> None:
     """The engine counts in seconds: within one, it trusts no cache anyhow."""
     time.sleep(1.1)
+
+
+def tend(node: Node, seconds: int, is_done: Callable[[], bool]) -> bool:
+    """Have the wikis tended for some seconds, on a slow machine for some times as long; say whether something came of it."""
+    for _ in range(5):
+        node.inside(f"timeout {seconds} /usr/lib/fwrkit/tend-wiki /var/cache/fwrkit 1 || true")
+        if is_done():
+            return True
+    return False
 
 
 def receive(node: Node, page: str, text: str, author: str, when: int, kind: str = "E", site: str = "www") -> None:
@@ -231,8 +241,7 @@ def test_names_in_other_scripts_are_names_on_disk(wiki_client: Node, citizens: W
 
 def test_what_arrives_is_found_by_searching(wiki_client: Node, citizens: Wiki) -> None:
     receive(wiki_client, "find:me", "the word is zyxwvut", "bob", int(time.time()) - DAY, "C")
-    wiki_client.inside("timeout 8 /usr/lib/fwrkit/tend-wiki /var/cache/fwrkit 1 || true")
-    assert "find:me" in citizens.show("start", do="search", q="zyxwvut").text
+    assert tend(wiki_client, 8, lambda: "find:me" in citizens.show("start", do="search", q="zyxwvut").text)
     let_a_second_pass()
     receive(wiki_client, "find:me", "now it is tuvwxyz", "bob", int(time.time()) - DAY + 1)
     citizens.browser.get("/fwr/lib/exe/taskrunner.php?id=find:me")
@@ -241,10 +250,8 @@ def test_what_arrives_is_found_by_searching(wiki_client: Node, citizens: Wiki) -
 
 def test_caches_stay_below_their_size(wiki_client: Node, citizens: Wiki) -> None:
     wiki_client.inside("mkdir -p /var/cache/fwrkit/www/cache/a && head -c 120000000 /dev/zero > /var/cache/fwrkit/www/cache/a/big")
-    wiki_client.inside(
-        "touch -d '2 days ago' /var/cache/fwrkit/www/cache/a/big; timeout 6 /usr/lib/fwrkit/tend-wiki /var/cache/fwrkit 1 || true"
-    )
-    assert "big" not in wiki_client.inside("ls /var/cache/fwrkit/www/cache/a")
+    wiki_client.inside("touch -d '2 days ago' /var/cache/fwrkit/www/cache/a/big")
+    assert tend(wiki_client, 6, lambda: "big" not in wiki_client.inside("ls /var/cache/fwrkit/www/cache/a"))
     assert citizens.show("start").status == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -43,7 +44,7 @@ LOGS = ("**/*.changes",)
 TEXTS = ("**/*.md",)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -129,7 +130,7 @@ class House:
             member.stop()
         self._close()
 
-    def settled(self, seconds: float = 15) -> None:
+    def settled(self, seconds: float = 30) -> None:
         """Wait until every connected member agrees with the server; twice, for what one brings, the others get."""
         for _ in range(2):
             for member in self.members:
@@ -313,7 +314,7 @@ class Uplink(Member):
 
 
 def tree_of(root: Path) -> dict[str, str | None]:
-    """Return the regular files and directories below a root that are part of a world."""
+    """Return the regular files and directories below a root that are part of a world. What goes while it is read is not there."""
     ignored = IgnoreList(IGNORED)
     result: dict[str, str | None] = {}
     for directory, names, files in os.walk(root):
@@ -325,5 +326,6 @@ def tree_of(root: Path) -> dict[str, str | None]:
             if path.is_dir():
                 result[relative] = None
             elif path.is_file():
-                result[relative] = path.read_bytes().decode("latin-1")
+                with contextlib.suppress(FileNotFoundError):
+                    result[relative] = path.read_bytes().decode("latin-1")
     return result

@@ -551,11 +551,11 @@ def test_a_directory_that_is_moved_in_is_watched(house: House) -> None:
     house.settled()
     for path in ("moved-in/deep/er/page", "moved-in/deep/new", "moved-in/top"):
         alice.write(path, "changed")
-        wait_until(lambda path=path: bob.tree().get(path) == "changed", f"a change of {path} is seen", 5)  # type: ignore[misc]
+        wait_until(lambda path=path: bob.tree().get(path) == "changed", f"a change of {path} is seen")  # type: ignore[misc]
     (alice.world / "moved-in").rename(alice.world / "renamed")
     wait_until(lambda: "renamed/top" in bob.tree(), "the new name travels")
     alice.write("renamed/deep/er/page", "again")
-    wait_until(lambda: bob.tree().get("renamed/deep/er/page") == "again", "a change below the new name is seen", 5)
+    wait_until(lambda: bob.tree().get("renamed/deep/er/page") == "again", "a change below the new name is seen")
 
 
 def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ from tests.unit.agent.house import DIALLING, Member, wait_until
 TEMPLATES = Path(__file__).parents[4] / "images/base/rootfs/usr/share/fwrkit/templates"
 OWNER = (os.geteuid(), os.getegid())
 OPERATOR = "ada"
+PATIENCE = 60.0  # seconds: whoever was cut off dials every five, and is asked, and brings what they have
 SETTINGS = Settings(history_quiet=0.02, history_limit=0.1, large_limit=1000, behind_quiet=0.5, behind_patience=3.0, behind_limit=8.0)
 
 
@@ -127,7 +128,7 @@ class Town:
         for _ in range(2):
             for member in self.members.values():
                 if member.is_running and not member.is_cut and member.name not in banned:
-                    missing = member.engine.synchronise(15)
+                    missing = member.engine.synchronise(30)
                     assert missing is None, f"{member.name} is not in sync: {missing}, {member.engine.view}"
         wait_until(lambda: not self.store.has_uncommitted(), "the history is written")
         wait_until(self.is_signed, "the newest version is signed")
@@ -141,7 +142,8 @@ class Town:
         self.settled()
         place = self.root / f"backup-{self.starts}"
         for name in ("volume", "state", "keys"):
-            shutil.copytree(self.root / name, place / name)
+            # a copy of the tables may be under way
+            shutil.copytree(self.root / name, place / name, ignore=shutil.ignore_patterns("*.part"))
         shutil.copy(self.members[OPERATOR].record_path, place / "record.sqlite")
         return place
 
@@ -164,7 +166,7 @@ class Town:
 
     def caught_up(self) -> None:
         """Wait until it has taken what is newer, and start it again."""
-        assert self.taken.wait(15), "nothing was taken over"
+        assert self.taken.wait(PATIENCE), "nothing was taken over"
         self.restart()
 
     def tree(self) -> dict[str, str]:

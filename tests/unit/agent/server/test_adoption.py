@@ -19,7 +19,7 @@ from fwrkit.agent.server.register import Register
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
 from tests.unit.agent.house import wait_until
-from tests.unit.agent.server.comeback import OPERATOR, SETTINGS, Town
+from tests.unit.agent.server.comeback import OPERATOR, PATIENCE, SETTINGS, Town
 
 
 class Killed(BaseException):
@@ -28,7 +28,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path, replace(SETTINGS, behind_quiet=0.1, inline_limit=2000))
+    # it waits for as long as it takes until alice is back: whoever goes on without her has a history of its own
+    town = Town(tmp_path, replace(SETTINGS, behind_quiet=0.1, behind_limit=120.0, inline_limit=2000))
     town.member("alice")
     yield town
     town.stop()
@@ -42,7 +43,7 @@ def brought(town: Town, backup: Path) -> None:
     alice.cut()
     town.put_back(backup)
     alice.mend()
-    assert town.taken.wait(15)
+    assert town.taken.wait(PATIENCE)
 
 
 def state_of(town: Town) -> dict[str, Any]:

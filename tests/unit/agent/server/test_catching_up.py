@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from fwrkit.agent.signatures import sign
 from fwrkit.agent.wire import messages as say
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.house import wait_until
-from tests.unit.agent.server.comeback import OPERATOR, SETTINGS, Stranger, Town
+from tests.unit.agent.server.comeback import OPERATOR, PATIENCE, SETTINGS, Stranger, Town
 
 
 @pytest.fixture
@@ -79,7 +80,8 @@ def check_all_is_there(town: Town) -> None:
     assert ("ban", "mallory") in events and ("admit", "carol") in events
 
 
-def test_an_old_backup_goes_on_from_what_its_clients_have(town: Town) -> None:
+def test_an_old_backup_goes_on_from_what_its_clients_have(patient: Town) -> None:
+    town = patient
     backup = a_day(town)
     newest = town.history.head()
     town.put_back(backup)
@@ -114,7 +116,8 @@ def test_a_disk_that_was_put_back_without_a_word(town: Town) -> None:
     check_all_is_there(town)
 
 
-def test_who_is_not_further_is_let_in_when_all_were_heard(town: Town) -> None:
+def test_who_is_not_further_is_let_in_when_all_were_heard(patient: Town) -> None:
+    town = patient
     alice, bob = town.member("alice"), town.member("bob")
     alice.write("www/a", "1")
     backup = town.back_up()
@@ -123,6 +126,9 @@ def test_who_is_not_further_is_let_in_when_all_were_heard(town: Town) -> None:
         member.cut()
     town.put_back(backup)
     alice.mend()
+    hearing = town.server.catching_up
+    assert hearing is not None
+    wait_until(lambda: bool(hearing._known), "alice was heard")
     with pytest.raises(AssertionError):
         wait_until(lambda: alice.engine.view.is_ready, "bob may have more", 1)
     with pytest.raises(FwrError) as caught:
@@ -160,7 +166,7 @@ def test_a_server_that_went_on_by_itself_compares_everything_and_says_so(patient
     town.settled()
     for name in ("alice", "bob", "mallory"):
         town.members[name].mend()
-    wait_until(lambda: any("could not take over" in said for said in town.server.alerts()), "it is said", 20)
+    wait_until(lambda: any("could not take over" in said for said in town.server.alerts()), "it is said", PATIENCE)
     town.settled()
     tree = town.tree()
     assert {path: tree[path] for path in ("www/keep", "www/new/place", "www/operator", "www/carol")} == {
@@ -262,7 +268,7 @@ BRINGERS: dict[str, Callable[[Stranger, say.Bring], None]] = {
 
 
 def test_who_does_not_bring_what_they_have_holds_up_nobody(patient: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "_PIECE", 1.0)
+    monkeypatch.setattr(catching_up, "_PIECE", 3.0)
     for number in range(len(BRINGERS)):
         patient.admitted(f"stranger{number}")
     backup = a_day(patient)
@@ -274,7 +280,7 @@ def test_who_does_not_bring_what_they_have_holds_up_nobody(patient: Town, monkey
         bring = stranger.offers(newest.data)
         assert bring == say.Bring(newest.version, head, 0), bringer
         brings(stranger, bring)
-        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left", 5)
+        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left")
         assert patient.history.head() == head, bringer
         again = Stranger(patient, f"stranger{number}")
         assert again.next() == say.Behind()
@@ -285,7 +291,7 @@ def test_who_does_not_bring_what_they_have_holds_up_nobody(patient: Town, monkey
             with pytest.raises(queue.Empty):
                 again.next(0.4)
         again.channel.close("done")
-        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left", 5)
+        wait_until(lambda: not (patient.state / "newer").exists(), f"{bringer}: nothing of it is left")
     patient.members["alice"].mend()
     patient.caught_up()
     patient.members["bob"].mend()
@@ -306,7 +312,7 @@ def test_where_nobody_brings_it_the_limit_ends_the_waiting(town: Town) -> None:
 
 
 def test_who_only_ever_connects_and_never_answers_holds_up_nobody(patient: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catching_up, "_ANSWER", 1.0)
+    monkeypatch.setattr(catching_up, "_ANSWER", 3.0)
     backup = a_day(patient)
     patient.put_back(backup)
     stranger = Stranger(patient, "mallory")
@@ -315,7 +321,8 @@ def test_who_only_ever_connects_and_never_answers_holds_up_nobody(patient: Town,
     while (said := stranger.next()) is not None:
         assert not isinstance(said, say.Welcome)
     patient.members["alice"].mend()
-    for _ in range(40):  # ten seconds, at each moment of which somebody has not answered yet
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:  # at each moment of it, somebody has not answered yet
         Stranger(patient, "mallory")
         if patient.taken.wait(0.25):
             break

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -123,13 +124,15 @@ def test_where_the_disk_is_full_a_run_ends_although_it_was_announced(scene: Scen
 
 
 def test_processes_are_counted_at_each_look_and_replicas_as_often_as_it_is_cheap(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(1000.0, 0.001)  # so long takes each look
+    later = [0.0]
+    monkeypatch.setattr(warden, "time", SimpleNamespace(monotonic=lambda: next(ticks) + later[0]))
     monkeypatch.setattr(warden, "_SHARE", 10**9)
-    monkeypatch.setattr(warden, "_LONGEST", 0.3)
     assert scene.look(UNISON) == ""
     (scene.replica / "a").write_bytes(b"x" * 1_000_000)
     assert scene.look(UNISON) == "", "it is not due"
     assert "33 processes" in scene.look(Usage(33, 1, False))
-    time.sleep(0.3)
+    later[0] += warden._LONGEST
     assert "announced" in scene.look(None), "who wrote meanwhile is not forgotten"
 
 

@@ -78,7 +78,7 @@ class Relaying:
         self._asker = Asker(places.keys, places.run)
         self.upstreams = Upstreams(places.keys, self._order, node.settings.server_patience, self._asker.is_answered)
         dial = over_ssh(places.keys, places.run, places.state / "unison", self.upstreams.choose)
-        self._link = Link(self.engine, dial, self.upstreams.ended)
+        self._link = Link(self.engine, dial, self.upstreams.ended, 3 * node.settings.server_patience)
         view = self.engine
         self._credentials = Credentials(
             places.keys,

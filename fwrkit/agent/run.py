@@ -84,7 +84,7 @@ class Agent:
         if self._server is None:
             self._upstreams = Upstreams(places.keys, self._order, node.settings.server_patience, self._asker.is_answered)
             dial = over_ssh(places.keys, places.run, places.state / "unison", self._upstreams.choose)
-            self._link = Link(self._engine, dial, self._upstreams.ended)
+            self._link = Link(self._engine, dial, self._upstreams.ended, 3 * node.settings.server_patience)
         else:
             self._link = Link(self._engine, over_socket_of(places.stream, *self._server.landing()))
         self._fetcher = self._make_fetcher() if self._server is None else None

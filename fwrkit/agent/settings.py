@@ -33,8 +33,9 @@ class Settings:
     account_processes: int = 32  # of one citizen's account; a node that works needs six
     account_memory: int = 1024**3
     walk_every: float = 900.0  # the slow timer: events are hints
-    keep_alive: float = 5.0
-    server_patience: float = 60.0  # for which the server has to be out of reach until a client turns to a peer
+    server_patience: float = (
+        60.0  # for which the server has to be out of reach until a client turns to a peer; three times as long it may say nothing
+    )
     certificate_life: int = 90 * 86400  # seconds that a citizen's certificate is valid; it renews itself daily while there is a connection
     authority_overlap: int = 30 * 86400  # seconds for which the authority's old and new key are valid together
     behind_quiet: float = (

@@ -20,13 +20,15 @@ from fwrkit.agent.citizen.ssh import stream_command, write_configuration
 from fwrkit.agent.citizen.unison import UnisonCarrier
 from fwrkit.agent.citizen.upstreams import Choice, Ending
 from fwrkit.agent.wire.channel import Channel, over_socket
-from fwrkit.agent.wire.messages import FROM_SERVER, Refusal
+from fwrkit.agent.wire.messages import FROM_SERVER, Ping, Refusal
 from fwrkit.core.commands import start
 from fwrkit.core.errors import FwrError
 
 log = logging.getLogger("fwrkit.link")
 
 _DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
+_QUESTIONS = 4  # that a server leaves unanswered before it is given up
+_LEAST_SILENCE = 20.0  # seconds: a hub that is busy may take some to answer
 _STOOD = 5.0  # seconds after which the end of a connection is no sign that the next one will end as well
 _NO_ENTRY = "Permission denied"  # what ssh says when it was the server that did not let it in; ssh tells this in words only
 _NOT_ENROLLED = 0.2  # seconds between two looks whether this node was enrolled meanwhile
@@ -38,13 +40,15 @@ Dial = Callable[[Callable[[Any], None], Callable[[str], None]], tuple[Channel, C
 class Link:
     """Owns the connection. ``dial`` returns a channel that is not started yet and its carrier, None if there is no upstream so far.
 
-    ``ended`` hears how each try was answered.
+    ``ended`` hears how each try was answered. ``silence``: seconds for which the upstream may say nothing, although it is asked; ssh notices
+    sooner where its machine is gone, but an sshd goes on to answer for an agent that does not.
     """
 
-    def __init__(self, engine: Engine, dial: Dial, ended: Callable[[Ending], None] = lambda _: None) -> None:
+    def __init__(self, engine: Engine, dial: Dial, ended: Callable[[Ending], None] = lambda _: None, silence: float = 180.0) -> None:
         self._engine = engine
         self._dial = dial
         self._ended = ended
+        self._silence = max(silence, _LEAST_SILENCE)
         self._stop = threading.Event()
         self._channel: Channel | None = None
         self._thread = threading.Thread(target=self._loop, name="link", daemon=True)
@@ -87,8 +91,10 @@ class Link:
         ended = threading.Event()
         answers: list[Ending] = []
         box: list[Channel] = []
+        heard = threading.Event()
 
         def on_message(message: Any) -> None:
+            heard.set()
             if not answers or isinstance(message, Refusal):
                 answers.append(Ending.TURNED_AWAY if isinstance(message, Refusal) else Ending.LET_IN)
             self._engine.received(box[0], message)
@@ -105,12 +111,23 @@ class Link:
         self._channel = channel
         self._engine.connected(channel, carrier)
         channel.start()
-        ended.wait()
+        self._stand(channel, ended, heard)
         carrier.stop()
         self._engine.ended(channel)
         if answers:
             return answers[-1]
         return Ending.TURNED_AWAY if _NO_ENTRY in self.last_words else Ending.UNANSWERED
+
+    def _stand(self, channel: Channel, ended: threading.Event, heard: threading.Event) -> None:
+        """Wait until a connection has ended; end it where nothing is heard any more. What is slow counts as heard, at whatever rate it comes."""
+        unanswered = 0
+        while not ended.wait(self._silence / _QUESTIONS):
+            unanswered = 0 if heard.is_set() else unanswered + 1
+            heard.clear()
+            if unanswered >= _QUESTIONS:
+                channel.close(f"the server has said nothing for {self._silence:.0f} seconds")
+            else:
+                channel.send(Ping(0))
 
 
 def over_ssh(keys: Path, run: Path, unison_directory: Path, choose: Callable[[], Choice | None]) -> Dial:

@@ -19,7 +19,7 @@ from fwrkit.agent.citizen.upstreams import Ending
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.wire import frames
 from fwrkit.agent.wire.channel import Channel
-from fwrkit.agent.wire.messages import Ping, Refusal, to_value
+from fwrkit.agent.wire.messages import Ping, Pong, Refusal, to_value
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.clock import Clock
 
@@ -191,6 +191,48 @@ def test_the_server_s_own_engine_dials_the_socket_beside_it() -> None:
         (place / "staging").mkdir()
         dialled[1].fetch(3, place / "staging")
         assert (place / "staging/file").read_bytes() == b"x"
+
+
+class Line:
+    """A connection to an upstream that says something in the first rounds, and nothing after that."""
+
+    def __init__(self, on_message: Callable[[Any], None], on_end: Callable[[str], None], rounds: int) -> None:
+        self.on_message, self.on_end = on_message, on_end
+        self.left = rounds
+        self.asked: list[Any] = []
+
+    def start(self) -> None:
+        self.on_message(Ping(7))
+
+    def send(self, message: Any) -> None:
+        self.asked.append(message)
+        if len(self.asked) <= self.left:
+            self.on_message(Pong(0))
+
+    def close(self, reason: str = "") -> None:
+        self.on_end(reason)
+
+    def stop(self) -> None:
+        """As a carrier."""
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 6])
+def test_an_upstream_that_says_nothing_although_it_is_asked_is_given_up(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_LEAST_SILENCE", 0.08)
+    lines: list[Line] = []
+
+    def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        lines.append(Line(on_message, on_end, rounds))
+        return cast(Channel, lines[0]), cast(Carrier, lines[0])
+
+    ends: list[Ending] = []
+    link = Link(cast(Engine, StillEngine()), dial, ends.append, 0.0)
+    link._stop = Clock(1)
+    link.start()
+    link._thread.join(10)
+    assert not link._thread.is_alive()
+    assert lines[0].asked == [Ping(0)] * (rounds + 4), "four questions that nobody answers, the first of all after it was let in"
+    assert "said nothing" in link.last_words and ends == [Ending.LET_IN]
 
 
 def test_who_is_not_enrolled_has_nobody_to_dial(tmp_path: Path) -> None:

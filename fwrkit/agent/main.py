@@ -11,6 +11,7 @@ from typing import Any
 from fwrkit import __version__
 from fwrkit.agent import history_verbs, joining, volume_verbs
 from fwrkit.agent.citizen import refusals
+from fwrkit.agent.citizen.asker import ANSWER_TIMEOUT
 from fwrkit.agent.control import ask
 from fwrkit.agent.settings import Node, Places, from_environment
 from fwrkit.core.errors import ExitCode, FwrError
@@ -45,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("status", help="what the node says of itself")
     ask = verbs.add_parser("ask", help="ask the server for something; its arguments come as a JSON object on standard input")
     ask.add_argument("what")
+    ask.add_argument(
+        "--within", type=float, default=ANSWER_TIMEOUT, metavar="SECONDS", help="how long to wait for a server that says nothing"
+    )
     enrol = verbs.add_parser("enrol", help="client: read an invite from standard input and use it")
     enrol.add_argument("--citizen", default="", help="the name to come under, where the invite is for several")
     request = verbs.add_parser("request", help="client: ask a server to be let in, or see what became of that")

@@ -18,7 +18,7 @@ from fwrkit import __version__
 from fwrkit.agent import audit_memory, doctor, following, paths, public_records
 from fwrkit.agent.backups.restoring import check_finished
 from fwrkit.agent.citizen import refusals
-from fwrkit.agent.citizen.asker import Asker
+from fwrkit.agent.citizen.asker import ANSWER_TIMEOUT, Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
 from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
@@ -207,7 +207,7 @@ class Agent:
             "filters": lambda _: dataclasses.asdict(self._engine.filters()),
             "filter": self._filter,
             "refused": lambda _: {"refused": self._refused()},
-            "ask": lambda arguments: self._ask(str(arguments["what"]), dict(arguments["arguments"])),
+            "ask": lambda given: self._ask(str(given["what"]), dict(given["arguments"]), float(given["within"])),
             "doctor": lambda _: {"findings": [finding.to_json() for finding in self._doctor()]},
         }
         verbs["peers"] = lambda _: {"peers": [peer.to_json() for peer in self._order().peers], "following": self._peer()}
@@ -276,11 +276,11 @@ class Agent:
             for each in refusals.read(self._places.private / refusals.DIRECTORY)
         ]
 
-    def _ask(self, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Ask the server: the one in this process, or the upstream."""
+    def _ask(self, verb: str, arguments: dict[str, Any], within: float = ANSWER_TIMEOUT) -> dict[str, Any]:
+        """Ask the server: the one in this process, or the upstream, which has to answer within so many seconds."""
         if self._server is not None:
             return self._server.offices.ask(verb, arguments)
-        return self._asker.ask(verb, arguments)
+        return self._asker.ask(verb, arguments, within)
 
     def _doctor(self) -> list[Finding]:
         view = self._engine.view

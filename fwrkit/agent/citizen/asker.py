@@ -12,7 +12,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 
 _SSH_FAILED = 255  # exit status of ssh itself
 _GATE_REFUSED = 97  # exit status of the gate: it does not know the request
-_TIMEOUT = 90.0  # seconds
+ANSWER_TIMEOUT = 90.0  # seconds that an upstream has for its answer
 _AT_ONCE = 8.0  # seconds within which a server answers that works: the connection takes 5 at most
 _NO_ANSWER = (ExitCode.UNREACHABLE, ExitCode.FAILED, ExitCode.TIMED_OUT)
 
@@ -32,7 +32,7 @@ class Asker:
             return error.code not in _NO_ANSWER
         return True
 
-    def ask(self, verb: str, arguments: dict[str, Any], timeout: float = _TIMEOUT) -> dict[str, Any]:
+    def ask(self, verb: str, arguments: dict[str, Any], timeout: float = ANSWER_TIMEOUT) -> dict[str, Any]:
         """Return the server's answer, within ``timeout`` seconds. Raise FwrError: the server's own, UNREACHABLE, FAILED, TIMED_OUT, or HELD before this
         node has joined."""
         upstream = read_upstream(self._keys)

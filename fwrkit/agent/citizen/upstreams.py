@@ -22,6 +22,7 @@ from fwrkit.core.records import PeerRecord
 log = logging.getLogger("fwrkit.upstreams")
 
 _PROBE_EVERY = 5.0  # seconds between two looks whether the server can be reached again
+_ASK_EVERY = 20.0  # seconds, of one whose sshd is there and nothing else
 _PROBE_TIMEOUT = 3.0  # seconds
 
 
@@ -87,6 +88,7 @@ class Upstreams:
         self._choice: Choice | None = None
         self._failing_since: float | None = None
         self._seen_since: float | None = None
+        self._was_back = False  # the peer's last word about the server
         self._probe_at = 0.0
 
     @property
@@ -154,21 +156,20 @@ class Upstreams:
         home = read_upstream(self._keys)
         now = self._clock()
         if not self.peer or home is None:
-            self._seen_since = None
+            self._seen_since, self._was_back = None, False
             return False
-        if now < self._probe_at and not (is_server_back and self._seen_since is None):
+        if now < self._probe_at and not (is_server_back and not self._was_back):
             return False
-        self._probe_at = now + _PROBE_EVERY
-        if not self._probe(home.host, home.port):
+        self._was_back = is_server_back
+        is_there = self._probe(home.host, home.port)
+        does_answer = is_there and self._answers()
+        self._probe_at = now + (_ASK_EVERY if is_there and not does_answer else _PROBE_EVERY)
+        if not does_answer:
             self._seen_since = None
             return False
         self._seen_since = now if self._seen_since is None else self._seen_since
         if not is_server_back and now - self._seen_since < self._patience:
             return False
-        if not self._answers():
-            self._seen_since = now  # it has to be there all that time again
-            return False
-        self._seen_since = None
         with self._lock:
             self._turn = 0
             self._failing_since = None

@@ -15,6 +15,7 @@ from fwrkit.core.records import CitizenRecord, Conflict, Finding, KeptRefusal, N
 
 _TIMEOUT = 60.0  # seconds for verbs that only ask
 _PATIENCE = 120.0  # seconds for those that ask the server
+_AT_ONCE = 5.0  # seconds for what is only nice to know
 _CONTENT_TIMEOUT = 3600.0
 _TIDY_TIMEOUT = 3600.0
 
@@ -48,6 +49,10 @@ class Agent:
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         return self._call("ask", what, stdin=json.dumps(given).encode(), patience=_PATIENCE)
+
+    def ask_briefly(self, what: str) -> dict[str, Any]:
+        """Ask the same way for something that is left out if the server does not say it at once."""
+        return self._call("ask", f"--within={_AT_ONCE}", what, stdin=b"{}")
 
     def enrol(self, invite: str, citizen: str = "") -> dict[str, Any]:
         """Given an invite line, make the node a citizen's; return citizen and world. The line goes by standard input: it is a secret.

@@ -60,8 +60,8 @@ def _news(agent: Agent, said: NodeStatus) -> News:
         filters = sum(len(words) for words in agent.filters().values())
         is_official = said.role == "server" or any(each.name == said.citizen and each.role == "official" for each in agent.roll())
         if is_official and said.state != "offline":
-            reviews = int(agent.ask("reviews")["count"])
-            requests = len(agent.ask("requests")["requests"])
+            reviews = int(agent.ask_briefly("reviews")["count"])
+            requests = len(agent.ask_briefly("requests")["requests"])
     return News(refused, filters, reviews, requests)
 
 

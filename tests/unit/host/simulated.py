@@ -203,6 +203,9 @@ class SimulatedAgent:
         held = self.machine.republic.held.get(name)
         return f"deletes {held[0]} of {held[1]} files" if held is not None else ""
 
+    def ask_briefly(self, what: str) -> dict[str, Any]:
+        return self.ask(what)
+
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         self._record()
         republic = self.machine.republic

@@ -124,12 +124,13 @@ def test_an_sshd_with_nobody_behind_it_is_no_server(bob: Traveller) -> None:
     bob.is_there = True
     assert bob.leaves() == "first"
     bob.works = False
-    assert not any(bob.is_time(5) for _ in range(100))
-    assert 7 <= bob.asked <= 8, "it is not asked all the time"
-    asked = bob.asked
-    assert not any(bob.is_time(1, is_server_back=True) for _ in range(20)) and bob.asked - asked <= 5, "nor on the peer's word"
+    assert not any(bob.is_time(1) for _ in range(100)) and bob.asked == 5, "it is not asked all the time"
+    assert not any(bob.is_time(1, is_server_back=True) for _ in range(20)) and bob.asked == 6, (
+        "nor on the peer's word, but for the first time"
+    )
     bob.works = True
-    assert not bob.is_time(5) and bob.is_time(PATIENCE)
+    assert not bob.is_time(20), "from now on it works"
+    assert not bob.is_time(PATIENCE - 1) and bob.is_time(5)
 
 
 def test_peers_have_their_turns_in_order_and_the_server_after_the_last(bob: Traveller) -> None:

@@ -28,7 +28,7 @@ log = logging.getLogger("fwrkit.link")
 
 _DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
 _QUESTIONS = 4  # that a server leaves unanswered before it is given up
-_LEAST_SILENCE = 20.0  # seconds: a hub that is busy may take some to answer
+_LEAST_SILENCE = 5.0  # seconds: a hub that is busy may take some to answer
 _STOOD = 5.0  # seconds after which the end of a connection is no sign that the next one will end as well
 _NO_ENTRY = "Permission denied"  # what ssh says when it was the server that did not let it in; ssh tells this in words only
 _NOT_ENROLLED = 0.2  # seconds between two looks whether this node was enrolled meanwhile

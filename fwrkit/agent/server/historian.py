@@ -125,6 +125,11 @@ class Historian:
                 log.exception("the history can not be written")
                 self._wake.set()
                 time.sleep(_PAUSE_AFTER_FAILURE)
+        try:
+            self._commit_all()  # what came while it was at work, and was told to stop
+            self._sign()
+        except Exception:
+            log.exception("the history is not written to its end: the next start does it")
 
     def _work(self) -> None:
         try:

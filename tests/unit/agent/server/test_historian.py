@@ -98,6 +98,25 @@ def test_only_what_was_told_is_committed(archive: Archive) -> None:
     assert archive.store.pending(file_state(b"two")) is not None
 
 
+def test_what_comes_while_it_is_told_to_stop_is_committed_too(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    historian = archive.historian()
+    is_first = [True]
+
+    def sign() -> None:
+        if is_first:
+            is_first.clear()
+            newest = archive.put(b"b", b"two")
+            historian._is_stopping = True
+            historian.tell(newest)
+
+    monkeypatch.setattr(historian, "_sign", sign)
+    historian.start()
+    historian.tell(archive.put(b"a", b"one"))
+    wait_until(lambda: not is_first, "it is at work")
+    historian.stop()
+    assert archive.log() == ["alice: edit a", "alice: edit b"]
+
+
 def test_directories_and_deletions_are_committed_without_a_content(archive: Archive) -> None:
     archive.put(b"a", b"one")
     archive.store.set_head(b"d", DIRECTORY, 0, 0, "alice", 0)

@@ -288,6 +288,7 @@ class Engine:
             self._relay.placed()
         self._flush()
         self._show()
+        self._requests.answer()
 
     def _say(self, message: Any) -> None:
         self._frames.append(message)

@@ -25,6 +25,7 @@ class Requests:
     def __init__(self, say: Callable[[Any], None]) -> None:
         self._say = say
         self._waiting: list[Request] = []
+        self._passed: list[Request] = []
         self._barrier = 0
 
     def add(self, request: Request) -> None:
@@ -38,6 +39,7 @@ class Requests:
 
     def reset(self) -> None:
         """The connection ended: begin again on the next."""
+        self._waiting, self._passed = [*self._passed, *self._waiting], []
         for request in self._waiting:
             request.is_walked, request.barrier = False, 0
 
@@ -53,10 +55,16 @@ class Requests:
                 self._say(Barrier(request.barrier))
 
     def passed(self, barrier: int, is_quiet: bool) -> None:
-        """A barrier came back: if it is still quiet here, its request is answered."""
+        """A barrier came back: if it is still quiet here, its request can be answered."""
         for request in list(self._waiting):
             if request.barrier == barrier and is_quiet:
                 self._waiting.remove(request)
-                request.done.set()
+                self._passed.append(request)
             elif request.barrier == barrier:
                 request.barrier = 0
+
+    def answer(self) -> None:
+        """Answer what has passed: the record and what is shown are as the answer says by now."""
+        for request in self._passed:
+            request.done.set()
+        self._passed.clear()

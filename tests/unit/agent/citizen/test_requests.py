@@ -28,6 +28,11 @@ class Node:
         self.requests.add(request)
         return request
 
+    def comes_back(self, barrier: int, is_quiet: bool) -> None:
+        """A barrier has passed, and the turn ends."""
+        self.requests.passed(barrier, is_quiet)
+        self.requests.answer()
+
 
 def test_a_walk_then_quiet_then_a_barrier() -> None:
     node = Node()
@@ -41,7 +46,7 @@ def test_a_walk_then_quiet_then_a_barrier() -> None:
     node.turn()
     assert node.said == [Barrier(1)]
     assert not request.done.is_set()
-    node.requests.passed(1, True)
+    node.comes_back(1, True)
     assert request.done.is_set()
     node.turn()
     assert node.said == [Barrier(1)]
@@ -59,13 +64,13 @@ def test_a_barrier_that_comes_back_into_a_noise_is_sent_anew() -> None:
     node = Node()
     request = node.wait()
     node.turn()
-    node.requests.passed(1, False)
+    node.comes_back(1, False)
     assert not request.done.is_set()
     node.turn()
     assert node.said == [Barrier(1), Barrier(2)]
-    node.requests.passed(1, True)
+    node.comes_back(1, True)
     assert not request.done.is_set(), "the older one says nothing any more"
-    node.requests.passed(2, True)
+    node.comes_back(2, True)
     assert request.done.is_set()
 
 
@@ -74,10 +79,25 @@ def test_a_new_connection_begins_anew() -> None:
     request = node.wait()
     node.turn()
     node.requests.reset()
-    node.requests.passed(1, True)
+    node.comes_back(1, True)
     assert not request.done.is_set()
     node.turn()
     assert (node.walks, node.said) == (2, [Barrier(1), Barrier(2)])
+
+
+def test_it_is_answered_when_the_turn_is_over() -> None:
+    """The record is committed by then, and what is shown is what the answer says."""
+    node = Node()
+    request = node.wait()
+    node.turn()
+    node.requests.passed(1, True)
+    assert not request.done.is_set()
+    node.requests.reset()  # the turn has failed, and the connection with it
+    node.requests.answer()
+    assert not request.done.is_set()
+    node.turn()
+    node.comes_back(2, True)
+    assert request.done.is_set()
 
 
 def test_who_gave_up_is_forgotten() -> None:
@@ -87,5 +107,5 @@ def test_who_gave_up_is_forgotten() -> None:
     node.requests.drop(gone)
     node.turn()
     assert node.said == [Barrier(1)]
-    node.requests.passed(1, True)
+    node.comes_back(1, True)
     assert other.done.is_set() and not gone.done.is_set()

@@ -5,8 +5,10 @@ Nothing here decides about anybody's edits: that is the fold's, at the server.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from fwrkit.agent.files.tree import NotRegular
 from fwrkit.agent.policy import Attempt, PolicyError
 from fwrkit.agent.policy.rules import OPERATIONS, Operation
 from fwrkit.core.errors import ExitCode, FwrError
+
+_ARRIVES_WITHIN, _LOOK_EVERY = 5.0, 0.02  # seconds
 
 
 class PolicyVerbs:
@@ -90,7 +94,16 @@ class PolicyVerbs:
         except PolicyError as error:
             raise as_error(error) from error
         base = hashlib.sha256(before.encode()).hexdigest() if before else ""
-        return self._ask("policy-set", {"text": after, "base": str(arguments.get("base", base))})
+        done = self._ask("policy-set", {"text": after, "base": str(arguments.get("base", base))})
+        self._await(after)
+        return done
+
+    def _await(self, text: str) -> None:
+        """Wait until this node has the new policy, for some seconds at most: who changes it again at once goes on from that."""
+        until = time.monotonic() + _ARRIVES_WITHIN
+        with contextlib.suppress(FwrError):
+            while self.text() != text and time.monotonic() < until:
+                time.sleep(_LOOK_EVERY)
 
 
 def as_error(error: PolicyError) -> FwrError:

@@ -14,6 +14,7 @@ from fwrkit.agent.keys import fingerprint, is_public_key, pem_of_seed, public_ke
 from fwrkit.agent.server.accounts import write_accounts
 from fwrkit.agent.server.authority import Authority
 from fwrkit.agent.server.landing import Landing
+from fwrkit.agent.server.open_invites import OpenInvites
 from fwrkit.agent.server.publishing import Publisher
 from fwrkit.agent.server.register import Petition, Register
 from fwrkit.agent.server.store import FORMER, Citizen, Store
@@ -52,6 +53,7 @@ class Enrolment:
         self._settings = settings
         self.elsewhere: FwrError | None = None  # why nobody is admitted here, at a peer
         self.up_to_date: set[int] = set()  # who has renewed their certificate since the authority was changed last, or this server started
+        self.invites = OpenInvites(store, register)
         self._state = state
         self._extrausers = extrausers
 
@@ -104,12 +106,18 @@ class Enrolment:
         world = self._store.meta
         return Invite(host, port, world("world_id"), world("world_name"), self._authority.public, seed, citizen, expires, uses)
 
-    def end_invites_of(self, official: str) -> None:
-        """What an official has had made, and nobody has used yet, lets nobody in: the right ends with the office. :meth:`write_files` is the caller's."""
-        for invite in self._register.invites_made_by(official):
-            found = self._store.invite(invite)
-            if found is not None and not found[2]:
-                self._store.drop_invite(invite)
+    def withdraw(self, by: str, name: str) -> dict[str, Any]:
+        """End the invites that were made for a name; return how many. Raise FwrError (NOT_FOUND)."""
+        meant = [each for each in self.invites.all() if each.name == name]
+        if not meant:
+            raise FwrError(
+                ExitCode.NOT_FOUND, f"There is no invite for '{name}' that is good still.", "See which there are: fwrkit invites"
+            )
+        for invite in meant:
+            self.invites.end(invite)
+        self.write_files()
+        self._publisher.audit(by, "withdraw", name)
+        return {"name": name, "count": len(meant)}
 
     def _check_no_other_s_peer(self, citizen: Citizen | None, by: str) -> None:
         """Raise FwrError (TAKEN) if a citizen is a node that serves for another official: who came in its place would be believed about whose edits are."""

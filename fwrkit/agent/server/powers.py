@@ -81,6 +81,8 @@ def of_citizens(
             lambda _, __: {"citizens": listing(), "authority": enrolment.authority}, EVERYBODY, is_slow=True, is_harmless=True
         ),
         "invite": Verb(invite, OFFICIALS),
+        "invites": Verb(lambda _, __: {"invites": [each.to_json() for each in enrolment.invites.all()]}, OFFICIALS),
+        "withdraw": Verb(lambda by, data: enrolment.withdraw(by.name, str(data["name"])), OFFICIALS),
         "requests": Verb(lambda _, __: {"requests": enrolment.requests(), "open": store.meta("requests") != "closed"}, OFFICIALS),
         "take-requests": Verb(take_requests, OFFICIALS),
         "admit": Verb(lambda by, data: enrolment.admit(by.name, str(data["name"]), str(data.get("key") or "")), OFFICIALS),

@@ -108,9 +108,9 @@ class Register:
         """An official has had an invite made."""
         self._db.execute("INSERT OR REPLACE INTO invite_makers VALUES (?, ?)", (invite, by))
 
-    def invites_made_by(self, by: str) -> list[str]:
-        """Return the invites that an official has had made."""
-        return [str(row[0]) for row in self._db.execute("SELECT public_key FROM invite_makers WHERE by = ? ORDER BY public_key", (by,))]
+    def makers_of_invites(self) -> dict[str, str]:
+        """Return by invite who had it made."""
+        return {str(key): str(by) for key, by in self._db.execute("SELECT public_key, by FROM invite_makers")}
 
     def open_invite(self, invite: str, uses: int) -> None:
         """An invite lets in so many, each under a name of their own."""
@@ -129,11 +129,15 @@ class Register:
         """Somebody came by an invite for several."""
         self._db.execute("INSERT OR REPLACE INTO invite_uses VALUES (?, ?, ?)", (invite, public_key, citizen))
 
+    def close_invite(self, invite: str) -> None:
+        """An invite for several lets in nobody else."""
+        query = "UPDATE open_invites SET uses = (SELECT count(*) FROM invite_uses WHERE invite = ?1) WHERE public_key = ?1"
+        self._db.execute(query, (invite,))
+
     def close_invites_of(self, citizen: str) -> None:
         """The invites for several by which somebody came let in nobody else."""
-        count = "(SELECT count(*) FROM invite_uses WHERE invite = open_invites.public_key)"
-        query = f"UPDATE open_invites SET uses = {count} WHERE public_key IN (SELECT invite FROM invite_uses WHERE citizen = ?)"  # noqa: S608 - no value in it
-        self._db.execute(query, (citizen,))
+        for row in self._db.execute("SELECT invite FROM invite_uses WHERE citizen = ?", (citizen,)).fetchall():
+            self.close_invite(str(row[0]))
 
     def forget_invites(self) -> None:
         """Nothing is known of invites any more."""

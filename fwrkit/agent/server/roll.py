@@ -67,7 +67,7 @@ class Roll:
             self._store.update_citizen(each.id, is_banned=1)
             self._publisher.audit(by.name, "ban", each.name, reason=reason, until=shown_time(until) if until else "for good")
             self._expel(each, why_banned(ban))
-        self._enrolment.end_invites_of(name)
+        self._enrolment.invites.end_of(name)
         self._register.close_invites_of(name)  # they have that line still, and would come again at once under another name
         self._enrolment.write_files()
         return {"name": name, "reason": reason, "since": now, "until": until, "by": by.name}
@@ -125,7 +125,7 @@ class Roll:
         if role != citizen.role:
             self._give(by, citizen, role)
             if citizen.role == OFFICIAL:
-                self._enrolment.end_invites_of(name)
+                self._enrolment.invites.end_of(name)
                 self._enrolment.write_files()
             for peer in self._peers_of(citizen):
                 if role == READER != peer.role:
@@ -156,7 +156,7 @@ class Roll:
             self._store.revoke_key(key, now)
         self._store.update_citizen(citizen.id, role=FORMER, public_key="", node_id="", is_known=0, generation="", proposed="")
         self._store.drop_lags(citizen.id)
-        self._enrolment.end_invites_of(citizen.name)
+        self._enrolment.invites.end_of(citizen.name)
         self._enrolment.write_files()
         self._publisher.audit(citizen.name, "leave", citizen.name)
         text = "You have left this world."

@@ -73,6 +73,7 @@ class Verbs(GroupOfModules):
         "policy",
         "refused",
         "review",
+        "invites",
         "requests",
         "history",
         "volume",

@@ -461,3 +461,17 @@ def test_a_citizen_has_a_bounded_number_of_new_keys_in_a_day(office: Office) -> 
     assert raised.value.code is ExitCode.REFUSED
     assert office.enrolment.change_key(office.store.known_citizen(alice.id), keys[9])["citizen"] == "alice", "to ask again is none"
     assert office.key_of("alice") == keys[9]
+
+
+def test_an_invite_is_withdrawn(office: Office) -> None:
+    invite, club = office.invite("eve"), office.enrolment.invite("olga", "club", "example.org", 2222, 60, 3)
+    office.enrol(club, office.machine(), name="alice")
+    assert [(each.name, each.by, each.left) for each in office.enrolment.invites.all()] == [("club", "olga", 2), ("eve", "ada", 1)]
+    assert office.enrolment.withdraw("ada", "eve") == {"name": "eve", "count": 1}
+    assert office.enrolment.withdraw("ada", "club") == {"name": "club", "count": 1}
+    for late, more in ((invite, {}), (club, {"name": "mallory"})):
+        assert refused(office, late, office.machine(), **more).code == ExitCode.REFUSED
+    with pytest.raises(FwrError) as raised:
+        office.enrolment.withdraw("ada", "eve")
+    assert raised.value.code == ExitCode.NOT_FOUND
+    assert (office.state / "enrol/authorized_keys").read_text().count("enrol ") == 1, "who came by one for several may repeat it"

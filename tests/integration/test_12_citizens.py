@@ -300,6 +300,15 @@ def test_the_audit_log_is_whole_everywhere(republic: Republic, nodes: dict[str, 
     republic.check_invariants(120)
 
 
+def test_an_invite_is_withdrawn_from_a_laptop(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:
+    line = republic.json("invite", "eve")["invite"]
+    assert ("eve", "ada", 1) in [(each["name"], each["by"], each["left"]) for each in laptop.republic.json("invites")["invites"]]
+    assert laptop.republic.json("invites", "withdraw", "eve") == {"name": "eve", "count": 1}
+    assert "does not know this invite" in failing(laptop.republic, REFUSED, "join", line, "--name", "eve")
+    assert "eve" not in [each["name"] for each in republic.json("invites")["invites"]]
+    failing(laptop.republic, NOT_FOUND, "invites", "withdraw", "eve")
+
+
 def test_new_keys_and_leaving(republic: Republic, nodes: dict[str, Node], laptop: Node) -> None:
     republic.fwrkit("rekey", "alice")
     nodes["alice"].write("www/rekeyed.txt", "by a new key")

@@ -42,6 +42,7 @@ log = logging.getLogger("fwrkit.hub")
 _TURN = 256  # items of one transaction
 _PAUSE_AFTER_FAILURE = 0.5  # seconds
 _BETWEEN = 16  # versions in between that are taken with one change
+_NODE_ID = 64  # characters
 _BARRIERS = 1000  # that one connection may have waiting: a node asks for some at a time
 _ITEM_COST = 80  # bytes of memory that each item of a list takes besides, roughly
 _LAST_WORDS = 0.5  # seconds between telling somebody why they have to go, and ending what is left of their connection
@@ -333,6 +334,8 @@ class Hub:
 
     def _message(self, session: Session, message: Any) -> None:
         if isinstance(message, say.Hello):
+            if self._sessions.get(session.citizen.id) is session or len(message.node_id) > _NODE_ID:
+                raise FrameError("a hello that is none")
             self._hello(session, message)
             return
         if session.is_held or (self.catching_up is not None and self.catching_up.hears(session, message)):

@@ -466,6 +466,17 @@ def test_barriers_that_wait_are_bounded(house: House) -> None:
     assert mallory.is_closed()
 
 
+def test_who_says_hello_again_and_again_or_at_length_is_ended(house: House) -> None:
+    """Each one has the hub look at all processes, and what is said is kept."""
+    mallory = Stranger(house, "mallory")
+    mallory.join()
+    assert mallory.hello() is CLOSED or mallory.is_closed()
+    mallory.leave()
+    mallory = Stranger(house, "mallory")
+    assert mallory.hello(node_id="x" * 65) is CLOSED
+    assert house.hub.call(lambda: house.store.citizen(name="mallory")).node_id == "machine1"
+
+
 def test_a_batch_takes_a_bounded_amount_of_memory(house: House) -> None:
     mallory = Stranger(house, "mallory")
     mallory.join()

@@ -243,11 +243,7 @@ class Hub:
                     continue
                 if moved and session.is_ready:
                     self._deliveries.add(session, moved)
-                run, has_more = self._deliveries.pump(session, session.citizen)
-                if run is not None:
-                    self._runs.offer(session, session.citizen, run)
-                if has_more:
-                    self._do_after(self.wake)
+                self._pump(session)
         version = self._store.last_version()
         for session in self._sessions.values():
             self._flush(session, say.Position(self._start, version))
@@ -259,6 +255,22 @@ class Hub:
             function()
         if is_settled:
             self.on_commit(self._store.last_version())
+
+    def _pump(self, session: Session) -> None:
+        """Send a session what is due. What can not be made ready ends this connection, and nobody else's."""
+        try:
+            with self._store.savepoint():
+                run, has_more = self._deliveries.pump(session, session.citizen)
+                if run is not None:
+                    self._runs.offer(session, session.citizen, run)
+        except sqlite3.Error:
+            raise
+        except Exception:
+            log.exception("what is due to %s can not be sent", session.citizen.name)
+            session.channel.close("internal error")
+            return
+        if has_more:
+            self._do_after(self.wake)
 
     @staticmethod
     def _flush(session: Session, position: say.Position) -> None:

@@ -466,6 +466,24 @@ def test_barriers_that_wait_are_bounded(house: House) -> None:
     assert mallory.is_closed()
 
 
+def test_what_can_not_be_sent_to_one_ends_nobody_else_s_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob, carol = house.member("alice"), Stranger(house, "bob"), Stranger(house, "carol")
+    bob.join()
+    carol.join()
+    really = house.hub._deliveries.pump
+
+    def pump(session: Session, citizen: Citizen) -> Any:
+        if citizen.name == "bob":
+            raise FileNotFoundError("a content that is lost")
+        return really(session, citizen)
+
+    monkeypatch.setattr(house.hub._deliveries, "pump", pump)
+    alice.write("a", "one")
+    assert bob.is_closed()
+    assert carol.next().content == b"one"
+    assert alice.engine.view.is_ready and house.store.entry(b"a") is not None
+
+
 def test_who_says_hello_again_and_again_or_at_length_is_ended(house: House) -> None:
     """Each one has the hub look at all processes, and what is said is kept."""
     mallory = Stranger(house, "mallory")

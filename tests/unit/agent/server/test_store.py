@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,6 @@ from fwrkit.agent.server.store import Lag, Store, connect
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, State, file_state
 
 A, B, C = (file_state(text) for text in (b"a", b"b", b"c"))
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store(":memory:")
-    yield store
-    store.close()
 
 
 def test_what_was_committed_is_there_after_a_restart(tmp_path: Path) -> None:

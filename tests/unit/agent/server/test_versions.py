@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from fwrkit.agent.server.store import Store
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, file_state
 
 A, B, C = (file_state(text) for text in (b"a", b"b", b"c"))
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    store = Store(":memory:")
-    yield store
-    store.close()
 
 
 def test_what_a_path_had_between_two_of_its_states(store: Store) -> None:

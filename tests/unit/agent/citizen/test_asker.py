@@ -63,6 +63,7 @@ def test_one_line_each_way_on_a_connection_of_its_own(server: Server) -> None:
         ("", "", 255, ExitCode.UNREACHABLE),
         ("", "c-alice@example.org: Permission denied (publickey).", 255, ExitCode.REFUSED),
         ("", "fwrkit: the gate does not know 'ask'", 97, ExitCode.UNREACHABLE),
+        ("", "Host key verification failed.", 255, ExitCode.UNREACHABLE),
         ("nonsense", "", 0, ExitCode.FAILED),
         ("[]", "", 1, ExitCode.FAILED),
     ],
@@ -80,6 +81,7 @@ def test_what_goes_wrong_is_said(server: Server, answer: str, words: str, status
         ("", "c-alice@example.org: Permission denied (publickey).", 255, True),
         ("", "ssh: connect to host example.org port 2222: Connection refused", 255, False),
         ("", "socat: E connect: Connection refused", 1, False),
+        ("", "Host key verification failed.", 255, False),
     ],
 )
 def test_whether_anything_behind_the_sshd_answers(server: Server, answer: str, words: str, status: int, is_answered: bool) -> None:

@@ -63,6 +63,8 @@ def why_not(words: str) -> FwrError:
     if "drop certificate" in words or "Host key verification failed" in words:
         text = "What answers there is no server that this node knows: perhaps its world has another authority by now."
         # nobody of this world has refused anything: a peer goes on to serve where somebody else has taken the server's place
-        return FwrError(ExitCode.UNREACHABLE, text, "Ask an official for an invite (fwrkit invite NAME), then: fwrkit join LINE --name NODE")
+        return FwrError(
+            ExitCode.UNREACHABLE, text, "Ask an official for an invite (fwrkit invite NAME), then: fwrkit join LINE --name NODE"
+        )
     hint = "This is decided at the server: try again when it can be reached. Reading and editing go on without it."
     return FwrError(ExitCode.UNREACHABLE, f"The server is out of reach ({words.rstrip('.') or 'no answer'}).", hint)

@@ -75,11 +75,6 @@ class Mirror:
         put_peers(peers, self._store, self._register)
         self._enrolment.write_files()
 
-    @property
-    def has_right(self) -> bool:
-        """Whether the server says that this node may serve."""
-        return self._register.peer_of(self._operator.id) is not None
-
     def _follow_revoked(self, revoked: list[str]) -> None:
         for key in set(self._store.revoked_keys()) - set(revoked):
             self._store.unrevoke_key(key)

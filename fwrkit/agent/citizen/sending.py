@@ -90,24 +90,10 @@ class Sender:
         trail = self._relay.ancestors(item.path) if author else []
         self._say(
             Change(
-                number,
-                item.path,
-                item.state,
-                base,
-                prior,
-                has_prior,
-                False,
-                False,
-                time,
-                size,
-                content,
-                more,
-                older,
-                trail,
-                author,
-                between,
+                number, item.path, item.state, base=base, prior=prior, has_prior=has_prior, is_unknown=False, is_orphan=False, time=time,
+                size=size, content=content, more=more, older=older, trail=trail, author=author, between=between,
             )
-        )
+        )  # fmt: skip
 
     def _between(self, item: Found, base: State) -> list[list[Any]]:
         """Return the versions that the other end had in between, as long as there is room for them in this batch: they are for the history."""
@@ -120,7 +106,12 @@ class Sender:
         self._record.agree(path, ABSENT)
         number = self._next(Flight(path, ABSENT, NO_STAMP, is_lack=True))
         self.paths[path] = number
-        self._say(Change(number, path, ABSENT, ABSENT, ABSENT, False, True, False, 0, 0, None, False))
+        self._say(
+            Change(
+                number, path, ABSENT, base=ABSENT, prior=ABSENT, has_prior=False, is_unknown=True, is_orphan=False, time=0, size=0,
+                content=None, more=False,
+            )
+        )  # fmt: skip
 
     def send_orphan(self, item: Displaced, taken: Taken) -> None:
         """Tell the server of a displaced file that was written on; the path itself holds something else by now.
@@ -132,8 +123,8 @@ class Sender:
         author = self._relay.author_of(item.path, taken.state)  # at a peer, it may be what the other engine has placed in the same moment
         self._say(
             Change(
-                number, item.path, taken.state, item.state, ABSENT, False, True, True, stamp.time, stamp.size, taken.content, False,
-                author=author,
+                number, item.path, taken.state, base=item.state, prior=ABSENT, has_prior=False, is_unknown=True, is_orphan=True,
+                time=stamp.time, size=stamp.size, content=taken.content, more=False, author=author,
             )
         )  # fmt: skip
 

@@ -350,6 +350,10 @@ class Hub:
                 raise FrameError("a hello that is none")
             self._hello(session, message)
             return
+        if isinstance(message, say.Ping) and self._sessions.get(session.citizen.id) is not session:
+            if not session.is_held:
+                session.channel.send(say.Pong(message.number))  # who has to wait before they are let in asks whether anybody is there, too
+            return
         if session.is_held or (self.catching_up is not None and self.catching_up.hears(session, message)):
             return
         citizen = session.citizen

@@ -80,6 +80,16 @@ def check_all_is_there(town: Town) -> None:
     assert ("ban", "mallory") in events and ("admit", "carol") in events
 
 
+def test_who_waits_to_be_heard_may_ask_whether_anybody_is_there(town: Town) -> None:
+    town.admitted("bob")
+    bob = Stranger(town, "bob")
+    assert bob.next() == say.Behind()
+    bob.tell(say.Ping(7))
+    assert bob.next() == say.Pong(7)
+    bob.tell(say.Newest(b""))
+    assert isinstance(bob.next(), say.Welcome)
+
+
 def test_an_old_backup_goes_on_from_what_its_clients_have(patient: Town) -> None:
     town = patient
     backup = a_day(town)

@@ -264,6 +264,13 @@ def test_who_does_not_belong_here_is_told_so(house: House, more: dict[str, Any],
     assert first.next() == say.Pong(2), "nobody ends a session who is not let in"
 
 
+def test_who_is_not_let_in_so_far_is_answered_whether_anybody_is_there(house: House) -> None:
+    bob = Stranger(house, "bob")
+    bob.tell(say.Ping(1))
+    assert bob.next() == say.Pong(1), "a node that has much to do says hello late"
+    assert isinstance(bob.hello(), say.Welcome)
+
+
 def test_who_is_banned_is_told_so(house: House) -> None:
     bob = Stranger(house, "bob")
     house.hub.call(lambda: house.store.update_citizen(bob.citizen.id, is_banned=1))

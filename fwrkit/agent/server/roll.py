@@ -61,21 +61,36 @@ class Roll:
             )
         self._check_may_go(citizen, "ban")
         peers = [peer for peer in self._peers_of(citizen) if not peer.is_banned]
-        for each in (citizen, *peers):
+        for each in (citizen, *peers, *self._banned_with(citizen)):
             ban = Ban(each.id, reason, now, until, by.name)
-            self._register.ban(ban)
             self._store.update_citizen(each.id, is_banned=1)
-            self._publisher.audit(by.name, "ban", each.name, reason=reason, until=shown_time(until) if until else "for good")
+            self._write_down(by.name, ban, each)
             self._expel(each, why_banned(ban))
         self._enrolment.invites.end_of(name)
         self._register.close_invites_of(name)  # they have that line still, and would come again at once under another name
         self._enrolment.write_files()
         return {"name": name, "reason": reason, "since": now, "until": until, "by": by.name}
 
+    def _write_down(self, by: str, ban: Ban, citizen: Citizen) -> None:
+        self._register.ban(ban)
+        until = shown_time(ban.until) if ban.until else "for good"
+        self._publisher.audit(by, "ban", citizen.name, reason=ban.reason, until=until)
+
     def _peers_of(self, citizen: Citizen) -> list[Citizen]:
         """Return the citizens that are nodes of an official's which serve, or did until the official lost the right."""
         found = [self._store.known_citizen(peer.citizen) for peer in self._register.peers() if peer.by == citizen.id]
         return [each for each in found if each.role != FORMER]
+
+    def _banned_with(self, citizen: Citizen) -> list[Citizen]:
+        """Return the peers that are banned by their official's ban, and not by one of their own."""
+        ban = self._register.ban_of(citizen.id)
+        peers = self._peers_of(citizen) if ban is not None else []
+        return [peer for peer in peers if ban is not None and self._register.ban_of(peer.id) == replace(ban, citizen=peer.id)]
+
+    def _ban_of_official(self, citizen: Citizen) -> Ban | None:
+        """Return the ban of whose node somebody is, None if there is none."""
+        peer = self._register.peer_of(citizen.id)
+        return self._register.ban_of(peer.by) if peer is not None else None
 
     def why_banned(self, citizen: Citizen) -> FwrError | None:
         """Return what a banned citizen hears, None if they are not."""
@@ -93,19 +108,21 @@ class Roll:
 
     def lift_ended_bans(self) -> None:
         """End the bans whose time is over."""
-        for ban in self._register.bans_until(int(self._clock())):
+        now = int(self._clock())
+        for ban in self._register.bans_until(now):
             if self._register.ban_of(ban.citizen) is None:
                 continue  # it has ended with its official's
-            for each in self._lift(self._store.known_citizen(ban.citizen)):
+            citizen = self._store.known_citizen(ban.citizen)
+            official_s = self._ban_of_official(citizen)
+            if official_s is not None and not 0 < official_s.until <= now:
+                self._write_down(SERVER, replace(official_s, citizen=citizen.id), citizen)  # from now on it is banned with its official
+                continue
+            for each in self._lift(citizen):
                 self._publisher.audit(SERVER, "unban", each.name, reason="its time is over")
 
     def _lift(self, citizen: Citizen) -> list[Citizen]:
         """End a ban, and those of peers that came with it. Return whose."""
-        ban = self._register.ban_of(citizen.id)
-        peers = [
-            peer for peer in self._peers_of(citizen) if ban is not None and self._register.ban_of(peer.id) == replace(ban, citizen=peer.id)
-        ]
-        lifted = [citizen, *peers]
+        lifted = [citizen, *self._banned_with(citizen)]
         for each in lifted:
             self._register.unban(each.id)
             self._store.update_citizen(each.id, is_banned=0)

@@ -182,6 +182,33 @@ def test_a_peer_s_own_ban_is_not_its_official_s(hall: PeersHall) -> None:
     assert hall.citizen("olga-peer").is_banned and not hall.citizen("olga").is_banned
 
 
+def test_a_second_ban_of_an_official_takes_the_place_of_their_peer_s_too(hall: PeersHall) -> None:
+    hall.come()
+    hall.roll.ban(hall.citizen("ada"), "olga", "spam", NOON + 60)
+    hall.roll.ban(hall.citizen("ada"), "olga", "spam, and more", 0)
+    hall.now += 60
+    hall.roll.lift_ended_bans()
+    assert hall.citizen("olga").is_banned and hall.citizen("olga-peer").is_banned
+    hall.roll.unban(hall.citizen("ada"), "olga")
+    assert not hall.citizen("olga").is_banned and not hall.citizen("olga-peer").is_banned
+
+
+@pytest.mark.parametrize("until", [0, NOON + 90])
+def test_where_a_peer_s_own_ban_ends_while_its_official_is_banned_it_stays_banned_as_long_as_they_are(hall: PeersHall, until: int) -> None:
+    hall.come()
+    hall.roll.ban(hall.citizen("ada"), "olga-peer", "leaks", NOON + 60)
+    hall.roll.ban(hall.citizen("ada"), "olga", "spam", until)
+    hall.now += 60
+    hall.roll.lift_ended_bans()
+    assert hall.citizen("olga-peer").is_banned and hall.events()[-1] == ("fwrkit", "ban", "olga-peer"), "everybody can read it"
+    if until:
+        hall.now += 30
+        hall.roll.lift_ended_bans()
+    else:
+        hall.roll.unban(hall.citizen("ada"), "olga")
+    assert not hall.citizen("olga").is_banned and not hall.citizen("olga-peer").is_banned
+
+
 def test_who_only_reads_does_not_write_by_their_peer(hall: PeersHall) -> None:
     hall.come()
     hall.roll.set_role(hall.citizen("ada"), "olga", "reader")

@@ -9,7 +9,7 @@ from itertools import groupby
 from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.states import UNKNOWN, Base, State
 
-_NEVER = b""  # a state that nothing has
+_NEVER = b"never"  # a state that nothing has: no hash is as short, and a directory's is empty
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ def test_who_has_made_a_state_since_another(store: Store) -> None:
     assert store.versions.author_since(b"p", ABSENT, DIRECTORY) == "carol", "of what was never there nothing is before"
     assert [store.versions.author_since(b"p", state, UNKNOWN) for state in (A, ABSENT)] == ["alice", "carol"], "ever"
     assert store.versions.author_since(b"q", A, UNKNOWN) == ""
+    store.set_head(b"p", DIRECTORY, 0, 0, "dora", 0)
+    assert store.versions.author_since(b"p", A, UNKNOWN) == "alice", "also before there was a directory"
 
 
 def test_the_last_states_of_a_path(store: Store) -> None:

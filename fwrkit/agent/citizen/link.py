@@ -91,10 +91,8 @@ class Link:
         ended = threading.Event()
         answers: list[Ending] = []
         box: list[Channel] = []
-        heard = threading.Event()
 
         def on_message(message: Any) -> None:
-            heard.set()
             if not answers or isinstance(message, Refusal):
                 answers.append(Ending.TURNED_AWAY if isinstance(message, Refusal) else Ending.LET_IN)
             self._engine.received(box[0], message)
@@ -111,19 +109,19 @@ class Link:
         self._channel = channel
         self._engine.connected(channel, carrier)
         channel.start()
-        self._stand(channel, ended, heard)
+        self._stand(channel, ended)
         carrier.stop()
         self._engine.ended(channel)
         if answers:
             return answers[-1]
         return Ending.TURNED_AWAY if _NO_ENTRY in self.last_words else Ending.UNANSWERED
 
-    def _stand(self, channel: Channel, ended: threading.Event, heard: threading.Event) -> None:
-        """Wait until a connection has ended; end it where nothing is heard any more. What is slow counts as heard, at whatever rate it comes."""
-        unanswered = 0
+    def _stand(self, channel: Channel, ended: threading.Event) -> None:
+        """Wait until a connection has ended; end it where nothing moves any more. What is slow moves, at whatever rate."""
+        unanswered = moved = 0
         while not ended.wait(self._silence / _QUESTIONS):
-            unanswered = 0 if heard.is_set() else unanswered + 1
-            heard.clear()
+            before, moved = moved, channel.moved
+            unanswered = 0 if moved != before else unanswered + 1
             if unanswered >= _QUESTIONS:
                 channel.close(f"the server has said nothing for {self._silence:.0f} seconds")
             else:

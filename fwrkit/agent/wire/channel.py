@@ -16,6 +16,7 @@ from fwrkit.agent.wire.frames import FrameError
 
 log = logging.getLogger("fwrkit.channel")
 
+_PIECE = 64 * 1024  # bytes that are read and written at a time
 _QUEUE_LIMIT = 4096  # frames; senders keep windows of their own, this only bounds what a broken peer can cost
 
 
@@ -23,6 +24,9 @@ class Channel:
     """Messages over a pair of byte streams. ``on_message`` and, once, ``on_end`` are called in the reading thread.
 
     ``patience``: seconds that :meth:`send` waits for a peer that does not read, before it gives it up.
+
+    ``moved`` grows with each piece that has come, and with each that has gone while more waits behind it: on a slow line that may be all that there
+    is to notice for minutes. The last piece does not count: it goes into some buffer even if nobody reads at the other end.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Channel:
         self._on_end = on_end
         self._close = close
         self._patience = patience
+        self._came = self._went = 0  # pieces; one thread counts each
         self._outgoing: queue.Queue[bytes | None] = queue.Queue(_QUEUE_LIMIT)
         self._is_closed = threading.Event()
         self._threads = [
@@ -52,6 +57,11 @@ class Channel:
         """Begin to read and write."""
         for thread in self._threads:
             thread.start()
+
+    @property
+    def moved(self) -> int:
+        """How many pieces have come and gone, as above."""
+        return self._came + self._went
 
     @property
     def is_closed(self) -> bool:
@@ -93,7 +103,7 @@ class Channel:
         reason = "the connection ended"
         try:
             while not self.is_closed:
-                self._on_message(messages.from_value(frames.read(self._reader.read), self._allowed))
+                self._on_message(messages.from_value(frames.read(self._receive), self._allowed))
         except EOFError:
             pass
         except (FrameError, OSError, ValueError) as error:
@@ -102,6 +112,22 @@ class Channel:
             log.exception("reading failed")
             reason = "internal error"
         self.close(reason)
+
+    def _receive(self, size: int) -> bytes:
+        """Return so many bytes, or fewer at the end."""
+        parts = []
+        while size > 0 and (part := self._reader.read(min(size, _PIECE))):
+            parts.append(part)
+            size -= len(part)
+            self._came += 1
+        return b"".join(parts)
+
+    def _put(self, data: bytes) -> None:
+        for begin in range(0, len(data), _PIECE):
+            self._writer.write(data[begin : begin + _PIECE])
+            if begin + _PIECE < len(data) or not self._outgoing.empty():
+                self._went += 1
+        self._writer.flush()
 
     def _write(self) -> None:
         try:
@@ -113,13 +139,11 @@ class Channel:
                     except queue.Empty:
                         break
                     if more is None:
-                        self._writer.write(b"".join(parts))
-                        self._writer.flush()
+                        self._put(b"".join(parts))
                         self.close("finished")
                         return
                     parts.append(more)
-                self._writer.write(b"".join(parts))
-                self._writer.flush()
+                self._put(b"".join(parts))
         except (OSError, ValueError) as error:
             self.close(str(error))
         else:

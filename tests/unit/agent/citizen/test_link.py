@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +19,8 @@ from fwrkit.agent.citizen.link import Link, over_socket_of, over_ssh
 from fwrkit.agent.citizen.upstreams import Ending
 from fwrkit.agent.citizen.view import View
 from fwrkit.agent.wire import frames
-from fwrkit.agent.wire.channel import Channel
-from fwrkit.agent.wire.messages import Ping, Pong, Refusal, to_value
+from fwrkit.agent.wire.channel import Channel, over_socket
+from fwrkit.agent.wire.messages import FROM_SERVER, Piece, Ping, Pong, Refusal, to_value
 from fwrkit.core.errors import ExitCode, FwrError
 from tests.unit.agent.clock import Clock
 
@@ -200,13 +201,16 @@ class Line:
         self.on_message, self.on_end = on_message, on_end
         self.left = rounds
         self.asked: list[Any] = []
+        self.moved = 0
 
     def start(self) -> None:
+        self.moved += 1
         self.on_message(Ping(7))
 
     def send(self, message: Any) -> None:
         self.asked.append(message)
         if len(self.asked) <= self.left:
+            self.moved += 1
             self.on_message(Pong(0))
 
     def close(self, reason: str = "") -> None:
@@ -233,6 +237,41 @@ def test_an_upstream_that_says_nothing_although_it_is_asked_is_given_up(rounds: 
     assert not link._thread.is_alive()
     assert lines[0].asked == [Ping(0)] * (rounds + 4), "four questions that nobody answers, the first of all after it was let in"
     assert "said nothing" in link.last_words and ends == [Ending.LET_IN]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_line_on_which_what_is_sent_takes_long_is_no_silence(is_read: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server can not answer before it has everything; where it reads nothing any more, it is given up all the same."""
+    monkeypatch.setattr(link_module, "_LEAST_SILENCE", 1.0)
+    ours, theirs = socket.socketpair()
+    content = [Piece(0, 4 << 20, b"x" * (1 << 20))] * 4
+    ends: list[str] = []
+
+    class Sending(StillEngine):
+        def connected(self, channel: Channel, carrier: Carrier) -> None:
+            for message in content:
+                channel.send(message)
+
+    def dial(on_message: Callable[[Any], None], on_end: Callable[[str], None]) -> tuple[Channel, Carrier] | None:
+        def ended(reason: str) -> None:
+            ends.append(reason)
+            on_end(reason)
+
+        return over_socket(ours, FROM_SERVER, on_message, ended), cast(Carrier, Call(on_message, on_end, [], ""))
+
+    link = Link(cast(Engine, Sending()), dial, lambda _: None, 0.0)
+    link._stop = Clock(1)
+    with theirs:
+        link.start()
+        if is_read:
+            left = 4 << 20
+            while left > 0 and not ends:  # for more than two seconds
+                left -= len(theirs.recv(1 << 17, socket.MSG_WAITALL))
+                time.sleep(0.07)
+            assert ends == [] and left <= 0
+            theirs.close()
+        link._thread.join(10)
+        assert not link._thread.is_alive() and is_read == ("said nothing" not in ends[0])
 
 
 def test_who_is_not_enrolled_has_nobody_to_dial(tmp_path: Path) -> None:

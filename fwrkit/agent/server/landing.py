@@ -59,6 +59,10 @@ class Landing:
                 else:
                     missing.append(index)
             tree.sync_all()
+        except BaseException:  # a full disk, mostly: it would stay full, as the next try has other names
+            for name in found.values():
+                (target / name).unlink()
+            raise
         finally:
             tree.close()
         return found, missing
@@ -117,12 +121,13 @@ def _copy_verified(tree: Tree, name: bytes, state: bytes, size: int, target: Pat
             return False
         # what was received is never written again: the canon and the history have links to it
         fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        is_same = False
         try:
             is_same = copy_all(source, fd, size) == state
         finally:
             os.close(fd)
-        if not is_same:
-            target.unlink()
+            if not is_same:
+                target.unlink()
         return is_same
     finally:
         os.close(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent.files.flat import place_name
+from fwrkit.agent.server import landing as landing_module
 from fwrkit.agent.server.landing import Landing, wanted
 from fwrkit.agent.states import DIRECTORY, file_state
 
@@ -30,6 +32,26 @@ def test_each_place_is_for_its_account_alone(landing: Landing) -> None:
         if os.geteuid() == 0:
             assert status.st_gid == 20000
             assert status.st_uid == (0 if path == landing.outbox else 20000)
+
+
+def test_where_the_disk_is_full_nothing_is_left_of_what_was_copied(
+    landing: Landing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try has names of its own: the disk would stay full."""
+    for name in (b"one", b"two"):
+        (landing.replica / place_name(name)).write_bytes(name)
+
+    def copy(source: int, fd: int, size: int) -> bytes:
+        content = os.read(source, size)
+        os.write(fd, content)
+        if content == b"two":
+            raise OSError(errno.ENOSPC, "full")
+        return file_state(content)
+
+    monkeypatch.setattr(landing_module, "copy_all", copy)
+    with pytest.raises(OSError, match="full"):
+        landing.collect([(number, name, file_state(name), 3) for number, name in enumerate((b"one", b"two"))], tmp_path / "incoming", "x")
+    assert list((tmp_path / "incoming").iterdir()) == []
 
 
 def test_what_arrived_is_copied_and_what_did_not_is_missing(landing: Landing, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 NAME_LIMIT = 255  # bytes of one component, on every Linux filesystem
 PATH_LIMIT = 3072  # bytes of a whole path: leaves room for the roots before it under PATH_MAX (4096)
+DEPTH_LIMIT = 128  # directories above a file: far more than anybody nests by hand, and every program can walk as deep
 _MARK_ROOM = 96  # bytes that every directory leaves for a name: a conflict mark and an extension fit
 SENTINEL = b".fwr-sentinel"
 UPSTREAM_SENTINEL = b".fwr-sentinel-upstream"  # of a peer's world, which is known to two servers: its own, and the one that it follows
@@ -71,6 +72,21 @@ def why_not(path: bytes) -> str | None:
     return None
 
 
+def why_too_deep(path: bytes) -> str | None:
+    """Given a path, return why it is too deep to begin to travel, or None if it is not.
+
+    It is no reason against what the world has already: that can be changed, deleted and delivered.
+    """
+    if path.count(b"/") > DEPTH_LIMIT:
+        return f"it lies more than {DEPTH_LIMIT} directories deep. Move it further up"
+    return None
+
+
+def outermost_too_deep(path: bytes) -> bytes:
+    """Given a path that is too deep, return the outermost one on the way to it that is."""
+    return b"/".join(path.split(b"/")[: DEPTH_LIMIT + 2])
+
+
 def is_git_name(part: bytes) -> bool:
     """Say whether a component is ``.git``, or what some filesystem takes for it."""
     if b"\\" in part:  # a separator elsewhere: git looks at each piece
@@ -118,6 +134,15 @@ def parse_conflict(path: bytes) -> ConflictMark | None:
     if match is None:
         return None
     return ConflictMark(join(parent(path), match[1] + (match[4] or b"")), match[3].decode())
+
+
+def conflict_prefix(path: bytes, citizen: str) -> bytes:
+    """Given a path and who lost races for it, return how the paths of these copies begin, if their names were not cut."""
+    name = name_of(path)
+    stem, _, extension = name.rpartition(b".")
+    if not stem or len(extension) > 16 or b" " in extension:
+        stem = name
+    return join(parent(path), stem + f" (conflict {citizen} ".encode())
 
 
 def plain_name(copy: bytes, attempt: int = 0) -> bytes:

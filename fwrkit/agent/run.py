@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import os
 import signal
@@ -45,7 +46,7 @@ from fwrkit.agent.status import StatusWriter
 from fwrkit.agent.ticker import Ticker
 from fwrkit.core import moves
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, Refusal
+from fwrkit.core.records import Conflict, Finding, KeptRefusal, NodeStatus, PathNote, Refusal
 
 log = logging.getLogger("fwrkit.agent")
 
@@ -303,7 +304,12 @@ class Agent:
         refusal = self._engine.view.refusal
         if missing is not None and refusal is not None:
             raise FwrError(ExitCode.HELD if refusal.code == "HELD" else ExitCode.REFUSED, refusal.message, refusal.hint)
-        return {"in_sync": missing is None, "missing": [paths.shown(path) for path in (missing or ())[:_SHOWN]]}
+        first = list((missing or {}).items())[:_SHOWN]
+        return {
+            "in_sync": missing is None,
+            "missing": [paths.shown(path) for path, _ in first],
+            "reasons": {paths.shown(path): reason for path, reason in first if reason},
+        }
 
     def _conflicts(self) -> list[dict[str, Any]]:
         shown = paths.shown
@@ -343,6 +349,8 @@ class Agent:
             connections=self._server.offices.connections() if self._server is not None else [],
             alerts=self._alerts(view),
             reviews=view.reviews,
+            waiting=_waiting(view),
+            left_out=[PathNote(paths.shown(path), reason) for path, reason in sorted(view.left_out.items())[:_SHOWN]],
         )
 
     def _upstream(self) -> Upstream | None:
@@ -361,6 +369,12 @@ class Agent:
         if not view.is_ready or view.waiting or view.coming:
             return "waiting", ""
         return "in sync", f"The server is out of reach: {self._peer()} serves meanwhile." if self._server is None and self._peer() else ""
+
+
+def _waiting(view: View) -> list[PathNote]:
+    """Return the paths of an engine that wait for something, and for what; those that are only on their way are left out."""
+    named = ((path, reason) for path, reason in sorted(view.waiting.items()) if reason and path not in view.refused)
+    return [PathNote(paths.shown(path), reason) for path, reason in itertools.islice(named, _SHOWN)]
 
 
 def repair_record(path: Path) -> str:

@@ -24,6 +24,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class PathNote:
+    """One path and what there is to say of it: what it waits for, or why it stays on this node. ``path`` is decoded with surrogateescape."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Connection:
     """One citizen as the server sees them. ``behind`` counts paths whose newest version they are not known to hold.
 
@@ -138,7 +146,8 @@ class NodeStatus:
     """What a node says of itself. ``since`` is when ``state`` began, ``written`` when this was written, both in Unix seconds.
 
     ``alerts`` are sentences about what went wrong or was healed: a damaged database, changes that can not be watched, a wrong clock.
-    ``reviews``: how many changes of this node wait for an official.
+    ``reviews``: how many changes of this node wait for an official. ``waiting``: those of the ``pending`` paths that wait for something.
+    ``left_out``: what stays on this node by a rule of the template or of the node.
     """
 
     node: str
@@ -157,6 +166,8 @@ class NodeStatus:
     connections: list[Connection] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     reviews: int = 0
+    waiting: list[PathNote] = field(default_factory=list)
+    left_out: list[PathNote] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""
@@ -167,6 +178,8 @@ class NodeStatus:
         """Given the object of :meth:`to_json`, return the record; fields that this version does not know are passed over."""
         known = _known(cls, data)
         known["refused"] = [Refusal(**_known(Refusal, item)) for item in data.get("refused", [])]
+        for name in ("waiting", "left_out"):
+            known[name] = [PathNote(**_known(PathNote, item)) for item in data.get(name, [])]
         known["connections"] = [Connection(**_known(Connection, item)) for item in data.get("connections", [])]
         return cls(**known)
 

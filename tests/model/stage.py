@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from fwrkit.agent.backoff import Pauses
 from fwrkit.agent.citizen import downloads, refusals, uploads
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.record import Record
@@ -473,7 +474,7 @@ class Stage:
         due = [(list(session.due), list(session.outstanding_paths), session.upward, session.downward) for session in hub]
         here = (
             list(engine._hints._paths),
-            list(engine._hints.busy),
+            list(engine._hints.later),
             engine._sender.paths,
             engine._uploader.current,
             engine._receiver.waiting,
@@ -499,8 +500,9 @@ def stage(names: tuple[str, ...]) -> Iterator[Stage]:
     """Set a stage on which everything is small, so that a handful of files takes every way there is."""
     numbers = itertools.count()
     small: list[tuple[Any, str, Any]] = [
-        (runs, "_SLICE", 2), (runs, "_EXAMINED", 2), (deliveries, "_AT_ONCE", 2), (session, "WINDOW_COUNT", 3),
-        (session, "WINDOW_BYTES", 300), (uploads, "_PART_COUNT", 2), (downloads, "_PAUSE_AFTER_FAILURE", 0.0),
+        (runs, "_TURN", 2), (runs, "_SLICE_ENTRIES", 5), (runs, "_SLICE_FILES", 3), (runs, "_EXAMINED", 2),
+        (deliveries, "_AT_ONCE", 2), (session, "WINDOW_COUNT", 3),
+        (session, "WINDOW_BYTES", 300), (uploads, "_PART_COUNT", 2), (downloads, "_PAUSES", Pauses(0.0, 0.0)),
         (refusals, "_OFTEN", 3), (refusals, "_WITHIN", 10.0), (refusals, "_FIRST_HOLD", 10.0), (refusals, "_LAST_HOLD", 20.0),
         (threading, "Timer", lambda *_: mock.Mock()),
         (os, "urandom", lambda size: next(numbers).to_bytes(size, "big")),

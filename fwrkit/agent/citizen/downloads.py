@@ -6,11 +6,12 @@ import hashlib
 import logging
 import os
 import shutil
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent.backoff import Backoff, Pauses
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.staged import Staged
 from fwrkit.agent.files.flat import empty
@@ -19,7 +20,7 @@ from fwrkit.agent.wire.messages import Fetched, Offer
 
 log = logging.getLogger("fwrkit.downloads")
 
-_PAUSE_AFTER_FAILURE = 2.0  # seconds: a full disk does not become empty by asking at once again
+_PAUSES = Pauses(2.0, 120.0)  # after a run that brought nothing: a full disk does not become empty by asking at once again
 NO_ROOM, NOT_HERE = "there is no room for it", "its content has not arrived so far"
 
 
@@ -34,11 +35,14 @@ class Downloader:
         self._work = work
         self._offer: Offer | None = None
         self._staged = staged
+        self._failures = Backoff(_PAUSES)
+        self._wake = threading.Event()  # ends the pause that there is
         self.carrier: Carrier | None = None
 
     def reset(self) -> None:
         """The connection ended."""
         self._offer = None
+        self._wake.set()
 
     @property
     def current(self) -> int:
@@ -54,9 +58,11 @@ class Downloader:
         """The outbox is ready."""
         self._offer = offer
         carrier = self.carrier
+        self._wake = wake = threading.Event()
 
         def fetch() -> Callable[[], None]:
             staged: dict[str, bytes] = {}
+            lack = NOT_HERE
             self._staging.mkdir(mode=0o700, exist_ok=True)  # a full disk may have kept the last run from leaving an empty one
             has_room = shutil.disk_usage(self._staging).free > offer.size  # what others work with is not filled up in vain
             try:
@@ -65,9 +71,12 @@ class Downloader:
                 staged = look_at(self._staging)
             except Exception as error:
                 log.warning("a run downwards failed: %s", error)
+                lack = f"{NOT_HERE}: {error}"
+            if staged:
+                self._failures.succeeded()
             if len(staged) < offer.count:
-                time.sleep(_PAUSE_AFTER_FAILURE)
-            return lambda: self._fetched(offer, staged, NOT_HERE if has_room else NO_ROOM)
+                wake.wait(self._failures.failed())
+            return lambda: self._fetched(offer, staged, lack if has_room else NO_ROOM)
 
         self._work(fetch)
 

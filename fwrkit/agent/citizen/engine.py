@@ -6,6 +6,7 @@ socket. A turn takes what is queued, acts, commits the record, and only then let
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import sqlite3
@@ -13,18 +14,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fwrkit import __version__
+from fwrkit.agent.backoff import Backoff, Pauses
 from fwrkit.agent.citizen import conflicts, generations, power
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.conflicts import Conflict
 from fwrkit.agent.citizen.downloads import Downloader
-from fwrkit.agent.citizen.hints import Hints
+from fwrkit.agent.citizen.hints import FAILED, WRITING, Hints
 from fwrkit.agent.citizen.offering import Offering
 from fwrkit.agent.citizen.placing import Placer
-from fwrkit.agent.citizen.receiving import Receiver
+from fwrkit.agent.citizen.receiving import Receiver, said
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.refusals import DIRECTORY, Refusals
 from fwrkit.agent.citizen.relay import ALONE, Relay
@@ -32,8 +35,10 @@ from fwrkit.agent.citizen.requests import Request, Requests
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
 from fwrkit.agent.citizen.staged import Staged
+from fwrkit.agent.citizen.unseen import WATCHED, Unseen
 from fwrkit.agent.citizen.uploads import Uploader, needs_run
 from fwrkit.agent.citizen.view import View
+from fwrkit.agent.files import reasons
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.filters import Filters, Ignored
@@ -48,8 +53,9 @@ T = TypeVar("T")
 
 _TURN = 1024  # items of one turn
 _LOOK_UP = 1.0  # seconds between two turns when nothing happens
-_RETRY = 5.0  # seconds between two tries of an obstructed delivery
-_PAUSE_AFTER_FAILURE = 1.0  # seconds: what made a turn fail seldom ends at once
+_AFTER_FAILURE = Pauses(1.0, 60.0)  # what made a turn fail seldom ends at once
+_WELL = 90.0  # seconds without a failure after which the next one is a first one: longer than any pause
+_WORTH_SAYING = 4.0  # seconds: a shorter pause is over before anybody has read of it
 _EMPTYING = 1.0  # seconds without a change after which nobody is emptying the world any more
 _EMPTYING_LIMIT = 30.0  # seconds: something else writes all the time
 _HELD = "something writes it again and again; it is left alone for a while."
@@ -58,6 +64,7 @@ _REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an
 _LACKS = "lacks"  # of the record's meta table: paths in hexadecimal that were lost here, and the server has not heard of so far
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
+_LEFT_OUT = 1000  # paths that are remembered to stay on this node
 _CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
 
@@ -97,32 +104,42 @@ class Engine:
         self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
         self._clock = clock
         self._relay = relay
-        self._sender = Sender(record, citizen, self._say, relay or ALONE)
+        self._unseen = Unseen(self._tree, clock)
+        self._is_looking_after = False  # whether files that were there before this start are watched by it
+        self._sender = Sender(record, citizen, self._say, relay or ALONE, self._unseen.made_of)
         staged = Staged(private / "staged")
-        self._receiver = Receiver(record, self._placer, staged, self._say)
-        self._uploader = Uploader(self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE)
+        self._receiver = Receiver(record, self._placer, staged, self._say, clock, self._unseen.placed)
+        self._uploader = Uploader(
+            self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE, self._unseen.made_of
+        )
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
         self._requests = Requests(self._say)
         self._refusals = Refusals(private / DIRECTORY, self._tree, clock)
-        self._uploader.on_busy = self._hints.look_later
+        self._uploader.on_busy = lambda busy: self._hints.looked_at([], (), busy)
+        self._uploader.on_refused = lambda refused: self._refused.update(refused)
         self._channel: Channel | None = None
         self._frames: list[Any] = []
         self._deliveries: list[say.Delivery] = []
         self._changed: dict[bytes, None] = {}
         self._refused: dict[bytes, str] = {}
+        self._left_out: dict[bytes, str] = {}
         self._is_ready = False
         self._is_first = False
         self._is_server_back = False
         self._generation = ""
         self._refusal: say.Refusal | None = None
-        self._retry_at = 0.0
+        self._has_changed = True  # anything may have happened here since the server refused this node last
         self._emptied_since = 0.0
         self._was_cut = False
         self._behind_server = 0.0
         self._position, self._position_at = 0, 0.0
         self._is_record_sound = False
         self._alerts: list[str] = []
+        self._failures = Backoff(_AFTER_FAILURE)
+        self._failed_at = 0.0
+        self._trouble = ""  # why turns fail, empty if they do not
+        self._pausing = threading.Event()
         self._limits = (settings.batch_count, settings.batch_bytes)
         self._is_stopping = False
         self._thread = threading.Thread(target=self._loop, name="engine", daemon=True)
@@ -140,11 +157,14 @@ class Engine:
     def stop(self) -> None:
         """Finish the turn, let the connection go, close the record."""
         self._is_stopping = True
+        self._pausing.set()
+        self._downloader.reset()
         self._queue.put(lambda: None)
         self._thread.join(10)
         self._workers.shutdown(wait=False, cancel_futures=True)
         power.end(self._record)
         self._record.close()
+        self._unseen.close()
 
     def hint(self, paths: Iterable[bytes] | None) -> None:
         """These paths may have changed; None: anything may."""
@@ -166,8 +186,8 @@ class Engine:
         """A connection has ended."""
         self._queue.put(lambda: self._lost(channel))
 
-    def synchronise(self, timeout: float) -> tuple[bytes, ...] | None:
-        """Wait until node and upstream agree, ``timeout`` seconds at most. Return None if they do, else the paths that are known to wait."""
+    def synchronise(self, timeout: float) -> dict[bytes, str] | None:
+        """Wait until node and upstream agree, ``timeout`` seconds at most. Return None if they do, else the paths that are known to wait, and why."""
         request = Request()
         self._queue.put(lambda: self._requests.add(request))
         if request.done.wait(timeout):
@@ -237,8 +257,13 @@ class Engine:
     def _loop(self) -> None:
         self.take_up()
         while not self._is_stopping:
-            if not self.step(_LOOK_UP):
-                time.sleep(_PAUSE_AFTER_FAILURE)
+            if self.step(_LOOK_UP):
+                continue
+            pause = self._failures.failed()
+            if pause >= _WORTH_SAYING:
+                self._trouble += f" It tries again in {pause:.0f} seconds."
+                self._show_trouble()
+            self._pausing.wait(pause)
 
     def take_up(self) -> None:
         """Begin: look at what an earlier run of the agent left in the private directory."""
@@ -267,9 +292,15 @@ class Engine:
             log.exception("a turn failed")
             self._frames.clear()
             self._drop(f"the engine failed: {error}")
+            self._failed_at = self._clock()
+            self._trouble = f"The agent can not go on: {error}."
+            self._show_trouble()
             # an operational error is a full disk, mostly; any other of the database's says that the record is damaged
             self.is_broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
             return False
+        if self._trouble and self._clock() - self._failed_at > _WELL:
+            self._failures.succeeded()
+            self._trouble = ""
         return True
 
     def _turn(self, items: list[Callable[[], None]]) -> None:
@@ -280,7 +311,7 @@ class Engine:
             self._walk()
         elif self._hints.is_settled():
             self._look()
-        self._retry(self._clock())
+        self._retry()
         self._settle_displaced()
         self._requests.go_on(self._is_ready and not self._is_first, self._walk, self._is_quiet)
         self._record.commit()
@@ -321,6 +352,7 @@ class Engine:
         for refused in [path for path in self._refused if path in looked_at or not looked_at.isdisjoint(ancestors(path))]:
             del self._refused[refused]
         if wanted:
+            self._has_changed = True
             self._take(self._scanner.look(wanted), wanted)
 
     def _walk(self) -> None:
@@ -335,7 +367,8 @@ class Engine:
     def _take(self, findings: Findings, wanted: list[bytes] | None) -> None:
         """Act on a look at some paths, or (None) at all of them."""
         self._refused.update(findings.refused)
-        self._hints.looked_at(findings.looked_at, findings.busy)
+        self._leave_out(findings, wanted)
+        self._hints.looked_at(None if wanted is None else findings.looked_at, findings.found, findings.busy)
         self._hints.put_off(path for path in findings.found if self._is_under_way(path))
         found = [item for item in findings.found.values() if not self._is_under_way(item.path)]
         if any(item.state is ABSENT and not item.is_large for item in found) and not generations.is_present(self._tree, self._sentinel):
@@ -346,6 +379,17 @@ class Engine:
             self._redeliver(findings, wanted)
         else:
             self._note_changed(findings, found)
+
+    def _leave_out(self, findings: Findings, wanted: list[bytes] | None) -> None:
+        """Remember what stays on this node by a rule; and look at the other names of files that were changed by one of them."""
+        if wanted is None:
+            self._left_out.clear()
+        for path in findings.looked_at:
+            self._left_out.pop(path, None)
+        self._left_out.update(itertools.islice(findings.left_out.items(), max(0, _LEFT_OUT - len(self._left_out))))
+        if findings.linked:
+            others = self._record.paths_of(findings.linked)
+            self._hints.add(path for path in others if path not in findings.looked_at)
 
     def _note_changed(self, findings: Findings, found: list[Found]) -> None:
         """Without a connection: remember what will have to be sent, for people to see; the walk at the next connection finds it again."""
@@ -368,21 +412,22 @@ class Engine:
         """What waited for a look and turned out unchanged here is applied now."""
         paths = list(self._receiver.waiting) if wanted is None else [path for path in wanted if path in self._receiver.waiting]
         for path in paths:
-            if path not in findings.found and path not in self._hints.busy and not self._is_under_way(path):
+            if path not in findings.found and path not in self._hints.later and not self._is_under_way(path):
                 waiting = self._receiver.waiting[path]
                 if waiting.reason == "changed":
                     self._deliveries.append(waiting.delivery)
-
-    def _retry(self, now: float) -> None:
-        if now < self._retry_at or not self._receiver.waiting:
-            return
-        self._retry_at = now + _RETRY
-        for waiting in list(self._receiver.waiting.values()):
-            if not self._is_under_way(waiting.delivery.path):
-                if waiting.reason == "changed":
-                    self._hints.add([waiting.delivery.path])
                 else:
-                    self._deliveries.append(waiting.delivery)
+                    self._receiver.look_sooner(path)
+
+    def _retry(self) -> None:
+        for waiting in self._receiver.due():
+            self._receiver.tried(waiting)
+            if self._is_under_way(waiting.delivery.path):
+                continue
+            if waiting.reason == "changed":
+                self._hints.add([waiting.delivery.path])
+            else:
+                self._deliveries.append(waiting.delivery)
 
     def _apply(self) -> None:
         if self._deliveries:
@@ -418,7 +463,9 @@ class Engine:
         meta = self._record.meta
         position = (meta("start"), int(meta("position") or 0))
         self._is_record_sound = bool(known.world) and known.world == meta("claimed_by")
-        hello = say.Hello(say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position)
+        hello = say.Hello(
+            say.PROTOCOL, __version__, self._node_id, meta("world_id"), known.world, known.record, *position, self._has_changed
+        )
         self._say(hello)
 
     def _is_being_emptied(self) -> bool:
@@ -466,6 +513,8 @@ class Engine:
         self._apply()  # in the order of the stream: what was delivered before this message comes first
         if isinstance(message, say.Outcome):
             self._outcome(message)
+        elif isinstance(message, say.Notice):
+            self._alert(message.sentence)
         elif isinstance(message, say.Position):
             self._record.set_meta("start", message.start)
             self._record.set_meta("position", str(message.version))
@@ -474,6 +523,7 @@ class Engine:
             self._welcome(message)
         elif isinstance(message, say.Refusal):
             self._refusal = message
+            self._has_changed = False
             self._drop(message.message)
         elif isinstance(message, say.Need):
             self._uploader.need(message)
@@ -525,6 +575,7 @@ class Engine:
         own = Filters.from_text(self._record.meta(_FILTERS))
         self._say(say.Filters(list(own.muted), list(own.ignored)))
         self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
+        self._scanner.file_limit = welcome.file_limit
         self._placer.ignored = self._receiver.ignored = ignored
         self._placer.left_alone = self._scanner.ignored
         self._limits = (welcome.batch_count, welcome.batch_bytes)
@@ -555,7 +606,8 @@ class Engine:
         self._record.set_meta("generation", "")
         findings = self._scanner.walk()
         self._refused.update(findings.refused)
-        self._hints.look_later(findings.busy)
+        self._leave_out(findings, None)
+        self._hints.looked_at(None, findings.found, findings.busy)
         gone = [] if not generations.is_present(self._tree, self._sentinel) else [
             Found(path, ABSENT)
             for path in claims
@@ -596,6 +648,9 @@ class Engine:
         self._record.commit()
         generations.advance(self._tree, self._record, self._generation, self._sentinel)
         self._say(say.Confirm(self._generation))
+        if not self._is_looking_after:
+            self._is_looking_after = True
+            self._unseen.look_after((entry.path, entry.state) for entry in self._record.newest_files(WATCHED))
 
     def _outcome(self, outcome: say.Outcome) -> None:
         flight = self._sender.take(outcome)
@@ -615,8 +670,12 @@ class Engine:
             self._hints.add([flight.path])
             return
         self._receiver.void(flight.path)
+        self._hints.settled([flight.path])
+        self._unseen.written(flight.path, flight.state)
         if flight.is_lack:
             self._set_lacks(path for path in self._lacks() if path != flight.path)
+        if outcome.result == "CONFLICT" and outcome.detail:
+            self._alert(outcome.detail)
         if outcome.result == "FORBIDDEN":
             self._forbidden(flight.path, flight.state, outcome.detail, flight.content)
         if outcome.result == "REFUSED":
@@ -635,22 +694,29 @@ class Engine:
         ended = self._uploader.folded(folded)
         if ended is None:
             return
-        run, settled, again = ended
         void = set(folded.void)
-        for item in settled:
+        for item in ended.settled:
+            self._unseen.forget(item.path)
             # The server folds a run in slices and delivers in between: what waited may be older than the fold of its path, and is void
             # then (the record would not tell: where an edit was taken back, both are made on the same base), or newer.
             waiting = self._receiver.waiting.pop(item.path, None)
             if waiting is not None and waiting.delivery.number not in void:
                 self._deliveries.append(waiting.delivery)
         for index, result, detail, _ in folded.notable:
-            if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(run.items):
-                self._refused[run.items[index].path] = str(detail)
-        if again:
-            self._hints.add(again)
-        if run.is_first:
+            if result == "CONFLICT" and detail:
+                self._alert(str(detail))
+            if result == "REFUSED" and isinstance(index, int) and 0 <= index < len(ended.run.items):
+                self._refused[ended.run.items[index].path] = str(detail)
+        self._hints.settled(item.path for item in ended.settled)
+        self._again(ended.again)
+        if ended.run.is_first and ended.is_last:
             self._is_first = False
             self._confirm()
+
+    def _again(self, missing: dict[bytes, str]) -> None:
+        """These did not arrive: what was changed meanwhile is looked at soon, all others after a pause that grows."""
+        for path, reason in missing.items():
+            self._hints.look_later([path], reason, WRITING if reason == reasons.CHANGED else FAILED)
 
     # answers
 
@@ -663,14 +729,10 @@ class Engine:
         )
 
     def _show(self) -> None:
-        under_way = {
-            **self._sender.paths,
-            **self._receiver.waiting,
-            **self._receiver.absent,
-            **self._changed,
-            **dict.fromkeys(self._hints.busy),
-        }
-        waiting = (*under_way, *self._uploader.covered)
+        waiting = dict.fromkeys((*self._sender.paths, *self._changed, *self._uploader.covered, *self._uploader.next), "")
+        waiting |= {path: said(item) if item.reason != "changed" else "" for path, item in self._receiver.waiting.items()}
+        waiting |= self._receiver.absent
+        waiting |= {path: later.reason for path, later in self._hints.later.items()}
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(
             is_connected=self._is_ready,
@@ -678,13 +740,20 @@ class Engine:
             waiting=waiting,
             coming=self._downloader.coming,
             refused=refused,
+            left_out=dict(self._left_out),
             refusal=self._refusal,
             world_id=self._record.meta("world_id"),
             world_name=self._record.meta("world_name"),
             behind_server=self._behind_server,
-            alerts=tuple(self._alerts),
+            alerts=self._all_alerts(),
             reviews=int(self._record.meta(_REVIEWS) or 0),
             position=self._position,
             position_at=self._position_at,
             is_server_back=self._is_server_back,
         )
+
+    def _show_trouble(self) -> None:
+        self.view = replace(self.view, alerts=self._all_alerts())
+
+    def _all_alerts(self) -> tuple[str, ...]:
+        return (*([self._trouble] if self._trouble else []), *self._alerts)

@@ -1,15 +1,31 @@
-"""Which paths have to be looked at, and when: a burst of hints settles, and what somebody is writing is looked at again later.
+"""Which paths have to be looked at, and when: a burst of hints settles, and what can not be taken now is looked at again, ever later.
 
 Used by the engine's thread only. Times are seconds of an injected monotonic clock.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-_BUSY_FIRST, _BUSY_LAST = 0.05, 2.0  # seconds between two looks at a file that somebody is writing
+from fwrkit.agent.backoff import Pauses
+from fwrkit.agent.files.reasons import BEING_WRITTEN
+
+WRITING = Pauses(0.05, 2.0)  # between two looks at a file that somebody is writing
+FAILED = Pauses(1.0, 300.0)  # between two tries of what failed for a reason that seldom ends by itself
+_UNDER_WAY_NOW = math.inf  # nothing has to be looked at again while it is on its way
 _UNDER_WAY = 0.05  # seconds until the next look where a change of each path is under way
+
+
+@dataclass(frozen=True)
+class Later:
+    """When a path is looked at again (seconds of the clock), how often it was tried in vain, and why."""
+
+    at: float
+    tries: int
+    reason: str
 
 
 class Hints:
@@ -25,21 +41,21 @@ class Hints:
         self._clock = clock
         self._paths: dict[bytes, None] = {}
         self._first = self._last = 0.0
-        self._busy: dict[bytes, tuple[float, float]] = {}
+        self._later: dict[bytes, Later] = {}
         self._walk_at: float | None = None
 
     def __bool__(self) -> bool:
         """Whether anything has to be looked at, now or later."""
-        return bool(self._paths or self._busy)
+        return bool(self._paths or self._later)
 
     def __contains__(self, path: bytes) -> bool:
         """Say whether a path was hinted at since it was last looked at."""
         return path in self._paths
 
     @property
-    def busy(self) -> Collection[bytes]:
-        """The paths that somebody was writing when they were last looked at."""
-        return self._busy.keys()
+    def later(self) -> Mapping[bytes, Later]:
+        """The paths that could not be taken when they were last looked at."""
+        return self._later
 
     def add(self, paths: Iterable[bytes]) -> None:
         """These paths may have changed."""
@@ -68,7 +84,7 @@ class Hints:
     def is_settled(self) -> bool:
         """Say whether there are paths to look at now."""
         now = self._clock()
-        due = [path for path, (at, _) in self._busy.items() if at <= now and path not in self._paths]
+        due = [path for path, later in self._later.items() if later.at <= now and path not in self._paths]
         if due:
             self.add(due)
         return bool(self._paths) and now >= self._settled_at()
@@ -82,20 +98,32 @@ class Hints:
             self._first = self._last = self._clock() + _UNDER_WAY
         return taken
 
-    def looked_at(self, paths: Iterable[bytes], busy: Collection[bytes]) -> None:
-        """Paths were looked at, and some of them somebody was writing: those are looked at again, ever later."""
-        for path in paths:
-            if path not in busy:
-                self._busy.pop(path, None)
-        self.look_later(busy)
+    def looked_at(self, paths: Iterable[bytes] | None, found: Container[bytes], busy: Mapping[bytes, str]) -> None:
+        """Paths (None: all there are) were looked at. ``found`` are taken now; ``busy`` (path to reason) can not be, and are looked at again."""
+        for path in list(self._later) if paths is None else paths:
+            later = self._later.get(path)
+            if later is None or path in busy:
+                continue
+            if path in found and later.reason != BEING_WRITTEN:
+                self._later[path] = replace(later, at=_UNDER_WAY_NOW)  # how often it failed counts until there is agreement
+            else:
+                del self._later[path]
+        for path, reason in busy.items():
+            self.look_later([path], reason, WRITING)
 
-    def look_later(self, paths: Iterable[bytes]) -> None:
-        """Somebody is writing these."""
+    def look_later(self, paths: Iterable[bytes], reason: str = BEING_WRITTEN, pauses: Pauses = WRITING) -> None:
+        """These could not be taken, or sent, for a reason: they are looked at again, ever later."""
         now = self._clock()
         for path in paths:
-            _, pause = self._busy.get(path, (0.0, _BUSY_FIRST / 2))
-            pause = min(2 * pause, _BUSY_LAST)
-            self._busy[path] = (now + pause, pause)
+            before = self._later.get(path)
+            tries = before.tries + 1 if before is not None and before.reason == reason else 1
+            self._later[path] = Later(now + pauses.after(tries, path), tries, reason)
+
+    def settled(self, paths: Iterable[bytes]) -> None:
+        """There is agreement on these now: nothing about them has to be tried again."""
+        if self._later:
+            for path in paths:
+                self._later.pop(path, None)
 
     def walked(self) -> None:
         """Everything is being looked at: what was hinted at is included."""
@@ -103,14 +131,13 @@ class Hints:
         self._walk_at = self._clock() + self._walk_every
 
     def clear(self) -> None:
-        """Begin anew: everything was looked at."""
+        """Begin anew: everything is about to be looked at."""
         self.walked()
-        self._busy.clear()
 
     def time_left(self, most: float) -> float:
         """Return the seconds until there may be something to do, ``most`` at most."""
         now = self._clock()
-        times = [now + most, *(at for path, (at, _) in self._busy.items() if path not in self._paths)]
+        times = [now + most, *(later.at for path, later in self._later.items() if path not in self._paths)]
         if self._paths:
             times.append(self._settled_at())
         return max(0.0, min(times) - now)

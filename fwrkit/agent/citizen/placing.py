@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fwrkit.agent.files import linux
-from fwrkit.agent.files.ignore import ALWAYS, IgnoreList, PathFilter
-from fwrkit.agent.files.tree import Busy, NotRegular, Stamp, Taken, Tree, take, write_all
-from fwrkit.agent.paths import conflict_name, name_of, parent
-from fwrkit.agent.states import ABSENT, State, file_state, is_directory, is_file
+from fwrkit.agent.files import linux, reasons
+from fwrkit.agent.files.ignore import ALWAYS, CACHES, IgnoreList, PathFilter
+from fwrkit.agent.files.tree import CHUNK, Busy, NotRegular, Stamp, Taken, Tree, take, write_all
+from fwrkit.agent.paths import conflict_name, name_of, parent, why_not
+from fwrkit.agent.states import ABSENT, State, is_directory, is_file
 
 log = logging.getLogger("fwrkit.placing")
 
@@ -32,11 +32,15 @@ SYNC_ONE_BY_ONE = 8  # up to that many files are synced each by itself, more by 
 
 
 class PutBack(Exception):
-    """A delivery can not be applied now: ``changed`` (somebody worked on the path), ``obstructed`` (something is in the way), ``space``."""
+    """A delivery can not be applied now: ``changed`` (somebody worked on the path), ``obstructed`` (something is in the way), ``space``.
 
-    def __init__(self, reason: str) -> None:
+    ``sentence`` says it for people.
+    """
+
+    def __init__(self, reason: str, sentence: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.sentence = sentence
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,12 @@ class _Moving:
             self._is_leased = linux.take_read_lease(fd)
         except OSError:
             self._is_leased = False
+
+    def take_mode_of(self, status: os.stat_result | None) -> None:
+        """Give the file the mode of what it replaces: modes are each node's own."""
+        if status is not None and stat.S_ISREG(status.st_mode):
+            with contextlib.suppress(OSError):  # some filesystems have no modes
+                os.fchmod(self._fd, stat.S_IMODE(status.st_mode) & 0o777)
 
     def stamp(self) -> Stamp:
         """Return the file's stamp as it was placed: one that fits nothing if a program may have written to it since."""
@@ -161,11 +171,12 @@ class Placer:
                     if there is not None:
                         return there
                 else:
+                    moving.take_mode_of(self._world.status(path))
                     self._bring(prepared)
                     linux.rename(self._exchange.fd, prepared.name, directory, name_of(path), linux.RENAME_EXCHANGE)
             except OSError as error:
                 self.discard(prepared)
-                raise _put_back(error) from error
+                raise self._put_back(path, error) from error
             except PutBack:
                 self.discard(prepared)
                 raise
@@ -248,16 +259,26 @@ class Placer:
         finally:
             os.close(fd)
 
-    def delete(self, path: bytes, agreed: State) -> None:
-        """Given a path and what the record says of it, remove it. Raise PutBack if it is not that any more."""
+    def _put_back(self, path: bytes, error: OSError) -> PutBack:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return PutBack("space", reasons.words(error))
+        if error.errno == errno.ENOENT:
+            return PutBack("changed")
+        return PutBack("obstructed", reasons.why_unwritten(self._world, path, error))
+
+    def delete(self, path: bytes, agreed: State, moved_to: bytes | None = None) -> None:
+        """Given a path and what the record says of it, remove it. Raise PutBack if it is not that any more.
+
+        What never travels and is no cache stays with its directory, or goes along to ``moved_to``, where others have moved the directory.
+        """
         try:
             if is_directory(agreed):
-                self._remove_directory(path)
+                self._remove_directory(path, moved_to)
             elif is_file(agreed):
                 self._remove_file(path, agreed)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-                raise _put_back(error) from error
+                raise self._put_back(path, error) from error
 
     def set_aside(self, path: bytes) -> None:
         """Move what a power cut left of a file out of the world; it is kept for a while. Raise OSError."""
@@ -268,10 +289,10 @@ class Placer:
         """Say whether anything is at a path of the world."""
         return self._world.status(path) is not None
 
-    def _remove_directory(self, path: bytes) -> bool:
-        """Remove a directory that is empty but for what never travels (caches and their like): that is moved aside, not destroyed.
+    def _remove_directory(self, path: bytes, moved_to: bytes | None = None) -> bool:
+        """Remove a directory that is empty but for what never travels. Of that, caches are moved aside.
 
-        Return False if it stays, since something lies in it that this node ignores.
+        Return False if it stays, since something else lies in it that is this node's own.
         """
         status = self._world.status(path)
         if status is None:
@@ -283,33 +304,76 @@ class Placer:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            return self._move_aside(path)
+            return self._clear(path, moved_to)
         return True
 
-    def _move_aside(self, path: bytes) -> bool:
-        if not self._holds_only_ignored(self._world, path, path):
-            if self._holds_only_ignored(self._world, path, path, self.left_alone):
-                return False
+    def _clear(self, path: bytes, moved_to: bytes | None) -> bool:
+        own = self._own_in(self._world, path, path)
+        if own is None:
             raise PutBack("changed")
+        if own and moved_to is not None:
+            self._take_along(path, own, moved_to)
+            own = self._own_in(self._world, path, path)
+        if own is None:
+            raise PutBack("changed")
+        if own:
+            return False
+        return self._move_aside(path)
+
+    def _move_aside(self, path: bytes) -> bool:
         name = self._fresh_name(path)
         with self._world.directory(parent(path)) as directory:
-            linux.rename(directory, name_of(path), self._kept.fd, name, linux.RENAME_NOREPLACE)
-            if not self._holds_only_ignored(self._kept, name, path):
+            try:
+                linux.rename(directory, name_of(path), self._kept.fd, name, linux.RENAME_NOREPLACE)
+            except FileNotFoundError:
+                return True  # nothing was in it any more
+            if self._own_in(self._kept, name, path) != []:
                 linux.rename(self._kept.fd, name, directory, name_of(path), linux.RENAME_NOREPLACE)
                 raise PutBack("changed")
         return True
 
-    def _is_there_for_ignored(self, path: bytes) -> bool:
-        """Say whether a directory is where it is for what this node ignores in it."""
-        is_empty = next(iter(self._world.walk(path)), None) is None
-        return not is_empty and self._holds_only_ignored(self._world, path, path, self.left_alone)
+    def _take_along(self, path: bytes, own: list[bytes], moved_to: bytes) -> None:
+        """Move what is this node's own from a directory to where others have moved it; what is in the way there keeps it here."""
+        for item in own:
+            target = moved_to + item[len(path) :]
+            try:
+                self._world.make_directories(parent(target))
+                with self._world.directory(parent(item)) as source, self._world.directory(parent(target)) as directory:
+                    linux.rename(source, name_of(item), directory, name_of(target), linux.RENAME_NOREPLACE)
+            except OSError as error:
+                log.warning("%r can not go along to %r: %s", item, target, error)
+        for inner, status in sorted(self._world.walk(path), key=lambda pair: pair[0], reverse=True):
+            if stat.S_ISDIR(status.st_mode):
+                with contextlib.suppress(OSError):
+                    self._world.remove_directory(inner)
+        with contextlib.suppress(OSError):
+            self._world.remove_directory(path)
 
-    def _holds_only_ignored(self, tree: Tree, root: bytes, path: bytes, besides: PathFilter | None = None) -> bool:
-        """Say whether beneath ``root``, which stands for the world's ``path``, is only what never travels. An empty directory does."""
-        found = list(tree.walk(root))
-        above = {parent(inner) for inner, _ in found}
-        named = ((path + inner[len(root) :], stat.S_ISDIR(status.st_mode) and inner in above) for inner, status in found)
-        return all(is_above or self.ignored.matches(name) or (besides is not None and besides.matches(name)) for name, is_above in named)
+    def _is_there_for_ignored(self, path: bytes) -> bool:
+        """Say whether a directory is where it is for what is this node's own in it."""
+        return bool(self._own_in(self._world, path, path))
+
+    def _own_in(self, tree: Tree, root: bytes, path: bytes) -> list[bytes] | None:
+        """Return what is this node's own beneath ``root``, which stands for the world's ``path``; None if something lies there that travels.
+
+        Caches are nobody's. Source: the patterns of the world and of the node, and the kinds of files that never travel.
+        """
+        found = [(path + inner[len(root) :], inner, status) for inner, status in tree.walk(root)]
+        above = {parent(name) for name, _, _ in found}
+        own = []
+        for name, inner, status in found:
+            if stat.S_ISDIR(status.st_mode) and name in above:
+                continue
+            if self.ignored.matches(name):
+                if not CACHES.matches(name):
+                    own.append(name)
+            elif self.left_alone.matches(name) or why_not(name) is not None:
+                own.append(name)
+            elif stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and not tree.is_sqlite(inner)):
+                return None
+            else:
+                own.append(name)
+        return own
 
     def forget_kept(self, older_than: float) -> None:
         """Remove what was moved aside longer ago than ``older_than`` seconds."""
@@ -341,7 +405,7 @@ class Placer:
         try:
             self._world.make_directories(path)
         except OSError as error:
-            raise _put_back(error) from error
+            raise self._put_back(path, error) from error
 
     def settle_displaced(self, memory_limit: int) -> list[tuple[Displaced, Taken]]:
         """Look again at displaced files that were open: let go what nobody changed; return what was written on.
@@ -424,13 +488,8 @@ def _mark(path: bytes) -> bytes:
 
 
 def _is_as_agreed(fd: int, agreed: State) -> bool:
-    content = os.pread(fd, 1 << 30, 0)
-    return file_state(content) == agreed
-
-
-def _put_back(error: OSError) -> PutBack:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return PutBack("space")
-    if error.errno == errno.ENOENT:
-        return PutBack("changed")
-    return PutBack("obstructed")
+    digest, position = hashlib.sha256(), 0
+    while chunk := os.pread(fd, CHUNK, position):
+        position += len(chunk)
+        digest.update(chunk)
+    return digest.digest() == agreed

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fwrkit.agent import paths
+from fwrkit.agent.backoff import Pauses
 from fwrkit.agent.citizen.downloads import NO_ROOM
+from fwrkit.agent.citizen.moves import Moves
 from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.staged import Staged
+from fwrkit.agent.files import reasons
 from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.files.tree import NO_STAMP
 from fwrkit.agent.states import ABSENT, State, is_directory, is_file
@@ -20,21 +24,42 @@ from fwrkit.agent.wire.messages import PutBack as PutBackMessage
 
 log = logging.getLogger("fwrkit.receiving")
 
-OBSTRUCTED = "something that does not travel is in the way of what others have there"
+OBSTRUCTED = "something that does not travel is in the way"
+
+
+_PAUSES = Pauses(5.0, 300.0)  # between two tries of a delivery that can not be applied
+_CHANGED = Pauses(5.0, 20.0)  # where somebody works on the path
+_LEAST = 2.0  # seconds between two tries, also where something happens at the path meanwhile
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A delivery that could not be applied: ``changed`` (the path is looked at first), ``obstructed`` or ``space`` (tried again)."""
+    """A delivery that could not be applied: ``changed`` (the path is looked at first), ``obstructed`` or ``space`` (tried again).
+
+    ``sentence`` says why for people. It was tried at ``since``, and is again at ``at``, in seconds of the engine's clock.
+    """
 
     delivery: Delivery
     reason: str
+    sentence: str = ""
+    since: float = 0.0
+    at: float = 0.0
 
 
 class Receiver:
     """Applies deliveries. What waits, waits here, and the server is told once: it voids it when a change of the path arrives."""
 
-    def __init__(self, record: Record, placer: Placer, staged: Staged, say: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        record: Record,
+        placer: Placer,
+        staged: Staged,
+        say: Callable[[Any], None],
+        clock: Callable[[], float] = time.monotonic,
+        placed: Callable[[bytes, State, State], None] = lambda *_: None,
+    ) -> None:
+        self._placed = placed
+        self._clock = clock
         self._record = record
         self._placer = placer
         self._staged = staged
@@ -42,13 +67,16 @@ class Receiver:
         self.ignored = IgnoreList(())
         self.waiting: dict[bytes, Waiting] = {}
         self.absent: dict[bytes, str] = {}  # what a run has not brought yet, and why
+        self._moves = Moves()
         self._told: set[int] = set()  # deliveries of which the server knows that they wait
+        self._tries: dict[int, int] = {}  # how often a delivery that waits was tried in vain
 
     def reset(self) -> None:
         """The connection ended: everything is delivered anew."""
         self.waiting.clear()
         self.absent.clear()
         self._told.clear()
+        self._tries.clear()
         self._placer.forget_prepared()
         self._staged.clear()
 
@@ -80,15 +108,32 @@ class Receiver:
                 if self._is_overtaken(delivery):
                     self._put_back(delivery, "base", self._record.state(delivery.path))
                     continue
-                self._wait(delivery, reason.reason)
+                self._wait(delivery, reason.reason, reason.sentence)
                 to_look_at.append(delivery.path)
             else:
                 done.append(delivery)
         self._acknowledge(done)
         return to_look_at
 
-    def _wait(self, delivery: Delivery, reason: str) -> None:
-        self.waiting[delivery.path] = Waiting(delivery, reason)
+    def due(self) -> list[Waiting]:
+        """Return what is to be tried again now."""
+        now = self._clock()
+        return [waiting for waiting in self.waiting.values() if waiting.at <= now]
+
+    def look_sooner(self, path: bytes) -> None:
+        """Something has happened at the path of a delivery that waits: it may be possible now."""
+        waiting = self.waiting[path]
+        self.waiting[path] = replace(waiting, at=min(waiting.at, waiting.since + _LEAST))
+
+    def tried(self, waiting: Waiting) -> None:
+        """What is due is under way, or looked at: it is due again later."""
+        self._wait(waiting.delivery, waiting.reason, waiting.sentence)
+
+    def _wait(self, delivery: Delivery, reason: str, sentence: str = "") -> None:
+        tries = self._tries[delivery.number] = self._tries.get(delivery.number, 0) + 1
+        now = self._clock()
+        pause = (_CHANGED if reason == "changed" else _PAUSES).after(tries, delivery.path)
+        self.waiting[delivery.path] = Waiting(delivery, reason, sentence, now, now + pause)
         if delivery.number not in self._told:
             self._told.add(delivery.number)
             self._say(PutBackMessage(delivery.number, "waits", self._record.state(delivery.path)))
@@ -134,7 +179,7 @@ class Receiver:
                 return
         except OSError as error:
             log.warning("a delivery can not be written: %s", error)
-            self._wait(delivery, "space")
+            self._wait(delivery, "space", reasons.words(error))
             return
         ready.append((delivery, prepared))
 
@@ -146,6 +191,8 @@ class Receiver:
         agreed: State = self._record.state(delivery.path)
         if prepared is not None:
             self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared), delivery.author)
+            self._placed(delivery.path, agreed, delivery.state)
+            self._moves.put(delivery.path, delivery.state)
         elif agreed == delivery.state:
             return
         elif is_directory(delivery.state):
@@ -155,7 +202,8 @@ class Receiver:
             self._placer.make_directory(delivery.path)
             self._record.agree(delivery.path, delivery.state, NO_STAMP, delivery.author)
         elif delivery.state is ABSENT:
-            self._placer.delete(delivery.path, agreed)
+            self._moves.deleted(delivery.path, agreed)
+            self._placer.delete(delivery.path, agreed, self._moves.moved_to(delivery.path) if is_directory(agreed) else None)
             self._record.agree(delivery.path, ABSENT)
 
     def _acknowledge(self, done: list[Delivery]) -> None:
@@ -165,10 +213,17 @@ class Receiver:
         self._record.sync()
         for delivery in done:
             self._staged.drop(delivery.path)
+            self._tries.pop(delivery.number, None)
         self._say(Acknowledgement([delivery.number for delivery in done]))
 
     def obstacles(self) -> dict[bytes, str]:
         """Return the paths whose deliveries wait for something that a person may have to remove, and why."""
-        reasons = {"obstructed": OBSTRUCTED, "space": NO_ROOM}
-        waiting = {path: reasons[item.reason] for path, item in self.waiting.items() if item.reason in reasons}
+        waiting = {path: said(item) for path, item in self.waiting.items() if item.reason != "changed"}
         return waiting | {path: lack for path, lack in self.absent.items() if lack == NO_ROOM}
+
+
+def said(waiting: Waiting) -> str:
+    """Return why a delivery waits, for people."""
+    if waiting.reason == "space":
+        return NO_ROOM
+    return f"what others have there can not be placed: {waiting.sentence or OBSTRUCTED}"

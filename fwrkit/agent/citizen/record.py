@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE TABLE IF NOT EXISTS trails (path BLOB PRIMARY KEY, states BLOB NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID;
 """
 _SENT = 8  # states of a path that were sent without an answer and are remembered
+_INODES = 500  # that are looked up at once
 _TRAIL = 8  # states of a path that were agreed on before, and are remembered
 _TRAIL_KEPT = 60 * 86400  # seconds for which it is remembered what was at a path where nothing is any more
 
@@ -129,6 +130,17 @@ class Record:
     def existing(self) -> Iterator[Entry]:
         """Yield the entries of what exists, in path order."""
         return (_entry(row) for row in self._db.execute("SELECT * FROM entries WHERE state IS NOT NULL ORDER BY path"))
+
+    def newest_files(self, count: int) -> list[Entry]:
+        """Return the entries of so many files, those changed last first."""
+        query = "SELECT * FROM entries WHERE length(state) = 32 ORDER BY time DESC LIMIT ?"
+        return [_entry(row) for row in self._db.execute(query, (count,))]
+
+    def paths_of(self, inodes: Collection[int]) -> list[bytes]:
+        """Return the paths whose files had one of these inodes when they were agreed on."""
+        wanted = ",".join("?" * min(len(inodes), _INODES))
+        rows = self._db.execute(f"SELECT path FROM entries WHERE inode IN ({wanted})", list(inodes)[:_INODES])  # noqa: S608 - question marks
+        return [bytes(row[0]) for row in rows]
 
     def names_in(self, directory: bytes) -> list[bytes]:
         """Return the names that exist in a directory (empty: the root), in order."""

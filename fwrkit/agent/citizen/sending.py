@@ -18,6 +18,7 @@ from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.states import ABSENT, State, is_file
 from fwrkit.agent.wire.messages import Change, ManifestEntry, Outcome
 
+MadeOf = Callable[[bytes], list[State]]
 _BETWEEN_BYTES = 8 * 1024 * 1024  # of versions in between, of all changes of a batch: the server takes a bounded amount at once
 
 
@@ -39,10 +40,13 @@ class Flight:
 class Sender:
     """Sends found changes as one batch and takes their outcomes.
 
-    ``relay`` says whose what is found is, where it is passed on, and what was there between two states of it.
+    ``relay`` says whose what is found is, where it is passed on, and what was there between two states of it. ``made_of`` as in :meth:`Unseen.made_of`.
     """
 
-    def __init__(self, record: Record, citizen: str, say: Callable[[Any], None], relay: Relay = ALONE) -> None:
+    def __init__(
+        self, record: Record, citizen: str, say: Callable[[Any], None], relay: Relay = ALONE, made_of: MadeOf = lambda _: []
+    ) -> None:
+        self._made_of = made_of
         self._record = record
         self._citizen = citizen
         self._say = say
@@ -92,6 +96,7 @@ class Sender:
             Change(
                 number, item.path, item.state, base=base, prior=prior, has_prior=has_prior, is_unknown=False, is_orphan=False, time=time,
                 size=size, content=content, more=more, older=older, trail=trail, author=author, between=between,
+                seen=self._made_of(item.path),
             )
         )  # fmt: skip
 
@@ -151,12 +156,18 @@ class Sender:
 
 
 def manifest_entry(
-    record: Record, item: Found, is_unknown: bool, claims: Sequence[State] = (), author: str = "", ancestors: Sequence[State] = ()
+    record: Record,
+    item: Found,
+    is_unknown: bool,
+    claims: Sequence[State] = (),
+    author: str = "",
+    ancestors: Sequence[State] = (),
+    seen: Sequence[State] = (),
 ) -> ManifestEntry:
     """Given a found change whose state is known, return it as an entry of a run's manifest, and remember that it is being sent.
 
     ``claims``: what was agreed on with other servers, where the record begins anew (:meth:`Record.claims`). ``author`` as in :class:`Change`;
-    ``ancestors`` is the trail where it is somebody else's.
+    ``ancestors`` is the trail where it is somebody else's; ``seen`` as in :class:`Change`.
     """
     entry = record.get(item.path)
     base = entry.state if entry is not None else claims[0] if claims else ABSENT
@@ -165,4 +176,4 @@ def manifest_entry(
     record.will_send(item.path, item.state)
     time, size = (item.stamp.time, item.stamp.size) if is_file(item.state) else (0, 0)
     trail = list(claims[1:] if entry is None and claims else ancestors)
-    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author)
+    return ManifestEntry(item.path, item.state, base, prior, has_prior, is_unknown, time, size, older, trail, author, list(seen))

@@ -31,11 +31,22 @@ log = logging.getLogger("fwrkit.watch")
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent, DirCreatedEvent, DirDeletedEvent, DirMovedEvent,
 ]  # fmt: skip
+_UNWATCHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP})  # of one directory: others are watched
 _BURST = 8000  # events within a second: half of the kernel's usual queue, whose overflow watchdog drops without a word
 
 
 class _Emitter(InotifyFullEmitter):  # type: ignore[misc]  # watchdog is not read by mypy
-    """watchdog's emitter, which leaves directories unwatched that were moved into the world, or for which it had no watch left."""
+    """watchdog's emitter, which leaves directories unwatched that were moved into the world, or for which it had no watch left.
+
+    And it gives up altogether where one directory can not be watched: one that is closed to us, or whose path is longer than a path may be.
+    """
+
+    def on_thread_start(self) -> None:
+        """Watch the root, then each directory beneath it that can be watched. Raise OSError (ENOSPC) where the kernel gives no more watches."""
+        root = os.fsencode(self.watch.path)
+        self._inotify = InotifyBuffer(root, recursive=False, event_mask=self.get_event_mask_from_filter())
+        self._inotify._inotify._is_recursive = True
+        self.add_watches(root, is_new=False)
 
     def add_watches(self, path: bytes, is_new: bool) -> None:
         """See to it that a directory is watched, and unless it ``is_new`` (made here, empty) everything beneath it. Raise OSError (ENOSPC)."""
@@ -47,7 +58,7 @@ class _Emitter(InotifyFullEmitter):  # type: ignore[misc]  # watchdog is not rea
             try:
                 inotify.add_watch(directory)
             except OSError as error:
-                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+                if error.errno not in _UNWATCHED:
                     raise
 
 

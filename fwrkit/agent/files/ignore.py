@@ -10,7 +10,32 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-ALWAYS = (".fwr-sentinel", ".fwr-sentinel.new", ".fwr-sentinel-upstream", ".fwr-sentinel-upstream.new", "**/.unison.*", "**/.htaccess")
+OWN = (".fwr-sentinel", ".fwr-sentinel.new", ".fwr-sentinel-upstream", ".fwr-sentinel-upstream.new", "**/.unison.*")
+"""fwrkit's own files."""
+
+BESIDE_DOCUMENTS = (
+    "**/*~", "**/.*.sw?", "**/4913", "**/.*.un~", "**/#*#", "**/.#*",  # vim, Emacs
+    "**/~$*", "**/~WRL*.tmp", "**/.~lock.*", "**/.~*.tmp", "**/.goutputstream-*", "**/.*.kate-swp", "**/*___jb_tmp___", "**/*___jb_old___",
+    "**/*.crdownload", "**/*.part", "**/*.partial",  # downloads that are not complete
+    "**/.DS_Store", "**/._*", "**/.AppleDouble", "**/Thumbs.db", "**/ehthumbs.db", "**/desktop.ini", "**/.directory",
+    "**/.nfs*", "**/.fuse_hidden*", "**/.Trash-*", "**/.fseventsd", "**/.Spotlight-V100",
+)  # fmt: skip
+"""What programs and desktops write beside a document. Source: the global ignore lists of github/gitignore (Vim, Emacs, MicrosoftOffice, LibreOffice, JetBrains,
+macOS, Windows, Linux)."""
+
+ALWAYS = (*OWN, "**/.htaccess", *BESIDE_DOCUMENTS)
+"""What travels in no world."""
+
+_CACHES = (
+    "**/cache", "**/.cache", "**/caches", "**/tmp", "**/temp", "**/*.tmp", "**/templates_c", "**/node_modules", "**/__pycache__",
+    "*/data/index", "*/data/locks", "*/data/log", "*/data/meta/**/*.meta", "*/data/meta/**/*.indexed", "*/data/**/*.mlist", "*/data/media_meta/**/*.meta",
+    "*/storage/framework", "*/bootstrap/cache", "*/writable/debugbar", "*/typo3temp", "*/runtime",
+)  # fmt: skip
+
+SQLITE = (b"SQLite format 3\x00", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", b"\x18\xe2\x2d\x00", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+"""How the files of a live SQLite database begin: itself, its write-ahead log (two byte orders), the log's index, its journal.
+Source: sqlite.org/fileformat.html."""
+SQLITE_HEAD = 16  # bytes that have to be seen
 
 
 class PathFilter(Protocol):
@@ -33,6 +58,11 @@ class IgnoreList:
         return self._expression is not None and self._expression.match(path) is not None
 
 
+def is_sqlite(head: bytes) -> bool:
+    """Given the first bytes of a file, say whether it belongs to a live SQLite database: what is copied while a program writes it is torn."""
+    return head.startswith(SQLITE)
+
+
 def _translate(pattern: bytes) -> bytes:
     result, position = b"", 0
     while position < len(pattern):
@@ -47,3 +77,7 @@ def _translate(pattern: bytes) -> bytes:
         else:
             result, position = result + re.escape(pattern[position : position + 1]), position + 1
     return result
+
+
+CACHES = IgnoreList((*OWN, *BESIDE_DOCUMENTS, *_CACHES))
+"""Of what does not travel, that which a program makes anew: it may be thrown away with its directory. All else is somebody's."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from fwrkit.agent.files import linux
+from fwrkit.agent.files.ignore import SQLITE_HEAD, is_sqlite
 from fwrkit.agent.paths import join, name_of, parent
 
 CHUNK = 1024 * 1024
@@ -106,6 +107,10 @@ class Tree:
                 return None
             raise
 
+    def status_of_root(self) -> os.stat_result:
+        """Return the status of the root itself."""
+        return os.fstat(self.fd)
+
     def open_file(self, path: bytes) -> int:
         """Open a regular file for reading, without waiting, and return its descriptor. Raise NotRegular or OSError."""
         try:
@@ -130,24 +135,39 @@ class Tree:
         finally:
             os.close(fd)
 
+    def is_sqlite(self, path: bytes) -> bool:
+        """Say whether a file belongs to a live SQLite database. One that can not be read does not."""
+        try:
+            fd = self.open_file(path)
+        except (OSError, NotRegular):
+            return False
+        try:
+            return is_sqlite(os.pread(fd, SQLITE_HEAD, 0))
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+
     def make_directories(self, path: bytes) -> None:
         """Make a directory and those above it, where they are missing. Raise OSError (ENOTDIR, EEXIST) if something else is in the way."""
-        if not path:
-            return
-        status = self.status(path)
-        if status is not None:
-            if not stat.S_ISDIR(status.st_mode):
-                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-            return
-        self.make_directories(parent(path))
-        with self.directory(parent(path)) as fd:
-            name = name_of(path)
-            try:
-                os.mkdir(name, 0o755, dir_fd=fd)
-            except FileExistsError:
-                return
-            if self.owner is not None:
-                os.chown(name, *self.owner, dir_fd=fd, follow_symlinks=False)
+        missing = []
+        while path:
+            status = self.status(path)
+            if status is not None:
+                if not stat.S_ISDIR(status.st_mode):
+                    raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+                break
+            missing.append(path)
+            path = parent(path)
+        for directory in reversed(missing):
+            with self.directory(parent(directory)) as fd:
+                name = name_of(directory)
+                try:
+                    os.mkdir(name, 0o755, dir_fd=fd)
+                except FileExistsError:
+                    continue
+                if self.owner is not None:
+                    os.chown(name, *self.owner, dir_fd=fd, follow_symlinks=False)
 
     def create(self, path: bytes, write: Callable[[int], None], time: int) -> Stamp:
         """Create a file that does not exist, have it written, give it its time (Unix nanoseconds), and return its stamp. Not synced."""
@@ -195,6 +215,24 @@ class Tree:
 
         Links are yielded and never followed. What vanishes meanwhile is passed over; directories that may not be read are told to ``closed``.
         """
+        waiting = [iter(self._entries(path, closed))]
+        directories = [path]
+        while waiting:
+            entry = next(waiting[-1], None)
+            if entry is None:
+                waiting.pop()
+                directories.pop()
+                continue
+            inner = join(directories[-1], entry[0])
+            if skip is not None and skip(inner):
+                continue
+            yield inner, entry[1]
+            if stat.S_ISDIR(entry[1].st_mode):
+                waiting.append(iter(self._entries(inner, closed)))
+                directories.append(inner)
+
+    def _entries(self, path: bytes, closed: Callable[[bytes], None] | None) -> list[tuple[bytes, os.stat_result]]:
+        """Return (name, status) of what a directory holds, in the order of the names."""
         found: list[tuple[bytes, os.stat_result]] = []
         try:
             with self.directory(path) as fd, os.scandir(fd) as scan:
@@ -203,18 +241,12 @@ class Tree:
                         found.append((os.fsencode(item.name), item.stat(follow_symlinks=False)))
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return
+                return []
             if error.errno == errno.EACCES and closed is not None:
                 closed(path)
-                return
+                return []
             raise
-        for name, status in sorted(found, key=lambda pair: pair[0]):
-            inner = join(path, name)
-            if skip is not None and skip(inner):
-                continue
-            yield inner, status
-            if stat.S_ISDIR(status.st_mode):
-                yield from self.walk(inner, skip, closed)
+        return sorted(found, key=lambda pair: pair[0])
 
 
 def take(fd: int, memory_limit: int) -> Taken:

@@ -26,6 +26,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 _MOVING = (Result.ACCEPTED, Result.CONFLICT, Result.MERGED)
 MERGE_LIMIT = 8 * 1024 * 1024  # bytes; larger logs are not merged in memory
 TEXT_LIMIT = 1024 * 1024  # bytes; a larger text was hardly written by a person, and comparing it would hold up everybody
+COPIES_LIMIT = 10  # conflict copies of one path and author that lie beside it
 _SECOND = 10**9  # nanoseconds
 _FARTHEST = (
     9 * 10**18
@@ -62,6 +63,7 @@ class Edit:
     writer: Citizen | None = None  # whose edit it is, where another citizen's node passes it on
     is_settled: bool = False  # the world's server has accepted it already: no policy is asked here
     between: tuple[Edit, ...] = ()  # versions that a peer had of it in the meantime, the oldest first
+    seen: tuple[State, ...] = ()  # one or none: what the program had read that made the edit, where that is older than its base
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Fold:
         self.reviews = Reviews(store, canon, canon.incoming.parent / "reviews")
         self._elsewhere = Elsewhere(store.db)
         self._moved: dict[bytes, None] = {}
+        self.losing: dict[bytes, str] = {}  # paths that lose again and again, and against whom: since this start
 
     def take_moved(self) -> list[bytes]:
         """Return the paths that moved since the last call."""
@@ -94,13 +97,14 @@ class Fold:
 
     def fold(self, citizen: Citizen, edit: Edit, received: int) -> Verdict:
         """Given a citizen's edit, fold it and return what came of it. ``received`` is now in Unix nanoseconds."""
-        reason = self._why_not(edit.path)
+        reason = self._why_not(edit)
         if reason:
             return Verdict(Result.REFUSED, reason)
         edit = _in_time(edit)
         base, head = self._base(citizen, edit), self._store.head(edit.path)
         if edit.writer is not None and not (edit.is_settled or edit.is_unknown or edit.is_orphan):
             base = self._passed_base(edit, base, head)
+        base = self._seen_base(edit, base)
         waiting, is_unknown = None, edit.is_unknown or base is UNKNOWN
         if not edit.is_orphan:
             waiting = self.reviews.of(citizen.id, edit.path)
@@ -182,19 +186,23 @@ class Fold:
         """Do what was decided. Without ``is_held`` the citizen's machine may hold something else by now than what was decided on."""
         head = question.head
         edit = replace(edit, size=self._size(edit))  # what the citizen says of it decides nothing
-        copy = None
+        copy, detail = None, ""
         if result is Result.MERGED and merged is not None:
             result = self._merge(citizen, edit, head, merged, received)
         elif result is Result.ACCEPTED:
             self._accept(citizen, edit, received, note)
         elif result is Result.CONFLICT:
             copy = self._keep_beside(citizen, edit, question, received)
+            detail = self._bound_copies(edit.writer or citizen, edit.path, copy, received)
         if is_held and not edit.is_orphan:
             self._hold(citizen, edit.path, edit.state)
-        return Verdict(result, "", copy)
+        return Verdict(result, detail, copy)
 
-    def _why_not(self, path: bytes) -> str:
-        return paths.why_not(path) or ("the template says that this path does not travel" if self.ignored.matches(path) else "")
+    def _why_not(self, edit: Edit) -> str:
+        reason = paths.why_not(edit.path) or ("the template says that this path does not travel" if self.ignored.matches(edit.path) else "")
+        if not reason and edit.state is not ABSENT and self._store.head(edit.path) is ABSENT:
+            reason = paths.why_too_deep(edit.path) or ""
+        return reason
 
     def judge(self, citizen: Citizen, edit: Edit) -> Decision:
         """Return what the policy says to an edit that would move the canon."""
@@ -286,6 +294,17 @@ class Fold:
         if edit.has_prior and edit.base == known[0] and head in known[1:] and head in (edit.prior, *edit.older):
             return head  # what is being delivered to them is what they have sent themselves, and written over since
         return edit.base if edit.base in known else UNKNOWN
+
+    def _seen_base(self, edit: Edit, base: Base) -> Base:
+        """Return what an edit was made of. A program may have written over what its citizen's machine held without having read it.
+
+        That concerns edits of files alone: a deletion is meant for whatever is there.
+        """
+        if len(edit.seen) != 1 or not is_file(edit.state) or not (isinstance(base, bytes) and is_file(base)):
+            return base
+        (seen,) = edit.seen
+        is_known = seen is ABSENT or (isinstance(seen, bytes) and is_file(seen) and self._canon.has(seen))
+        return seen if is_known else base
 
     def claimed_base(self, path: bytes, claims: Sequence[State]) -> Base:
         """Return what an edit at first contact was made on, by what the node had agreed on with other servers of this world, the newest first.
@@ -428,6 +447,24 @@ class Fold:
             )
         self._store.set_conflict(lost_at, author.name, lost_to, place)
         return target
+
+    def _bound_copies(self, author: Citizen, path: bytes, newest: bytes, received: int) -> str:
+        """Keep a bounded number of one author's copies of a path. Return what to tell them if there were more, empty if not.
+
+        Two programs that rewrite one file lose to each other for ever. The older copies stay in the history.
+        """
+        found = self._store.files_beginning_with(paths.conflict_prefix(path, author.name))
+        marks = ((copy, paths.parse_conflict(copy)) for copy in found if copy != newest)
+        copies = [copy for copy, mark in marks if mark is not None and mark.path == path]
+        for copy in copies[: max(0, len(copies) - COPIES_LIMIT + 1)]:
+            self._move(author.name, copy, ABSENT, 0, received, received, f"more than {COPIES_LIMIT} copies")
+        if len(copies) < COPIES_LIMIT:
+            return ""
+        self.losing[path] = author.name
+        return (
+            f"{paths.kept(path)!r} loses again and again: two programs write it at once. The {COPIES_LIMIT} newest copies are beside it, older ones in the "
+            f"history. Have one program write it, or leave it out: fwrkit ignore PATTERN"
+        )
 
     def _conflict_place(self, citizen: Citizen, path: bytes, lost_to: State, wants_directory: bool, edit: Edit, base: Base) -> bytes:
         same = [copy for copy in self._store.copies_of(path) if self._store.head(copy) == edit.state]

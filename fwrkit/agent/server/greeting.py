@@ -29,7 +29,7 @@ def why_refused(citizen: Citizen, hello: Hello, world_id: str, live: Session | N
         return Refusal(
             "HELD", text, f"Stop one of them; fork this copy (fwrkit fork NODE NEW), or have a new invite made for {citizen.name}."
         )
-    if hold is not None and not hold.ruling:
+    if hold is not None and not hold.ruling and not hello.has_changed:
         return held(citizen, hold)
     return None
 

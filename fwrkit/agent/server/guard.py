@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fwrkit.agent import paths
@@ -25,14 +25,18 @@ Claim = tuple[bytes, State, Base]
 
 @dataclass
 class _Burst:
-    """What a citizen has put and deleted lately: (monotonic time, path, state of the file that was put or was there)."""
+    """What a citizen has put and deleted lately: (monotonic time, path, state of the file that was put or was there).
+
+    ``new`` counts the names of files that were put where nothing was: a renamed file keeps its name, also if it was edited in the same go.
+    """
 
     deleted: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
     put: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
+    new: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
 
     def forget(self, before: float) -> None:
         """Drop what is older."""
-        for events in (self.deleted, self.put):
+        for events in (self.deleted, self.put, self.new):
             while events and events[0][0] < before:
                 events.popleft()
 
@@ -40,6 +44,7 @@ class _Burst:
         """Return what was deleted and not put elsewhere (path to state): a rename deletes nothing.
 
         ``is_there`` says whether a path has a state still: of what was put and is nowhere any more, the last deletion was none of a rename.
+        A file of the same name that is new elsewhere is a rename, too, with an edit.
         """
         deleted = Counter(state for _, _, state in self.deleted)
         moved = Counter(state for _, _, state in self.put if state in deleted)
@@ -47,9 +52,12 @@ class _Burst:
         for state in moved.keys() - there:
             moved[state] = min(moved[state], deleted[state] - 1)
         gone = {}
+        names = Counter(paths.name_of(path) for _, path, state in self.new if state not in deleted and is_there(path, state))
         for _, path, state in self.deleted:
             if moved[state] > 0:
                 moved[state] -= 1
+            elif names[paths.name_of(path)] > 0:
+                names[paths.name_of(path)] -= 1
             else:
                 gone[path] = state
         return gone
@@ -66,28 +74,51 @@ class Guard:
         self._bursts: dict[int, _Burst] = {}
 
     def stops(self, citizen: Citizen, claims: Iterable[Claim]) -> Hold | None:
-        """Given what a citizen is about to have folded, return their hold if it is too much; nothing of it may be folded then."""
+        """Given what a citizen is about to have folded, return their hold if it is too much; nothing of it may be folded then.
+
+        A citizen who is held already is judged by all that their node lacks now: what is there again was not deleted.
+        """
         now = self._clock()
+        undone = dict(self._store.undone(citizen.id))
         burst = self._bursts.setdefault(citizen.id, _Burst())
         burst.forget(now - self._settings.guard_window)
+        burst.deleted.extend((now, path, state) for path, state in undone.items() if self._store.head(path) == state)
         claimed: dict[bytes, State] = {}
         for path, state, base in claims:
             claimed[path] = state
             head = self._store.head(path)
             if state is ABSENT and base == head and isinstance(head, bytes) and is_file(head):
-                burst.deleted.append((now, path, head))
+                if paths.parse_conflict(path) is None:  # of fwrkit's own copies one is meant to delete as many as there are
+                    burst.deleted.append((now, path, head))
             elif isinstance(state, bytes) and is_file(state) and state != head:
                 burst.put.append((now, path, state))
+                if head is ABSENT:
+                    burst.new.append((now, path, state))
         brings = bool(burst.put) and burst.put[-1][0] == now  # then the world is not empty afterwards
         everything = not brings and self._is_everything({path for _, path, _ in burst.deleted})
         if len(burst.deleted) <= self._settings.guard_files and not everything:
             return None
         gone = burst.gone(lambda path, state: (claimed[path] if path in claimed else self._store.head(path)) == state)
+        for path in [path for path in gone if self._is_back(path, claimed, undone)]:
+            del gone[path]
         done = sum(self._store.head(path) is ABSENT for path in gone)
         if not self._is_much(len(gone), done) and not (everything and self._is_everything(gone)):
             return None
         del self._bursts[citizen.id]
         return self._hold(citizen, gone)
+
+    def _is_back(self, path: bytes, claimed: Mapping[bytes, State], undone: Container[bytes]) -> bool:
+        """Say whether a file is at a path again that was deleted: whoever rebuilds a site deletes it first."""
+        if path in claimed:
+            return is_file(claimed[path])
+        return path not in undone and is_file(self._store.head(path))
+
+    def end(self, citizen: Citizen) -> None:
+        """A citizen who was held has brought back what they had deleted, but for what anybody may delete: let the rest come true."""
+        for path, state in self._store.undone(citizen.id):
+            self._fold.delete_again(citizen, path, state, time.time_ns())
+        self._store.rule(citizen.id, APPROVE)
+        self._store.release(citizen.id)
 
     def _is_much(self, count: int, done: int) -> bool:
         if count <= self._settings.guard_files:

@@ -215,11 +215,14 @@ class History:
         return found
 
     def _blobs(self, tree: bytes, directory: bytes) -> Iterator[tuple[bytes, bytes]]:
-        for name, (mode, oid) in self._read_tree(bytes(tree)).entries.items():
-            if mode == _TREE_MODE:
-                yield from self._blobs(oid, join(directory, name))
-            else:
-                yield join(directory, name), oid
+        waiting = [(bytes(tree), directory)]
+        while waiting:
+            oid, place = waiting.pop()
+            for name, (mode, inner) in self._read_tree(oid).entries.items():
+                if mode == _TREE_MODE:
+                    waiting.append((inner, join(place, name)))
+                else:
+                    yield join(place, name), inner
 
     def committed(self, oid: bytes) -> CommittedFile:
         """Given a blob's raw id, return the file that it stands for. Raise KeyError or ValueError if it can not be read."""
@@ -298,14 +301,23 @@ class History:
             position = end + 21
         return _Node(entries, {})
 
-    def _write_tree(self, node: _Node) -> bytes:
-        for name, inner in node.opened.items():
-            node.entries.pop(name, None)
-            if inner.entries or inner.opened:
-                oid = self._write_tree(inner)
+    def _write_tree(self, root: _Node) -> bytes:
+        """Write a tree with the subtrees that were opened, and return its id. Empty subtrees are left out: git has none."""
+        ordered = [root]  # parents first
+        for node in ordered:
+            ordered.extend(node.opened.values())
+        written: dict[int, bytes] = {}
+        for node in reversed(ordered):
+            for name, inner in node.opened.items():
+                node.entries.pop(name, None)
                 if inner.entries:
-                    node.entries[name] = (_TREE_MODE, oid)
-        node.opened.clear()
+                    node.entries[name] = (_TREE_MODE, written[id(inner)])
+            node.opened.clear()
+            if node.entries or node is root:
+                written[id(node)] = self._write_one(node)
+        return written[id(root)]
+
+    def _write_one(self, node: _Node) -> bytes:
         ordered = sorted(node.entries.items(), key=lambda item: item[0] + (b"/" if item[1][0] == _TREE_MODE else b""))
         data = b"".join(mode + b" " + name + b"\0" + oid for name, (mode, oid) in ordered)
         return bytes(self._repository.write(pygit2.GIT_OBJECT_TREE, data).raw)

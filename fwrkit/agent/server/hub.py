@@ -76,6 +76,7 @@ class Hub:
         self._after: list[Callable[[], None]] = []
         self._expelled: list[Session] = []  # in this turn: if it fails, they come back
         self.guard = Guard(store, fold, settings)
+        self._excesses: dict[int, str] = {}  # why a citizen's connection was ended, until they have heard of it
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
         self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self._passed, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
@@ -193,12 +194,16 @@ class Hub:
         self._runs.sweep()
 
     def end_account(self, uid: int, reason: str) -> None:
-        """End the connection of whoever takes more of the machine than they may; the processes were ended already."""
+        """End the connection of a citizen who takes more of the machine than they may; the processes were ended already.
+
+        They hear why on their next connection: this one has nobody left to pass it on.
+        """
 
         def end() -> None:
             for session in self._sessions.values():
                 if session.citizen.uid == uid:
                     session.channel.close(reason)
+                    self._excesses[session.citizen.id] = reason
 
         self.later(end)
 
@@ -427,14 +432,25 @@ class Hub:
         session.is_peer = self.is_peer(citizen)
         session.doubtful = self._store.moved_since(hello.position, citizen.id) if is_known and hello.start else []
         session.ruling = self.guard.take_ruling(citizen)
+        session.is_on_trial = hold is not None and not hold.ruling
         self._sessions[citizen.id] = session
         limits = (self._settings.inline_limit, self._settings.batch_count, self._settings.batch_bytes)
         ignored = list(self._fold.ignored.patterns)
         session.say(
             say.Welcome(
-                is_known, generation, self._store.meta("world_id"), self._store.meta("world_name"), ignored, *limits, time.time_ns()
+                is_known,
+                generation,
+                self._store.meta("world_id"),
+                self._store.meta("world_name"),
+                ignored,
+                *limits,
+                time.time_ns(),
+                self._settings.run_limit_bytes,
             )
         )
+        excess = self._excesses.pop(citizen.id, "")
+        if excess:
+            session.say(say.Notice(f"The server has ended this node's connection: {excess}."))
         if self.is_renewal_due(citizen):
             session.say(say.Renew())
         if self._fold.reviews.has_any(citizen.id):
@@ -444,6 +460,9 @@ class Hub:
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:
         if message.generation != session.generation:
             raise FrameError("another generation is confirmed")
+        # where a run is on its way, what it brings decides
+        if session.is_on_trial and session.upward is None and self._is_stopped(session, citizen, ()):
+            return
         self._store.update_citizen(citizen.id, generation=message.generation, proposed="")
         session.citizen = self._store.known_citizen(citizen.id)
         self._deliveries.begin(session, citizen)
@@ -473,7 +492,7 @@ class Hub:
                 item.path, item.state, ABSENT if is_restored else item.base, item.prior, item.has_prior, item.is_unknown or is_restored,
                 item.is_orphan, item.time, item.size, Content(_verified(item)), tuple(item.older), () if is_restored else tuple(item.trail),
                 banned or moves.get(item.path), passed.writer, passed.is_settled,
-                self._between(citizen, item) if passed.writer is not None else (),
+                self._between(citizen, item) if passed.writer is not None else (), tuple(item.seen),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is not Result.MISSING and not item.is_orphan:
@@ -504,6 +523,7 @@ class Hub:
         )
         hold = self.guard.stops(citizen, ((item.path, item.state, self._claimed_base(item)) for item in allowed))
         if hold is None:
+            self._end_trial(session, citizen)
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
         session.is_held = True
@@ -511,6 +531,13 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _end_trial(self, session: Session, citizen: Citizen) -> None:
+        """What a held citizen brings first deletes no more than anybody may: their hold is over."""
+        if session.is_on_trial:
+            session.is_on_trial = False
+            log.info("%s is held no more: what was deleted is there again", citizen.name)
+            self.guard.end(citizen)
 
     def _claimed_base(self, item: say.Change | say.ManifestEntry) -> Base:
         return self._fold.claimed_base(item.path, (item.base, *item.trail)) if item.is_unknown else item.base

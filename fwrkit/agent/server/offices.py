@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent import paths
 from fwrkit.agent.audit import shares_of
 from fwrkit.agent.keys import fingerprint
 from fwrkit.agent.server import powers
@@ -38,6 +39,7 @@ from fwrkit.core.records import CitizenRecord, Connection
 _EXTRAUSERS = "extrausers"
 _RENEWAL_PATIENCE = 20.0  # seconds for those who are connected to learn a new authority before the old one ends
 _AN_HOUR = 3600.0  # seconds
+_LOSING = 5  # paths that are named
 _SNAPSHOT_PATIENCE = 25.0  # seconds
 
 
@@ -70,6 +72,7 @@ class Offices:
         self._operator = operator
         self._history = History(state / "history.git", store.meta("world_id"))
         self._policing = fold.policing
+        self._losing = fold.losing
         self._register = register = Register(store.db)
         self._reading_register = Register(reading.db)
         self._publisher = Publisher(store, register, fold)
@@ -175,7 +178,11 @@ class Offices:
 
     def alerts(self) -> list[str]:
         """Return sentences about what is wrong."""
-        return [self._policing.fault] if self._policing.fault else []
+        losing = [
+            f"{paths.kept(path)!r} loses again and again to what {author} writes: two programs write it at once."
+            for path, author in list(self._losing.items())[:_LOSING]
+        ]
+        return [*([self._policing.fault] if self._policing.fault else []), *losing]
 
     def _audit(self, *words: str, **details: str) -> None:
         self._hub.call(lambda: self._publisher.audit(*words, **details))

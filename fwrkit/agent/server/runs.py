@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from fwrkit.agent.files import reasons
 from fwrkit.agent.order import in_safe_order
 from fwrkit.agent.policy import Decision
 from fwrkit.agent.server.canon import Canon
@@ -32,12 +32,14 @@ from fwrkit.agent.wire.frames import FrameError
 
 log = logging.getLogger("fwrkit.runs")
 
-_SLICE = 200  # changes of a run that are folded before others have their turn
+_TURN = 200  # changes of a run that are folded before others have their turn
+_SLICE_ENTRIES, _SLICE_FILES, _SLICE_BYTES = 5000, 2000, 256 * 1024**2  # of a slice, at most; a larger file is a slice of its own
 _EXAMINED = 500  # entries of a manifest that are looked up before others have their turn
 _ENTRIES_LIMIT = 2_000_000  # entries of one manifest
 _ENTRY_COST, _STATE_COST = 500, 80  # bytes of memory, roughly
 _MANIFESTS_LIMIT = 1024**3  # of all that are under way
-_NO_ROOM_PAUSE = 15.0  # seconds until a citizen hears that something did not arrive, and brings it again
+_BLOCK = 4096  # bytes that a file takes on the disk beside its content, at most, on the usual filesystems
+_NO_ROOM = "the server's disk is full"
 _NOTABLE = frozenset({Result.CONFLICT, Result.REFUSED, Result.MERGED, Result.STALE, Result.KEPT})
 _NOTABLE_LIMIT = 1000  # of a run's changes that are told of one by one
 
@@ -116,7 +118,7 @@ class Runs:
         if not part.last:
             return
         run.is_complete = True
-        self._examine(session, run, {}, 0)
+        self._examine(session, run, 0)
 
     def _bound_manifests(self, session: Session, run: UpwardRun) -> None:
         """Keep what all manifests take within bounds: whose is the largest gives way, and not who comes while somebody sits on theirs.
@@ -133,21 +135,23 @@ class Runs:
             largest.upward = None
             largest.channel.close("a manifest is too large")
 
-    def _examine(self, session: Session, run: UpwardRun, unknown: dict[bytes, int], position: int) -> None:
-        """Find out which contents the server does not have (state to index), a bounded number of entries in a turn."""
+    def _examine(self, session: Session, run: UpwardRun, position: int) -> None:
+        """Find out which contents the server does not have, a bounded number of entries in a turn."""
         if session.channel.is_closed or session.upward is not run:
             return
-        for index in range(position, min(position + _EXAMINED, len(run.entries))):
-            state = run.entries[index].state
-            if not isinstance(state, bytes) or not is_file(state) or state in unknown or self._canon.has(state):
+        for entry in run.entries[position : position + _EXAMINED]:
+            state = entry.state
+            if not isinstance(state, bytes) or not is_file(state) or state in run.wanted or self._canon.has(state):
                 continue
-            if not self._is_refused(session.citizen, run.entries[index]):  # what will be refused need not come
-                unknown[state] = index
+            if not self._is_too_large(entry) and not self._is_refused(session.citizen, entry):  # what will be refused need not come
+                run.wanted.add(state)
         if position + _EXAMINED < len(run.entries):
-            self._later(lambda: self._examine(session, run, unknown, position + _EXAMINED))
+            self._later(lambda: self._examine(session, run, position + _EXAMINED))
             return
-        run.needed = sorted(unknown.values())
         self._begin(session, session.citizen, run)
+
+    def _is_too_large(self, entry: say.ManifestEntry) -> bool:
+        return is_file(entry.state) and entry.size > self._limit_bytes and not self._canon.has(bytes(entry.state or b""))
 
     def _is_refused(self, citizen: Citizen, entry: say.ManifestEntry) -> bool:
         passed, banned = self._passed(citizen, entry.author)
@@ -168,20 +172,34 @@ class Runs:
         )
         order = {path: position for position, path in enumerate(in_safe_order((entry.path, entry.state) for entry in run.entries))}
         run.order = sorted(range(len(run.entries)), key=lambda index: order[run.entries[index].path])
-        log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.needed))
-        if not run.needed:
-            self._say_need(session, run)
-            self._fold_run(session, run)
+        log.info("%s: a run of %d changes, %d contents needed", citizen.name, len(run.entries), len(run.wanted))
+        self._go_on(session, citizen, run)
+
+    def _go_on(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
+        """Begin the next slice of a run: ask for the contents that it needs, or fold it at once if it needs none."""
+        needed: list[int] = []
+        end, size = run.position, 0
+        while end < len(run.order) and end - run.position < _SLICE_ENTRIES and len(needed) < _SLICE_FILES:
+            entry = run.entries[run.order[end]]
+            if entry.state in run.wanted and not self._is_too_large(entry) and not self._is_refused(citizen, entry):
+                if needed and size + entry.size > _SLICE_BYTES:
+                    break
+                needed.append(run.order[end])
+                size += max(0, entry.size)
+                run.wanted.discard(entry.state)
+            end += 1
+        run.begin_slice(end, needed)
+        if not needed:
+            self._fold_slice(session, run)
             return
-        size = sum(max(0, run.entries[index].size) for index in run.needed)
-        if size > self._limit_bytes or 2 * size > room(self._state):  # twice: in the replica, and taken from it
-            log.warning("%s: there is no room for a run of %d bytes", citizen.name, size)
-            run.lost, run.needed = {run.entries[index].state for index in run.needed}, []
-            self._say_need(session, run)
-            self._wait(_NO_ROOM_PAUSE, lambda: self._later(lambda: self._fold_run(session, run)))
+        if 2 * (size + _BLOCK * len(needed)) > room(self._state):  # twice: in the replica, and taken from it
+            log.warning("%s: there is no room for %d bytes of a run", citizen.name, size)
+            run.lost |= {run.entries[index].state for index in needed}
+            run.needed, run.reason = [], _NO_ROOM
+            self._fold_slice(session, run)
             return
-        self._expected[citizen.uid] = (session, size, len(run.needed))
-        links = self._links_for(citizen, [run.entries[index] for index in run.needed])
+        self._expected[citizen.uid] = (session, size, len(needed))
+        links = self._links_for(citizen, [run.entries[index] for index in needed])
         landing = Landing(self._state, citizen.name, citizen.uid)
 
         def prepare() -> None:
@@ -205,12 +223,6 @@ class Runs:
     def _submit(self, work: Callable[[], None]) -> None:
         self._workers.submit(work)
 
-    @staticmethod
-    def _wait(seconds: float, function: Callable[[], None]) -> None:
-        timer = threading.Timer(seconds, function)
-        timer.daemon = True
-        timer.start()
-
     def _links_for(self, citizen: Citizen, entries: list[say.ManifestEntry]) -> list[tuple[bytes, bytes]]:
         """Return what to link into the replica: where the citizen's base is the canon's file, Unison sends only what differs."""
         links = []
@@ -220,10 +232,9 @@ class Runs:
                 links.append((entry.path, self._canon.path_of(entry.path)))
         return links
 
-    def _say_need(self, session: Session, run: UpwardRun) -> None:
-        parts = [run.needed[start : start + 5000] for start in range(0, len(run.needed), 5000)] or [[]]
-        for position, part in enumerate(parts):
-            session.say(say.Need(run.number, part, position == len(parts) - 1))
+    @staticmethod
+    def _say_need(session: Session, run: UpwardRun) -> None:
+        session.say(say.Need(run.number, run.needed, True))
 
     def landed(self, session: Session, citizen: Citizen, message: say.Landed) -> None:
         """What was needed lies in the replica: take it from there, then fold. Raise FrameError if nothing was asked for."""
@@ -243,15 +254,15 @@ class Runs:
         def collect() -> None:
             incoming, missing = landing.collect(wants, self._canon.incoming, prefix)
             run.arrived = {run.entries[index].state: name for index, name in incoming.items()}
-            run.lost = {run.entries[index].state for index in (*missing, *failed)}
+            run.lost |= {run.entries[index].state for index in (*missing, *failed)}
             landing.empty_replica()
             self._expected.pop(citizen.uid, None)
-            self._later(lambda: self._fold_run(session, run))
+            self._later(lambda: self._fold_slice(session, run))
 
         self._in_worker(session, collect)
 
-    def _fold_run(self, session: Session, run: UpwardRun) -> None:
-        """Fold a slice of a run; the rest comes back through the queue, behind what others have sent meanwhile."""
+    def _fold_slice(self, session: Session, run: UpwardRun) -> None:
+        """Fold some of a slice; the rest comes back through the queue, behind what others have sent meanwhile."""
         if session.channel.is_closed or session.upward is not run:
             self._let_go(run)
             return
@@ -262,10 +273,15 @@ class Runs:
             self._store.update_citizen(citizen.id, is_known=1)
             session.citizen = citizen = replace(citizen, is_known=True)
         forbidden: dict[int, str] = {}
-        for index in run.order[run.position : run.position + _SLICE]:
+        next_position = min(run.position + _TURN, run.end)
+        for index in run.order[run.position : next_position]:
             entry = run.entries[index]
             if entry.state in run.lost:
                 run.missing.append(index)
+                continue
+            if self._is_too_large(entry):
+                run.notable.append([index, Result.REFUSED.name, reasons.too_large(self._limit_bytes), None])
+                run.settled.append(index)
                 continue
             is_restored = session.is_restored(entry.state)  # then what was agreed on elsewhere does not count either
             passed, banned = self._passed(citizen, entry.author)
@@ -273,12 +289,13 @@ class Runs:
                 entry.path, entry.state, ABSENT if is_restored else entry.base, entry.prior, entry.has_prior,
                 entry.is_unknown or run.is_first or is_restored, False, entry.time, entry.size, Content(None, run.arrived.get(entry.state)),
                 tuple(entry.older), () if is_restored else tuple(entry.trail), banned or run.forbidden.get(entry.path),
-                passed.writer, passed.is_settled,
+                passed.writer, passed.is_settled, seen=tuple(entry.seen),
             )  # fmt: skip
             verdict = self._fold.fold(citizen, edit, time.time_ns())
             if verdict.result is Result.MISSING:
                 run.missing.append(index)
                 continue
+            run.settled.append(index)
             void = session.void(entry.path)
             if void is not None:
                 run.void.append(void)
@@ -289,16 +306,24 @@ class Runs:
                 run.notable.append([index, verdict.result.name, verdict.detail, verdict.copy])
         if forbidden:
             session.say(say.Forbidden(run.number, list(forbidden), list(forbidden.values())))
-        run.position += _SLICE
-        if run.position < len(run.order):
-            self._later(lambda: self._fold_run(session, run))
+        run.position = next_position
+        if run.position < run.end:
+            self._later(lambda: self._fold_slice(session, run))
             return
-        if run.is_first:
-            self._store.update_citizen(citizen.id, proposed=session.generation)
-        session.upward = None
-        session.ruling = ""
-        session.say(say.Folded(run.number, sorted(set(run.missing)), run.notable, run.void))
+        if run.is_over:
+            if run.is_first:
+                self._store.update_citizen(citizen.id, proposed=session.generation)
+            session.upward = None
+            session.ruling = ""
+        reason = run.reason if run.missing else ""
+        session.say(say.Folded(run.number, run.settled, run.missing, run.notable, run.void, run.is_over, reason))
         self._let_go(run)
+        if not run.is_over:
+            self._later(lambda: self._go_on_if_wanted(session, run))
+
+    def _go_on_if_wanted(self, session: Session, run: UpwardRun) -> None:
+        if not session.channel.is_closed and session.upward is run:
+            self._go_on(session, session.citizen, run)
 
     def _let_go(self, run: UpwardRun) -> None:
         """Remove what a run brought and no version needs: all of it if the connection has ended before anything was folded."""

@@ -24,23 +24,41 @@ WAITING_BYTES = 64 * 1024 * 1024
 
 @dataclass
 class UpwardRun:
-    """A run from the client's outgoing tree to the replica."""
+    """A run from the client's outgoing tree to the replica. The hub folds it slice by slice, in the order ``order`` (indexes into ``entries``).
+
+    ``position`` and ``end`` bound the slice that is under way: those of its contents that the server lacks (``needed``) arrive first.
+    """
 
     number: int
     is_first: bool
     is_complete: bool = False  # the whole manifest is here
-    has_landed: bool = False
     entries: list[ManifestEntry] = field(default_factory=list)
-    needed: list[int] = field(default_factory=list)
     cost: int = 0  # bytes of memory, roughly, that the entries take
+    forbidden: dict[bytes, Decision] = field(default_factory=dict)  # halves of renames of which the other half is refused
+    order: list[int] = field(default_factory=list)
+    wanted: set[State] = field(default_factory=set)  # contents that the server lacks, and has not asked for so far
+    position: int = 0
+    end: int = 0
+    needed: list[int] = field(default_factory=list)
+    has_landed: bool = False
     arrived: dict[State, str] = field(default_factory=dict)  # contents that were taken from the replica: name in incoming/
     lost: set[State] = field(default_factory=set)  # contents that should have arrived and did not
+    reason: str = ""  # why they did not, a sentence
     missing: list[int] = field(default_factory=list)
     notable: list[list[Any]] = field(default_factory=list)
     void: list[int] = field(default_factory=list)  # deliveries that its changes made void
-    forbidden: dict[bytes, Decision] = field(default_factory=dict)  # halves of renames of which the other half is refused
-    position: int = 0
-    order: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every slice is folded."""
+        return self.position >= len(self.order)
+
+    def begin_slice(self, end: int, needed: list[int]) -> None:
+        """Begin the slice that ends before ``end``."""
+        self.end, self.needed, self.has_landed = end, needed, False
+        self.arrived = {}
+        self.missing, self.notable, self.void, self.settled = [], [], [], []
 
 
 @dataclass
@@ -83,6 +101,7 @@ class Session:
         self.is_peer = False
         self.knows_server_is_back = False  # at a peer
         self.is_held = False  # by the deletion guard: what still arrives is not taken
+        self.is_on_trial = False  # they are held still: what they bring first shows whether that is over
         self.is_heard = False  # as to whether they have seen more than the tables know
         self.has_brought = False
         self._ruling = ""

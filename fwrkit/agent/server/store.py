@@ -17,7 +17,7 @@ import msgpack
 
 from fwrkit.agent.paths import range_beneath
 from fwrkit.agent.server.versions import Entry, Versions
-from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State
+from fwrkit.agent.states import ABSENT, UNKNOWN, Base, State, is_file
 
 SCHEMA_VERSION = 1
 _GAP = 1 << 20  # ids of versions
@@ -508,6 +508,11 @@ class Store:
     def copies_of(self, path: bytes) -> list[bytes]:
         """Return the paths of all live conflict copies of a path, in order."""
         return [bytes(row[0]) for row in self._db.execute("SELECT copy FROM conflicts WHERE path = ? ORDER BY copy", (path,))]
+
+    def files_beginning_with(self, prefix: bytes) -> list[bytes]:
+        """Return the paths of the files whose path begins so, in order."""
+        query = "SELECT path, state FROM entries WHERE path >= ? AND path < ? ORDER BY path"
+        return [bytes(path) for path, state in self._db.execute(query, (prefix, prefix + b"\xff")) if is_file(state)]
 
     def set_conflict(self, path: bytes, author: str, lost_to: State, copy: bytes) -> None:
         """Remember a conflict copy."""

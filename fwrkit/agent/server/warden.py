@@ -28,6 +28,7 @@ _PAUSE = 1.0  # seconds between two looks
 _SHARE, _LONGEST = 10, 3.0  # counting what lies in replicas takes one part of the time at most; but seconds that it can wait
 _SPARE_BYTES = 64 * 1024**2  # beside what was announced: Unison's own files, a part that is sent twice
 _SPARE_FILES = 2000
+_ROUNDED_UP = 64 * 1024  # bytes that a filesystem may occupy for a file beyond its length
 _AT_A_DOOR = 100  # processes of all who are at one: they come, say one line and go. sshd has as many again for them
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LANDINGS = ("replicas", "accounts")
@@ -158,8 +159,20 @@ def usage_by_account(doors: Collection[int] = ()) -> dict[int, Usage]:
     return found
 
 
+def footprint(status: os.stat_result) -> int:
+    """Return how many bytes a file takes: its length, as a run announces it, or what it occupies where that is clearly more or less.
+
+    A filesystem rounds each file up to a block (and XFS allocates ahead while a file grows). A run can not announce that, and files are counted besides.
+    """
+    occupied = status.st_blocks * 512
+    return max(min(status.st_size, occupied), occupied - _ROUNDED_UP)
+
+
 def measure(places: list[Path], uid: int, most_bytes: int, most_files: int) -> tuple[int, int]:
-    """Return how many bytes (on the disk) and entries of a uid's own lie in directories; counting ends where it is too much already."""
+    """Return how many bytes and entries of a uid's own lie in directories; counting ends where it is too much already.
+
+    The bytes are those of :func:`footprint`, as a run announces them.
+    """
     size = count = 0
     waiting = [os.fspath(place) for place in places]
     while waiting:
@@ -176,7 +189,7 @@ def measure(places: list[Path], uid: int, most_bytes: int, most_files: int) -> t
                 if status.st_uid != uid:
                     continue  # a link to a file of the canon
                 count += 1
-                size += status.st_blocks * 512
+                size += footprint(status)
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                 if size > most_bytes or count > most_files:

@@ -13,14 +13,15 @@ from fwrkit.agent import paths
 from fwrkit.agent.states import State, file_state, is_state
 from fwrkit.agent.wire.frames import FrameError
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 @dataclass(frozen=True)
 class Hello:
     """Client, first: who and what it is, and the generations of its world and its record (``id:counter``, empty if none).
 
-    ``start`` and ``position`` are the last :class:`Position` that its record knows, empty and 0 if none.
+    ``start`` and ``position`` are the last :class:`Position` that its record knows, empty and 0 if none. ``has_changed``: something has happened in the
+    world since the server refused this client last: what was held may be there again.
     """
 
     tag = "hello"
@@ -32,11 +33,15 @@ class Hello:
     record_generation: str
     start: str
     position: int
+    has_changed: bool = False
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """Server: go on. ``is_known``: bases are good, send what changed; else everything has to be compared first. ``time``: the server's, in Unix ns."""
+    """Server: go on. ``is_known``: bases are good, send what changed; else everything has to be compared first. ``time``: the server's, in Unix ns.
+
+    ``file_limit``: bytes; the server takes no larger file.
+    """
 
     tag = "welcome"
     is_known: bool
@@ -48,6 +53,15 @@ class Welcome:
     batch_count: int
     batch_bytes: int
     time: int
+    file_limit: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Server: a sentence about this citizen for people to read. The connection stands."""
+
+    tag = "notice"
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -133,7 +147,8 @@ class Change:
     ``is_orphan``: a displaced file that was written on; the path itself holds something else. ``more``: fold when the last is here.
     ``older``: what was sent before ``prior``, without an outcome as well. ``trail``: where no base is claimed, what was agreed on with other servers
     of this world before ``base``, the newest first. ``author``: whose edit a peer passes on, empty for the client's own; ``between``: the versions that
-    the peer had of it since ``base``, as :class:`Between`, the oldest first.
+    the peer had of it since ``base``, as :class:`Between`, the oldest first. ``seen``: one state or none; the program that made the edit can not have read
+    what the client held, but only this older state (:mod:`fwrkit.agent.citizen.unseen`).
     """
 
     tag = "change"
@@ -153,6 +168,7 @@ class Change:
     trail: list[State] = field(default_factory=list)
     author: str = ""
     between: list[list[Any]] = field(default_factory=list)
+    seen: list[State] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -221,7 +237,10 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Need:
-    """Server: of a run's manifest, the contents of these paths (indexes into it) are wanted in the replica, which is ready."""
+    """Server: of a run's manifest, the contents of these paths (indexes into it) are wanted in the replica, which is ready.
+
+    The server asks for a run's contents slice by slice: each is folded before the next one is asked for.
+    """
 
     tag = "need"
     run: int
@@ -240,16 +259,20 @@ class Landed:
 
 @dataclass(frozen=True)
 class Folded:
-    """Server: a run's changes are durable; which contents were missing, and what was refused or conflicted.
+    """Server: these changes of a run (indexes into its manifest) are durable; which contents were missing, and what was refused or conflicted.
 
-    ``void``: numbers of deliveries of its paths that were sent before their changes were folded.
+    ``void``: numbers of deliveries of its paths that were sent before their changes were folded. ``last``: the run has ended. ``reason``: a sentence
+    about what is missing, empty if the content that arrived was another.
     """
 
     tag = "folded"
     run: int
+    settled: list[int]
     missing: list[int]
     notable: list[list[Any]]
     void: list[int]
+    last: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -350,6 +373,7 @@ FROM_CLIENT: tuple[type[Any], ...] = (
 )  # fmt: skip
 FROM_SERVER: tuple[type[Any], ...] = (
     Welcome,
+    Notice,
     Position,
     Refusal,
     Outcome,
@@ -452,6 +476,7 @@ class ManifestEntry:
     older: list[State] = field(default_factory=list)
     trail: list[State] = field(default_factory=list)
     author: str = ""
+    seen: list[State] = field(default_factory=list)
 
     def to_value(self) -> list[Any]:
         """Return the list that travels."""

@@ -17,6 +17,8 @@ from fwrkit.host.verbs import status as verb
 
 EPILOG = "Examples: fwrkit status alice · fwrkit status alice --watch"
 _WATCH_EVERY = 1.0  # seconds
+_LONGEST_PATH = 160  # characters
+_LEFT_OUT = 20  # paths that are named
 
 
 def status(
@@ -87,9 +89,22 @@ def _show(out: Output, report: verb.NodeReport) -> None:
     to_do = _to_do(said, report.news or verb.News())
     for sentence in ["", *to_do] if to_do else []:
         out.line(sentence)
+    if said.waiting:
+        out.line()
+        out.table(["WAITS", "FOR"], [[_short(each.path), each.reason] for each in said.waiting])
     if said.refused:
         out.line()
-        out.table(["DOES NOT TRAVEL", "WHY"], [[each.path, each.reason] for each in said.refused])
+        out.table(["DOES NOT TRAVEL", "WHY"], [[_short(each.path), each.reason] for each in said.refused])
+    if said.left_out:
+        out.line()
+        rows = [[_short(each.path), each.reason] for each in said.left_out[:_LEFT_OUT]]
+        more = len(said.left_out) - _LEFT_OUT
+        out.table(["STAYS ON THIS NODE", "WHY"], [*rows, *([[f"… and {more} more (--json names them)", ""]] if more > 0 else [])])
+
+
+def _short(path: str) -> str:
+    """Return a path without its middle if it is very long: both ends tell which it is, and ``--json`` has all of it."""
+    return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH // 2]} … {path[-_LONGEST_PATH // 2 :]}"
 
 
 def _to_do(said: NodeStatus, news: verb.News) -> list[str]:

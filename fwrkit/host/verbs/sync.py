@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
@@ -10,11 +10,12 @@ from fwrkit.host.adapters.machine import Machine
 
 @dataclass(frozen=True)
 class Synced:
-    """Whether node and upstream agree, and the paths about which they do not."""
+    """Whether node and upstream agree, and the paths about which they do not; ``reasons`` says what some of these wait for."""
 
     node: str
     in_sync: bool
     missing: list[str]
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def sync(machine: Machine, name: str, timeout: float) -> Synced:
@@ -24,13 +25,17 @@ def sync(machine: Machine, name: str, timeout: float) -> Synced:
     """
     machine.report(f"Waiting until {name} and its upstream agree")
     answer = machine.agent(machine.running(name)).sync(timeout)
-    return Synced(name, bool(answer["in_sync"]), [str(path) for path in answer.get("missing", [])])
+    reasons = {str(path): str(reason) for path, reason in answer.get("reasons", {}).items()}
+    return Synced(name, bool(answer["in_sync"]), [str(path) for path in answer.get("missing", [])], reasons)
 
 
 def check(result: Synced, timeout: float) -> None:
     """Given a result, raise FwrError (TIMED_OUT) if they do not agree, naming the first paths."""
     if result.in_sync:
         return
-    missing = ", ".join(repr(path) for path in result.missing[:3]) + (" …" if len(result.missing) > 3 else "")
+    # those that wait for something come first: the others may arrive by themselves
+    named = sorted(result.missing, key=lambda path: path not in result.reasons)
+    words = [repr(path) + (f" ({result.reasons[path]})" if path in result.reasons else "") for path in named[:3]]
+    missing = ", ".join(words) + (" …" if len(named) > 3 else "")
     message = f"'{result.node}' and its upstream do not agree after {timeout:g} s{': ' + missing if missing else ''}."
     raise FwrError(ExitCode.TIMED_OUT, message, f"See why: fwrkit status {result.node}")

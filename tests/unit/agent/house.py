@@ -235,7 +235,15 @@ class Member:
     # files
 
     def write(self, path: str | bytes, content: str | bytes) -> None:
-        """Write a file as most programs do: a new file, renamed over the old one; it is made outside of the world, so that it is no version itself."""
+        """Write a file as most programs do that have just read it: a new file, renamed over the old one. It is made outside of the world, so that it is
+        no version itself."""
+        target = self.world / os.fsdecode(path)
+        with contextlib.suppress(OSError):
+            target.read_bytes()
+        self.write_unread(path, content)
+
+    def write_unread(self, path: str | bytes, content: str | bytes) -> None:
+        """Write a file as a program does that has read it a while ago."""
         target = self.world / os.fsdecode(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.volume / f"written-{threading.get_ident()}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent.backoff import Backoff
 from fwrkit.agent.citizen import downloads, power
 from fwrkit.agent.files import database
 from fwrkit.agent.server import runs, tables
@@ -524,7 +525,7 @@ def test_what_has_no_room_waits_and_nobody_waits_for_what_is_gone(house: House, 
     free = [0]
     usage = shutil.disk_usage(bob.world)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: usage if place == house.state else usage._replace(free=free[0]))
-    monkeypatch.setattr(downloads, "_PAUSE_AFTER_FAILURE", 0.05)
+    monkeypatch.setattr(Backoff, "failed", lambda _: 0.05)
     alice.write("large", b"x" * 2_000_000)
     wait_until(lambda: bob.engine.view.refused == {b"large": downloads.NO_ROOM}, "bob says that there is no room")
     assert b"large" in bob.engine.view.waiting
@@ -559,8 +560,8 @@ def test_a_directory_that_is_moved_in_is_watched(house: House) -> None:
 
 
 def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "_SLICE", 10)
-    fold_run, go_on = Runs._fold_run, threading.Event()
+    monkeypatch.setattr(runs, "_TURN", 10)
+    fold_run, go_on = Runs._fold_slice, threading.Event()
 
     def hesitant(self: Runs, session: Session, run: UpwardRun) -> None:
         if run.position >= 20 and not go_on.wait(0.005):
@@ -570,7 +571,7 @@ def test_what_others_change_while_a_run_is_folded_reaches_its_author(house: Hous
 
     alice, bob = house.member("alice"), house.member("bob")
     house.settled()
-    monkeypatch.setattr(Runs, "_fold_run", hesitant)
+    monkeypatch.setattr(Runs, "_fold_slice", hesitant)
     prepared = alice.volume / "prepared"
     prepared.mkdir()
     for number in range(700):
@@ -808,3 +809,73 @@ def test_what_a_power_cut_emptied_is_fetched_again_and_never_sent(
     assert "an edit of the last minute" in alice.tree().values()
     assert alice.tree() == bob.tree()
     assert any("power cut" in alert for alert in alice.engine.view.alerts)
+
+
+def test_field_F02_what_a_program_wrote_over_unread_is_merged(house: House) -> None:
+    """An editor has had the text open since before another's edit arrived: lines that both left alone are merged."""
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("notes.md", "one\ntwo\nthree\nfour\nfive\n")
+    house.settled()
+    assert (alice.world / "notes.md").read_text().startswith("one"), "she opens her editor"
+    bob.write("notes.md", "one\ntwo\nthree\nfour\nBOB\n")
+    house.settled()
+    alice.write_unread("notes.md", "ALICE\ntwo\nthree\nfour\nfive\n")
+    house.settled()
+    assert alice.tree() == bob.tree() == {"notes.md": "ALICE\ntwo\nthree\nfour\nBOB\n"}
+
+
+def test_field_F02_what_can_not_be_merged_is_kept_beside_what_was_not_seen(house: House) -> None:
+    """An application has read its state, thinks, and writes it; meanwhile somebody else's arrives. Twice, since it goes on from its own."""
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("state.json", '{"a": 1}')
+    house.settled()
+    assert (alice.world / "state.json").read_text() == '{"a": 1}'
+    bob.write("state.json", '{"a": 1, "bob": 1}')
+    house.settled()
+    for number in (2, 3):
+        alice.write_unread("state.json", f'{{"a": {number}}}')
+        house.settled()
+    tree = alice.tree()
+    assert tree == bob.tree()
+    assert tree.pop("state.json") == '{"a": 1, "bob": 1}', "what nobody had seen stays"
+    assert list(tree.values()) == ['{"a": 3}'], "and the other's last one is beside it"
+
+
+def test_who_has_read_what_arrived_writes_over_it(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("notes.txt", "one\ntwo\n")
+    house.settled()
+    bob.write("notes.txt", "one\nBOB\n")
+    house.settled()
+    assert (alice.world / "notes.txt").read_text() == "one\nBOB\n"
+    alice.write("notes.txt", "one\ntwo\n")
+    house.settled()
+    assert alice.tree() == bob.tree() == {"notes.txt": "one\ntwo\n"}
+
+
+def test_a_deletion_means_whatever_is_there(house: House) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("notes.txt", "one\n")
+    alice.write("other.txt", "one\n")
+    house.settled()
+    bob.write("notes.txt", "two\n")
+    house.settled()
+    (alice.world / "notes.txt").unlink()
+    house.settled()
+    assert alice.tree() == bob.tree() == {"other.txt": "one\n"}
+
+
+@pytest.mark.parametrize("is_the_same", [True, False])
+def test_field_F11_a_site_that_is_rebuilt_is_held_no_more(house: House, is_the_same: bool) -> None:
+    """A generator removes everything, takes its time, and writes it again: with other contents, or just the same."""
+    alice, bob, before = filled(house)
+    contents = {path: content for path, content in before.items() if content is not None}
+    empty(bob, "one by one")
+    wait_until(lambda: held(bob), "bob is held")
+    after = contents if is_the_same else {path: f"{content}, rebuilt" for path, content in contents.items()}
+    for path, content in after.items():
+        bob.write(path, content)
+    wait_until(lambda: bob.engine.view.is_ready, "bob is let in by himself")
+    house.settled()
+    assert alice.tree() == bob.tree() == {**before, **after}, "and there is no conflict copy"
+    assert house.store.held(house.store.citizen(name="bob").id) is None  # type: ignore[union-attr]

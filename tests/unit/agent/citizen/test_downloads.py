@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fwrkit.agent.backoff import Backoff, Pauses
 from fwrkit.agent.citizen import downloads
 from fwrkit.agent.citizen.downloads import Downloader, look_at
 from fwrkit.agent.citizen.staged import Staged
@@ -69,7 +71,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(downloads, "_PAUSE_AFTER_FAILURE", 0.0)
+    monkeypatch.setattr(downloads, "_PAUSES", Pauses(0.0, 0.0))
     return Desk(tmp_path)
 
 
@@ -89,6 +91,22 @@ def test_what_did_not_come_whole_is_said(desk: Desk) -> None:
     desk.downloader.offered(Offer(7, 2, 2))
     desk.work()()
     assert desk.said == [Fetched(7, False)]
+
+
+def test_field_F14_a_run_that_fails_says_why_and_tries_ever_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: pauses.append(seconds))
+    desk.downloader._failures = Backoff(Pauses(2.0, 120.0))
+    for run in range(1, 9):
+        desk.downloader.carrier = Bringing({}, fails=True)
+        desk.downloader.offered(Offer(run, 2, 2))
+        desk.work()()
+    assert pauses[0] <= 2.0 < pauses[2] < pauses[4] and 90.0 <= pauses[-1] <= 120.0
+    assert "cut" in desk.staged.lack, "and the reason is said"
+    desk.downloader.carrier = Bringing({place_name(b"p"): b"a"})
+    desk.downloader.offered(Offer(9, 2, 2))
+    desk.work()()
+    assert pauses[-1] <= 2.0, "what comes forward a little is no loop without progress"
 
 
 def test_with_the_connection_a_run_is_void(desk: Desk) -> None:

@@ -269,7 +269,7 @@ def test_what_one_has_just_saved_is_there(client: Client, monkeypatch: pytest.Mo
     assert client.fetcher.freshen(10), "some versions never get there (tables from a copy): after a time that is no reason any more"
     client.view = replace(client.view, is_ready=False)
     assert not client.fetcher.freshen(3)
-    client.view = replace(client.view, is_ready=True, waiting=(b"a",), position_at=client.clock() + 0.001, position=client.past.count)
+    client.view = replace(client.view, is_ready=True, waiting={b"a": ""}, position_at=client.clock() + 0.001, position=client.past.count)
     assert client.fetcher.freshen(3), "what waits for long does not stop reading"
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fwrkit.agent.citizen.hints import Hints
+from fwrkit.agent.citizen.hints import FAILED, Hints
+from fwrkit.agent.files.reasons import BEING_WRITTEN
 
 QUIET, LIMIT, WALK = 0.004, 0.04, 900.0
 
@@ -88,8 +89,8 @@ def test_a_file_that_is_being_written_is_looked_at_ever_later() -> None:
     hints, clock = fresh()
     pauses = []
     for _ in range(10):
-        hints.looked_at([b"a"], {b"a"})
-        assert list(hints.busy) == [b"a"] and hints
+        hints.looked_at([b"a"], (), {b"a": BEING_WRITTEN})
+        assert list(hints.later) == [b"a"] and hints
         pause = hints.time_left(60.0)
         pauses.append(pause)
         clock.now += pause
@@ -98,10 +99,46 @@ def test_a_file_that_is_being_written_is_looked_at_ever_later() -> None:
         clock.now += QUIET * 1.01
         assert hints.is_settled()
         assert hints.take(everything) == [b"a"]
-    assert pauses == sorted(pauses)
-    assert (round(pauses[0], 3), round(pauses[-1], 3)) == (0.05, 2.0)
-    hints.looked_at([b"a"], set())
-    assert not hints.busy and not hints
+    assert 0.75 * 0.05 <= pauses[0] <= 0.05 and pauses[1] > pauses[0], "they grow"
+    assert all(0.75 * 2.0 <= pause <= 2.0 for pause in pauses[7:]), "up to a limit, and not all alike"
+    hints.looked_at([b"a"], (), {})
+    assert not hints.later and not hints
+
+
+def test_how_often_something_failed_counts_until_there_is_agreement() -> None:
+    hints, clock = fresh()
+    pauses = []
+    for _ in range(3):
+        hints.look_later([b"a"], "no line", FAILED)
+        pauses.append(hints.time_left(1000.0))
+        clock.now += pauses[-1]
+        assert not hints.is_settled()
+        clock.now += QUIET * 2
+        assert hints.is_settled()
+        hints.take(everything)
+        hints.looked_at([b"a"], {b"a"}, {})  # it is on its way
+        assert hints.later[b"a"].reason == "no line", "and whoever looks sees what it waited for"
+        assert hints.time_left(1000.0) == 1000.0, "nothing is looked at again meanwhile"
+    assert pauses[2] > pauses[1] > pauses[0]
+    hints.settled([b"a"])
+    assert not hints.later and not hints
+    hints.look_later([b"a"], "no line", FAILED)
+    assert hints.time_left(1000.0) <= 1.0
+
+
+def test_what_is_gone_when_everything_is_looked_at_is_not_tried_again() -> None:
+    hints, _ = fresh()
+    hints.look_later([b"a", b"b"], "no line", FAILED)
+    hints.looked_at(None, {b"b"}, {})
+    assert list(hints.later) == [b"b"]
+
+
+def test_another_reason_is_a_first_failure() -> None:
+    hints, _ = fresh()
+    for _ in range(5):
+        hints.look_later([b"a"], "no line", FAILED)
+    hints.look_later([b"a"], "no room", FAILED)
+    assert (hints.later[b"a"].tries, hints.later[b"a"].reason) == (1, "no room")
 
 
 def test_walks_are_due_on_request_and_by_the_slow_timer() -> None:
@@ -114,6 +151,5 @@ def test_walks_are_due_on_request_and_by_the_slow_timer() -> None:
     assert not hints.is_walk_due() and not hints, "a walk includes what was hinted at"
     clock.now += WALK
     assert hints.is_walk_due()
-    hints.look_later([b"b"])
     hints.clear()
-    assert not hints.is_walk_due() and not hints.busy
+    assert not hints.is_walk_due() and not hints

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ class Desk:
             directory.mkdir(parents=True, exist_ok=True)
         self.tree = Tree(self.world)
         self.placer = Placer(self.tree, self.private, (os.geteuid(), os.getegid()))
-        self.placer.ignored = IgnoreList(["cache", "**/*.tmp"])
+        self.placer.ignored = IgnoreList(["cache", "**/*.tmp", "**/*.db3"])
 
     def write(self, path: str, content: bytes) -> None:
         (self.world / path).parent.mkdir(parents=True, exist_ok=True)
@@ -325,6 +326,57 @@ def test_what_never_travels_does_not_hold_a_directory_and_is_kept_for_a_while(de
     assert desk.private_contents() == [b"cache", b"cache too"]
     desk.placer.forget_kept(-1)
     assert desk.private_contents() == []
+
+
+def test_field_F05_what_never_travels_and_is_no_cache_stays_with_its_directory(desk: Desk) -> None:
+    desk.write("shop/orders.db3", b"orders")
+    desk.write("shop/a.tmp", b"cache")
+    desk.placer.delete(b"shop", DIRECTORY)
+    assert desk.contents() == {"shop/orders.db3": b"orders", "shop/a.tmp": b"cache"}
+    desk.placer.forget_kept(-1)
+    assert desk.contents()["shop/orders.db3"] == b"orders"
+
+
+def test_field_F05_what_is_this_node_s_own_goes_along_where_its_directory_was_moved(desk: Desk) -> None:
+    desk.write("shop/deep/orders.db3", b"orders")
+    desk.write("shop/a.tmp", b"cache")
+    desk.write("store/index", b"moved by others")
+    desk.placer.delete(b"shop", DIRECTORY, b"store")
+    assert desk.contents() == {"store/deep/orders.db3": b"orders", "store/index": b"moved by others"}
+
+
+def test_what_is_in_the_way_there_keeps_it_here(desk: Desk) -> None:
+    desk.write("shop/orders.db3", b"orders")
+    desk.write("store/orders.db3", b"others")
+    desk.placer.delete(b"shop", DIRECTORY, b"store")
+    assert desk.contents() == {"shop/orders.db3": b"orders", "store/orders.db3": b"others"}
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "git", "sqlite"])
+def test_field_F10_what_can_not_travel_stays_with_its_directory(desk: Desk, kind: str) -> None:
+    """Else its directory would go and come again for ever."""
+    desk.write("d/x.tmp", b"cache")
+    place = desk.world / "d/own"
+    if kind == "link":
+        place.symlink_to("/etc")
+    elif kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "git":
+        desk.write("d/.git/config", b"[core]")
+    else:
+        desk.write("d/own", b"SQLite format 3\x00 and pages")
+    desk.placer.delete(b"d", DIRECTORY)
+    assert (desk.world / "d").is_dir()
+    assert os.path.lexists(place) or kind == "git"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o640])
+def test_field_F32_what_replaces_a_file_keeps_its_mode(desk: Desk, mode: int) -> None:
+    desk.write("a", b"old")
+    (desk.world / "a").chmod(mode)
+    desk.place(b"a", file_state(b"old"), b"new")
+    assert (desk.world / "a").read_bytes() == b"new"
+    assert stat.S_IMODE((desk.world / "a").stat().st_mode) == mode
 
 
 def test_a_file_takes_the_place_of_a_directory_of_caches(desk: Desk) -> None:

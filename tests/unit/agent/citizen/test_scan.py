@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.scan import Findings, Scanner
+from fwrkit.agent.files import reasons
 from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
-from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.files.tree import NO_STAMP, Taken, Tree
+from fwrkit.agent.paths import DEPTH_LIMIT
 from fwrkit.agent.states import ABSENT, DIRECTORY, State, file_state
 
 
@@ -117,7 +120,7 @@ def test_what_is_being_written_is_busy(desk: Desk) -> None:
         writer.write(b"half")
         writer.flush()
         findings = desk.scanner.walk()
-    assert (findings.busy, states(findings)) == ([b"a"], {})
+    assert (findings.busy, states(findings)) == ({b"a": reasons.BEING_WRITTEN}, {})
     assert states(desk.scanner.look([b"a"])) == {b"a": file_state(b"half")}
 
 
@@ -150,7 +153,8 @@ def test_what_does_not_travel_is_refused_once_and_stays(desk: Desk) -> None:
 def test_what_is_ignored_is_not_there(desk: Desk) -> None:
     for path in ("cache/x", "a.tmp", "www/b.tmp/c", ".fwr-sentinel", "www/.htaccess"):
         desk.write(path, b"x")
-    assert states(desk.scanner.walk()) == {b"www": DIRECTORY}
+    desk.write("www/page", b"x")
+    assert states(desk.scanner.walk()) == {b"www": DIRECTORY, b"www/page": file_state(b"x")}
     for hint in (b"cache", b"cache/x", b"a.tmp", b".fwr-sentinel", b"www/b.tmp/c"):
         findings = desk.scanner.look([hint])
         assert (states(findings), findings.refused) == ({}, {})
@@ -269,3 +273,174 @@ def test_a_walk_finds_exactly_the_difference(
     assert states(desk.scanner.look(sorted(before.keys() | after.keys()))) == expected
     assert states(desk.scanner.walk()) == expected
     desk.close()
+
+
+def nested(world: Path, depth: int) -> None:
+    """Make so many directories in one another with a file at the bottom, one by one, as a path to it may be longer than a path can be."""
+    fd = os.open(world, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=fd)
+        inner = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(os.open("bottom", os.O_WRONLY | os.O_CREAT, dir_fd=fd))
+    os.close(fd)
+
+
+def unnested(world: Path, depth: int) -> None:
+    """Remove what :func:`nested` made: Python's own way of removing a tree is recursive."""
+    os.unlink(world / ("d/" * depth + "bottom"))
+    for above in range(depth, 0, -1):
+        os.rmdir(world / ("d/" * above))
+
+
+def test_field_F04_what_lies_too_deep_is_refused_in_words_at_its_outermost(desk: Desk) -> None:
+    nested(desk.world, 1200)
+    findings = desk.scanner.walk()
+    assert len(findings.found) == DEPTH_LIMIT + 1, "what is not too deep travels"
+    ((path, reason),) = findings.refused.items()
+    assert path == b"/".join([b"d"] * (DEPTH_LIMIT + 2)) and "128 directories deep" in reason
+    findings = desk.scanner.look([b"d/" * 700 + b"d"])
+    assert (list(findings.refused), findings.found) == ([path], {}), "and it is the same one, whichever of it is looked at"
+    unnested(desk.world, 1200)
+
+
+def test_field_F04_what_is_agreed_on_goes_on_to_travel_however_deep(desk: Desk) -> None:
+    """A world may be older than the limit: what it has can be changed, and deleted."""
+    nested(desk.world, 300)
+    bottom = b"d/" * 300 + b"bottom"
+    for depth in range(1, 301):
+        desk.record.agree(b"/".join([b"d"] * depth), DIRECTORY, NO_STAMP)
+    desk.record.agree(bottom, file_state(b"before"), NO_STAMP)
+    assert states(desk.scanner.walk()) == {bottom: file_state(b"")}
+    unnested(desk.world, 300)
+    assert states(desk.scanner.walk()) == dict.fromkeys((bottom, *(b"/".join([b"d"] * depth) for depth in range(1, 301))), ABSENT)
+
+
+def test_field_F12_what_lies_in_a_closed_directory_is_named_and_is_not_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("d/a", b"1")
+    desk.agree()
+    status = desk.tree.status
+
+    def closed(path: bytes) -> os.stat_result | None:
+        if path.startswith(b"d/"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return status(path)
+
+    monkeypatch.setattr(desk.tree, "status", closed)
+    findings = desk.scanner.look([b"d/a", b"d/new"])
+    assert findings.found == {}
+    assert all("the agent may not look into it" in reason for reason in findings.refused.values()) and findings.refused
+
+
+def test_field_F16_what_can_not_be_read_is_named_with_owner_and_mode(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("a", b"1")
+    (desk.world / "a").chmod(0)
+
+    def closed(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(desk.tree, "take", closed)
+    findings = desk.scanner.walk()
+    assert "mode 0000" in findings.refused[b"a"] and "chmod" in findings.refused[b"a"]
+
+
+def test_a_file_that_the_disk_can_not_read_stops_no_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("a", b"1")
+    desk.write("b", b"2")
+    take = desk.tree.take
+
+    def damaged(path: bytes, limit: int) -> Taken:
+        if path == b"a":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return take(path, limit)
+
+    monkeypatch.setattr(desk.tree, "take", damaged)
+    findings = desk.scanner.walk()
+    assert states(findings) == {b"b": file_state(b"2")}
+    assert os.strerror(errno.EIO) in findings.refused[b"a"]
+
+
+def test_field_F15_what_is_larger_than_the_server_takes_is_never_read(desk: Desk) -> None:
+    with (desk.world / "image").open("wb") as file:
+        file.truncate(1 << 40)
+    desk.scanner.file_limit = 1 << 36
+    findings = desk.scanner.walk()
+    assert findings.found == {}
+    assert "64 GiB" in findings.refused[b"image"]
+
+
+SQLITE = b"SQLite format 3\x00" + b"page" * 10
+
+
+@pytest.mark.parametrize(
+    "content", [SQLITE, SQLITE * 100, b"\x37\x7f\x06\x82log", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7journal", b"\x18\xe2\x2d\x00index"]
+)
+def test_field_F30_a_live_database_is_known_by_its_content_whatever_its_name(desk: Desk, content: bytes) -> None:
+    desk.write("orders.data", content)
+    desk.write("about.txt", b"SQLite is a database")
+    findings = desk.scanner.walk()
+    assert states(findings) == {b"about.txt": file_state(b"SQLite is a database")}
+    assert "SQLite" in findings.left_out[b"orders.data"] and not findings.refused
+
+
+def test_field_F22_what_is_left_out_is_named_by_its_outermost_path(desk: Desk) -> None:
+    desk.write("cache/deep/a", b"1")
+    desk.write("d/.htaccess", b"Deny from all")
+    desk.write("d/page~", b"an editor's")
+    desk.write("d/page", b"1")
+    findings = desk.scanner.walk()
+    assert set(findings.left_out) == {b"cache", b"d/.htaccess"}, "what editors leave beside a document is not worth a word"
+    assert "Apache" in findings.left_out[b"d/.htaccess"] and "template" in findings.left_out[b"cache"]
+    assert set(desk.scanner.look([b"cache/deep/a"]).left_out) == {b"cache"}
+    shutil.rmtree(desk.world / "cache")
+    assert desk.scanner.look([b"cache"]).left_out == {}
+
+
+def test_field_F05_a_directory_that_stayed_for_a_node_s_own_is_not_sent_again(desk: Desk) -> None:
+    desk.write("shop/orders.data", SQLITE)
+    (desk.world / "shop/link").symlink_to("/etc")
+    findings = desk.scanner.walk()
+    assert findings.found == {}
+    assert b"shop" in findings.left_out
+    desk.write("shop/page", b"1")
+    assert set(states(desk.scanner.walk())) == {b"shop", b"shop/page"}, "with something that travels, it does"
+
+
+def test_field_F18_a_file_with_other_names_is_named_by_its_inode(desk: Desk) -> None:
+    desk.write("a", b"1")
+    os.link(desk.world / "a", desk.world / "b")
+    desk.write("c", b"1")
+    desk.agree()
+    with (desk.world / "a").open("ab") as file:
+        file.write(b"2")
+    findings = desk.scanner.look([b"a"])
+    assert set(findings.found) == {b"a"}
+    assert sorted(desk.record.paths_of(findings.linked)) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "#letter.html#",
+        "~$report.docx",
+        ".goutputstream-X1",
+        "._photo.jpg",
+        "4913",
+        "film.crdownload",
+        ".~lock.a.odt#",
+        "a~",
+        ".a.swp",
+        ".a.un~",
+    ],
+)
+def test_field_F24_what_programs_write_beside_a_document_stays_at_home(desk: Desk, name: str) -> None:
+    desk.write(f"www/{name}", b"half a sentence")
+    desk.write("www/page", b"1")
+    assert set(states(desk.scanner.walk())) == {b"www", b"www/page"}
+
+
+@pytest.mark.parametrize("name", ["letter#1.html", "~home", "photo.jpg", "4913.txt", "part.html", "$price", "a.swp", "tmp.html"])
+def test_what_only_looks_like_it_travels(desk: Desk, name: str) -> None:
+    desk.write(f"www/{name}", b"1")
+    assert set(states(desk.scanner.walk())) == {b"www", f"www/{name}".encode()}

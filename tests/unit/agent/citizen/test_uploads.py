@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.relay import Relay
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.uploads import Uploader, needs_run
+from fwrkit.agent.files import reasons
 from fwrkit.agent.files.flat import place_name
 from fwrkit.agent.files.tree import Stamp, Tree
 from fwrkit.agent.states import ABSENT, DIRECTORY, file_state
@@ -88,11 +90,13 @@ class Desk:
             directory.mkdir()
         self.record = Record(root / "record.sqlite")
         self.said: list[Any] = []
-        self.busy: list[bytes] = []
+        self.busy: dict[bytes, str] = {}
+        self.refused: dict[bytes, str] = {}
         self.carrier = Carried()
         self.uploader = Uploader(Tree(self.world), self.record, "alice", self.outgoing, self.said.append, self.work)
         self.uploader.carrier = self.carrier
-        self.uploader.on_busy = self.busy.extend
+        self.uploader.on_busy = self.busy.update
+        self.uploader.on_refused = self.refused.update
 
     def work(self, job: Callable[[], Callable[[], None]]) -> None:
         job()()
@@ -126,22 +130,21 @@ def test_a_run_from_its_beginning_to_its_end(desk: Desk) -> None:
     assert desk.carrier.sent == {place_name(b"small"): b"s", place_name(b"large"): b"l" * 5000}
     assert desk.said[-1] == Landed(1, [])
     assert list(desk.outgoing.iterdir()) == []
-    ended = desk.uploader.folded(Folded(1, [0], [], []))
+    ended = desk.uploader.folded(Folded(1, [1, 2, 3], [0], [], [], True))
     assert ended is not None
-    run, settled, again = ended
-    assert not run.is_first
-    assert [item.path for item in settled] == [b"large", b"gone", b"d"]
-    assert again == [b"small"]
+    assert not ended.run.is_first and ended.is_last
+    assert [item.path for item in ended.settled] == [b"large", b"gone", b"d"]
+    assert ended.again == {b"small": reasons.CHANGED}
     assert (desk.record.state(b"large"), desk.record.state(b"small")) == (file_state(b"l" * 5000), ABSENT)
     assert (desk.uploader.current, desk.uploader.covered) == (None, set())
-    assert desk.uploader.folded(Folded(1, [], [], [])) is None
+    assert desk.uploader.folded(Folded(1, [], [], [], [], True)) is None
 
 
 def test_a_large_file_that_is_being_written_is_left_for_later(desk: Desk) -> None:
     found = [desk.put("busy", b"l" * 50, True), desk.put("there", b"x", True)]
     with (desk.world / "busy").open("ab"):
         desk.uploader.begin(found, is_first=False)
-    assert desk.busy == [b"busy"]
+    assert desk.busy == {b"busy": reasons.BEING_WRITTEN}
     assert [entry.path for entry in desk.entries()] == [b"there"]
     assert desk.uploader.covered == {b"there"}
 
@@ -173,8 +176,71 @@ def test_a_carrier_that_fails_is_found_out_by_the_server(desk: Desk) -> None:
     desk.uploader.begin([desk.put("a", b"a")], is_first=False)
     desk.carrier.fails = True
     desk.uploader.need(Need(1, [0], True))
-    assert desk.said[-1] == Landed(1, [])
+    assert desk.said[-1] == Landed(1, []), "what arrived before it failed counts"
     assert list(desk.outgoing.iterdir()) == []
+    ended = desk.uploader.folded(Folded(1, [], [0], [], [], True))
+    assert ended is not None
+    assert ended.again == {b"a": "it could not be sent: cut"}
+
+
+def test_a_run_is_agreed_on_slice_by_slice(desk: Desk) -> None:
+    """What came before a cut counts: it is in the record, and nobody has to send it again."""
+    desk.uploader.begin([desk.put(name, name.encode()) for name in "abc"], is_first=False)
+    desk.uploader.need(Need(1, [0], True))
+    assert desk.carrier.sent == {place_name(b"a"): b"a"}
+    ended = desk.uploader.folded(Folded(1, [0], [], [], [], False))
+    assert ended is not None and not ended.is_last
+    assert (desk.record.state(b"a"), desk.record.state(b"b")) == (file_state(b"a"), ABSENT)
+    assert desk.uploader.covered == {b"b", b"c"}, "what is settled is free for the stream"
+    desk.uploader.need(Need(1, [1, 2], True))
+    assert desk.carrier.sent == {place_name(b"b"): b"b", place_name(b"c"): b"c"}
+    ended = desk.uploader.folded(Folded(1, [1], [2], [], [], True, "the server's disk is full"))
+    assert ended is not None and ended.is_last
+    assert ended.again == {b"c": "the server's disk is full"}
+    assert desk.uploader.current is None
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EXDEV, errno.EMLINK])
+def test_field_F07_what_can_not_be_linked_is_copied(desk: Desk, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Another owner's files (protected_hardlinks), those of another filesystem, and those with too many links already."""
+    desk.uploader.begin([desk.put("a", b"content")], is_first=False)
+
+    def no_link(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", no_link)
+    desk.uploader.need(Need(1, [0], True))
+    assert desk.carrier.sent == {place_name(b"a"): b"content"}
+    assert desk.said[-1] == Landed(1, [])
+
+
+def test_field_F07_what_can_not_be_read_is_named_with_its_owner_and_mode(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.uploader.begin([desk.put("a", b"content")], is_first=False)
+    (desk.world / "a").chmod(0)
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "link", closed)
+    monkeypatch.setattr(desk.uploader._tree, "open_file", closed)
+    desk.uploader.need(Need(1, [0], True))
+    assert desk.said[-1] == Landed(1, [0])
+    ended = desk.uploader.folded(Folded(1, [], [0], [], [], True))
+    assert ended is not None
+    reason = ended.again[b"a"]
+    assert "mode 0000" in reason and f"uid {os.geteuid()}" in reason and "chmod" in reason
+
+
+def test_field_F16_a_large_file_that_can_not_be_read_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = desk.put("a", b"l" * 5000, True)
+
+    def closed(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(desk.uploader._tree, "take", closed)
+    desk.uploader.begin([found], is_first=False)
+    assert (desk.busy, list(desk.refused)) == ({}, [b"a"])
+    assert desk.uploader.current is None, "nothing is tried again until somebody changes it"
 
 
 def test_with_the_connection_a_run_is_void(desk: Desk) -> None:
@@ -187,7 +253,7 @@ def test_with_the_connection_a_run_is_void(desk: Desk) -> None:
     desk.uploader.begin([desk.put("b", b"b")], is_first=False)
     desk.uploader.need(Need(1, [0], True))
     assert desk.carrier.sent is None, "the server speaks of a run that is over"
-    assert desk.uploader.folded(Folded(1, [], [], [])) is None
+    assert desk.uploader.folded(Folded(1, [], [], [], [], True)) is None
     assert desk.uploader.covered == {b"b"}
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fwrkit.agent.order import in_safe_order
-from fwrkit.agent.paths import PATH_LIMIT, ancestors, is_beneath, parent, why_not
+from fwrkit.agent.paths import DEPTH_LIMIT, PATH_LIMIT, ancestors, is_beneath, parent, why_not
 from fwrkit.agent.server.decide import Result
 from fwrkit.agent.server.fold import TEXT_LIMIT, Content, Edit, Verdict
 from fwrkit.agent.states import ABSENT, DIRECTORY, UNKNOWN, State, file_state, is_directory, is_file
@@ -834,3 +834,102 @@ def test_of_what_is_claimed_so_much_is_looked_up(passing: Passing) -> None:
     unknown = [file_state(str(number).encode()) for number in range(31)]
     assert passing.fold.claimed_base(b"p", [*unknown, FIRST]) == FIRST
     assert passing.fold.claimed_base(b"p", [*unknown, SECOND, FIRST]) is UNKNOWN
+
+
+DEEP = b"/".join([b"d"] * (DEPTH_LIMIT + 1) + [b"bottom"])
+
+
+def test_field_F04_what_is_too_deep_is_refused_and_what_is_there_already_is_not(court: Court) -> None:
+    verdict = court.put("alice", DEEP, b"a")
+    assert verdict.result is Result.REFUSED and "directories deep" in verdict.detail
+    court.fold._move("alice", DEEP, A, 1, NOON, NOON)
+    court.store.add_pending(A, b"a", None)
+    hold_all(court)
+    assert court.put("alice", DEEP, b"b", A).result is Result.ACCEPTED
+    hold_all(court)
+    assert court.edit("bob", Edit(DEEP, ABSENT, B)).result is Result.ACCEPTED
+    assert DEEP not in court.tree()
+
+
+def test_field_F02_what_was_written_over_unread_is_merged_with_it(court: Court) -> None:
+    court.put("alice", b"p.md", PAGE)
+    hold_all(court)
+    court.put("alice", b"p.md", ONE, file_state(PAGE))
+    hold_all(court)
+    verdict = court.edit("bob", edit_of(b"p.md", FOUR, file_state(ONE), file_state(PAGE)))
+    assert verdict.result is Result.MERGED
+    assert court.tree() == {b"p.md": BOTH}
+
+
+def test_field_F02_what_can_not_be_merged_with_what_was_not_read_is_kept_beside(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    hold_all(court)
+    court.put("alice", b"p.txt", b"b", A)
+    hold_all(court)
+    assert court.edit("bob", edit_of(b"p.txt", b"bob's", B, A)).result is Result.CONFLICT
+    assert court.tree()[b"p.txt"] == b"b", "what nobody at bob's has seen stays"
+    assert sorted(content or b"" for content in court.tree().values()) == [b"b", b"bob's"]
+
+
+def test_who_saves_unread_what_was_there_before_has_changed_nothing(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    hold_all(court)
+    court.put("alice", b"p.txt", b"b", A)
+    hold_all(court)
+    assert court.edit("bob", edit_of(b"p.txt", b"a", B, A)).result is Result.UNTOUCHED
+    assert court.tree() == {b"p.txt": b"b"}
+
+
+def test_a_state_that_nobody_knows_is_no_reason_to_look_further_back(court: Court) -> None:
+    court.put("alice", b"p.txt", b"b")
+    hold_all(court)
+    assert court.edit("bob", edit_of(b"p.txt", b"bob's", B, file_state(b"made up"))).result is Result.ACCEPTED
+
+
+def test_a_deletion_means_what_is_there_whatever_was_read(court: Court) -> None:
+    court.put("alice", b"p.txt", b"a")
+    hold_all(court)
+    court.put("alice", b"p.txt", b"b", A)
+    hold_all(court)
+    assert court.edit("bob", Edit(b"p.txt", ABSENT, B, seen=(A,))).result is Result.ACCEPTED
+    assert court.tree() == {}
+
+
+def edit_of(path: bytes, text: bytes, base: State, seen: State) -> Edit:
+    """Return an edit of a program that had read ``seen`` and nothing newer."""
+    return Edit(path, file_state(text), base, time=NOON, size=len(text), content=Content(text), seen=(seen,))
+
+
+def test_field_F31_a_path_that_loses_again_and_again_has_a_bounded_number_of_copies(court: Court) -> None:
+    """Two programs rewrite one file, cut off from each other again and again: the newest copies stay, and somebody is told."""
+    court.put("alice", b"state.json", b"0")
+    hold_all(court)
+    verdicts = []
+    for number in range(15):
+        court.put("alice", b"state.json", b"a%d" % number, court.store.head(b"state.json"))
+        edit = Edit(
+            b"state.json",
+            file_state(b"b%d" % number),
+            B,
+            time=NOON + number * 10**9,
+            size=3,
+            content=Content(b"b%d" % number),
+            is_unknown=True,
+        )
+        verdicts.append(court.edit("bob", edit))
+        hold_all(court)
+    assert {verdict.result for verdict in verdicts} == {Result.CONFLICT}
+    copies = [content for path, content in court.tree().items() if b"conflict bob" in path]
+    assert copies == [b"b%d" % number for number in range(5, 15)]
+    assert [bool(verdict.detail) for verdict in verdicts] == [False] * 10 + [True] * 5
+    assert "fwrkit ignore" in verdicts[-1].detail and court.fold.losing == {b"state.json": "bob"}
+    assert all(court.canon.has(file_state(b"b%d" % number)) for number in range(15)), "nothing is lost"
+
+
+def test_copies_of_another_path_or_author_are_left_alone(court: Court) -> None:
+    others = [b"state.json", b"states.json", b"state (conflict bob 2026-11-25 12.00.00).txt"]
+    for number in range(12):
+        for path, name in zip(others, ("bob", "alice", "alice"), strict=True):
+            court.put(name, path, b"%d %d" % (number, len(path)), ABSENT, is_unknown=True)
+    kept = [path for path, content in court.tree().items() if content is not None]
+    assert all(path in kept for path in others[:2])

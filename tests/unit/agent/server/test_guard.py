@@ -219,3 +219,69 @@ def test_there_is_nothing_to_decide(gate: Gate, name: str) -> None:
     with pytest.raises(FwrError) as raised:
         gate.guard.decide(name, APPROVE)
     assert raised.value.code is ExitCode.NOT_FOUND
+
+
+def put(number: int, text: bytes, base: State = ABSENT, directory: bytes = b"www") -> Edit:
+    return Edit(directory + b"/%03d" % number, file_state(text), base, size=len(text), content=Content(text))
+
+
+def gone(number: int) -> Edit:
+    return Edit(b"www/%03d" % number, ABSENT, file_state(b"%d" % number))
+
+
+def test_field_F11_a_rename_with_an_edit_in_each_file_deletes_nothing(gate: Gate) -> None:
+    gate.fill(20)
+    edits = [put(number, b"%d edited" % number, directory=b"manual") for number in range(20)]
+    assert gate.bring("bob", [*edits, *(gone(number) for number in range(20))]) is None
+
+
+def test_files_of_other_names_are_no_rename(gate: Gate) -> None:
+    """As a program does that encrypts what it finds, and asks for money."""
+    gate.fill(20)
+    edits = [
+        Edit(b"www/%03d.locked" % number, file_state(b"x%d" % number), size=3, content=Content(b"x%d" % number)) for number in range(20)
+    ]
+    assert gate.bring("bob", [*edits, *(gone(number) for number in range(20))]) is not None
+
+
+def test_field_F11_what_is_there_again_was_not_deleted(gate: Gate) -> None:
+    """A rebuilt site: first a few are deleted, then all others, then everything is written anew."""
+    gate.fill(20)
+    assert gate.delete("bob", *range(4)) is None
+    assert gate.delete("bob", *range(4, 20)) is not None
+    assert gate.files() == set(range(20)), "the first ones are put back"
+    bob = gate.court.citizen("bob")
+    rebuilt = [put(number, b"new %d" % number) for number in range(20)]
+    with gate.court.store.transaction():
+        assert gate.guard.stops(bob, ((edit.path, edit.state, edit.base) for edit in rebuilt)) is None
+        gate.guard.end(bob)
+    assert gate.court.store.held(bob.id) is None
+    assert gate.court.store.undone(bob.id) == []
+
+
+def test_a_hold_goes_on_while_much_is_missing_still(gate: Gate) -> None:
+    gate.fill(20)
+    assert gate.delete("bob", *range(4)) is None
+    assert gate.delete("bob", *range(4, 20)) is not None
+    bob = gate.court.citizen("bob")
+    some = [put(number, b"new %d" % number) for number in range(3)] + [gone(number) for number in range(6, 20)]
+    with gate.court.store.transaction():
+        assert gate.guard.stops(bob, ((edit.path, edit.state, edit.base) for edit in some)) is not None
+    assert gate.court.store.held(bob.id) is not None
+
+
+def test_what_was_deleted_a_moment_ago_and_is_there_again_does_not_count(gate: Gate) -> None:
+    gate.fill(20)
+    for number in range(20):
+        assert gate.delete("bob", number) is None
+        assert gate.bring("bob", [put(number, b"new %d" % number)]) is None
+
+
+def test_field_F31_fwrkit_s_own_copies_never_count(gate: Gate) -> None:
+    gate.fill(10)
+    copies = [b"www/%03d (conflict alice 2026-11-24 10.05.%02d).txt" % (number, number) for number in range(20)]
+    for copy in copies:
+        gate.court.put("alice", copy, b"c" + copy)
+    for citizen in gate.court.store.citizens():
+        gate.court.store.drop_lags(citizen.id)
+    assert gate.bring("bob", [Edit(copy, ABSENT, file_state(b"c" + copy)) for copy in copies]) is None

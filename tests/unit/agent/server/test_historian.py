@@ -103,7 +103,7 @@ def test_what_comes_while_it_is_told_to_stop_is_committed_too(archive: Archive, 
     is_first = [True]
 
     def sign() -> None:
-        if is_first:
+        if is_first and archive.history.head():  # it signs when it starts as well, and on a slow machine before anything was committed
             is_first.clear()
             newest = archive.put(b"b", b"two")
             historian._is_stopping = True

@@ -349,3 +349,15 @@ def test_a_reference_is_made_once(writer: Writer) -> None:
     writer.history.add_tag("refs/tags/v1", b"object " + b"0" * 40 + b"\ntype commit\ntag v1\n\n")
     with pytest.raises(pygit2.AlreadyExistsError):
         writer.history.add_tag("refs/tags/v1", b"object " + b"1" * 40 + b"\ntype commit\ntag v1\n\n")
+
+
+def test_field_F04_trees_are_as_deep_as_paths_can_be(writer: Writer) -> None:
+    """A world from before there was a limit may have such a path: its history goes on, and its deletion is written."""
+    deep = b"d/" * 1500 + b"bottom"
+    writer.commit(writer.version(deep, b"x"), writer.version(b"beside", b"y"))
+    assert set(writer.history.files({})) == {deep, b"beside"}
+    assert writer.history.is_readable()
+    writer.commit(writer.version(deep, b"changed"))
+    assert writer.history.read(writer.history.files({})[deep].oid) == b"changed"
+    writer.commit(writer.version(deep, None))
+    assert set(writer.history.files({})) == {b"beside"}

@@ -69,7 +69,7 @@ def test_nothing_is_said_before_it_is_durable(session: Session, line: Line) -> N
 
 
 def test_a_position_is_told_once_and_never_before_the_welcome(session: Session, line: Line) -> None:
-    welcome = Welcome(True, "g:1", "w", "world", [], 1, 1, 1, 0)
+    welcome = Welcome(True, "g:1", "w", "world", [], 1, 1, 1, 0, 1)
     session.flush(HERE)
     assert line.said == [], "alone it is not worth a frame"
     session.say(welcome)

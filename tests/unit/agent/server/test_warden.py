@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 from pathlib import Path
@@ -146,6 +147,29 @@ def test_a_sparse_file_counts_what_it_takes(tmp_path: Path) -> None:
     with (tmp_path / "a").open("wb") as file:
         file.truncate(10**12)
     assert measure([tmp_path], UID, 10**9, 10**9)[0] < 10**6
+
+
+def test_field_F03_small_files_count_as_they_are_announced(tmp_path: Path) -> None:
+    """A file of 500 bytes takes a block of 4,096: ninety thousand of them are no more than was announced."""
+    for number in range(100):
+        (tmp_path / str(number)).write_bytes(b"x" * 500)
+    assert measure([tmp_path], UID, 10**9, 10**9) == (100 * 500, 100)
+
+
+def test_what_is_allocated_beyond_a_files_length_counts(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        try:
+            linux_fallocate(file.fileno(), 1 << 24)
+        except OSError:
+            pytest.skip("this filesystem allocates nothing ahead")
+    assert measure([tmp_path], UID, 10**9, 10**9)[0] > 1 << 23
+
+
+def linux_fallocate(fd: int, size: int) -> None:
+    """Allocate so many bytes and leave the file's length as it is (FALLOC_FL_KEEP_SIZE)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(fd, 1, ctypes.c_long(0), ctypes.c_long(size)) != 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
 
 
 def test_counting_ends_where_it_is_too_much(tmp_path: Path) -> None:

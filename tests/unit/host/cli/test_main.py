@@ -97,7 +97,7 @@ VERBS = (
 # The contract with programs: what each kind's data holds. A field may be added; one that goes or changes its type needs ENVELOPE + 1.
 STATUS = {
     "node": str, "role": str, "citizen": str, "world": str, "world_id": str, "state": str, "since": float, "written": float, "pending": int,
-    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list, "reviews": int,
+    "upstream": str, "detail": str, "version": str, "refused": list, "connections": list, "alerts": list, "reviews": int, "waiting": list, "left_out": list,
 }  # fmt: skip
 PATH_CHANGE = {"path": str, "kind": str, "size": int}
 ENTRY = {"version": str, "time": int, "author": str, "message": str, "count": int, "changes": [PATH_CHANGE]}
@@ -117,7 +117,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
         "node": str, "role": str, "containers": str, "urls": dict, "status": STATUS,
         "news": {"refused": int, "filters": int, "reviews": int, "requests": int}, "is_peer": bool,
     },
-    "sync": {"node": str, "in_sync": bool, "missing": list},
+    "sync": {"node": str, "in_sync": bool, "missing": list, "reasons": dict},
     "invite": {"invite": str, "citizen": str, "server": str, "expires": int, "uses": int},
     "invites": {"invites": {"name": str, "by": str, "expires": int, "uses": int, "left": int}},
     "withdrawn": {"name": str, "count": int},

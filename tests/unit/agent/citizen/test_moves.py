@@ -1,0 +1,59 @@
+"""Where directories went, told by the files that came and went."""
+
+from __future__ import annotations
+
+import pytest
+
+from fwrkit.agent.citizen import moves
+from fwrkit.agent.citizen.moves import Moves
+from fwrkit.agent.states import DIRECTORY, file_state
+
+A, B = file_state(b"a"), file_state(b"b")
+
+
+def test_a_directory_went_where_its_files_came() -> None:
+    found = Moves()
+    found.put(b"www/store/page", A)
+    found.deleted(b"www/shop/page", A)
+    assert found.moved_to(b"www/shop") == b"www/store"
+    assert found.moved_to(b"www") is None
+
+
+def test_what_holds_no_file_goes_along_with_what_is_above_it() -> None:
+    found = Moves()
+    found.put(b"store/page", A)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop/data") == b"store/data"
+
+
+def test_a_directory_of_directories_went_where_those_went() -> None:
+    found = Moves()
+    found.put(b"store/sub/page", A)
+    found.deleted(b"shop/sub/page", A)
+    found.deleted(b"shop/sub", DIRECTORY)
+    assert found.moved_to(b"shop") == b"store"
+
+
+def test_another_name_or_content_is_no_move() -> None:
+    found = Moves()
+    found.put(b"store/other", A)
+    found.put(b"store/page", B)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop") is None
+
+
+def test_a_file_that_was_put_and_deleted_at_its_place_moved_nowhere() -> None:
+    found = Moves()
+    found.put(b"shop/page", A)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop") is None
+
+
+def test_a_bounded_number_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moves, "_MOST", 3)
+    found = Moves()
+    for number in range(9):
+        found.put(b"store/%d/page" % number, file_state(b"%d" % number))
+    found.deleted(b"shop/0/page", file_state(b"0"))
+    found.deleted(b"shop/8/page", file_state(b"8"))
+    assert (found.moved_to(b"shop/0"), found.moved_to(b"shop/8")) == (None, b"store/8")

@@ -294,7 +294,7 @@ class Agent:
             found.append(
                 "The kernel gives no watches for this world: changes are found by walking, every few seconds (fs.inotify.max_user_watches)."
             )
-        found += [*self._clock.alerts(view.behind_server), *view.alerts]
+        found += [*self._clock.alerts(view.behind_server), *view.alerts, *([self._link.trouble] if self._link.trouble else [])]
         found += self._fetcher.alerts if self._fetcher is not None else []
         found += self._relaying.alerts() if self._relaying is not None else []
         return found + (self._server.alerts() if self._server is not None else [])

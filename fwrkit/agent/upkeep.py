@@ -18,14 +18,38 @@ from fwrkit.core.errors import ExitCode, FwrError
 _TIMEOUT = 3600.0  # seconds
 _SAMPLE = "17"  # one of the 256 directories of loose objects: ids are evenly spread
 _LOOSE_IN_SAMPLE = 20  # some 5,000 in all
+_LOOSE_BYTES = 32 * 1024**2  # compressed
 _PACKS = 40
 _STATE = re.compile(r"[0-9a-f]{64}\Z")
 _LEFTOVER = 86400.0  # seconds after which an unfinished pack is nobody's any more
 
 
 def is_due(path: Path) -> bool:
-    """Say whether a repository has so many loose objects or packs that reading it becomes slow."""
-    return _count(path / "objects" / _SAMPLE, "") > _LOOSE_IN_SAMPLE or _count(path / "objects" / "pack", ".pack") > _PACKS
+    """Say whether a repository has so much that is not packed well that reading it becomes slow, or keeping it costs much more than what was changed.
+
+    A directory of 20,000 files has a tree of half a megabyte: each edit in it writes a whole one, of which a pack keeps the difference.
+    """
+    return (
+        _count(path / "objects" / _SAMPLE, "") > _LOOSE_IN_SAMPLE or _count(path / "objects" / "pack", ".pack") > _PACKS or is_swollen(path)
+    )
+
+
+def is_swollen(path: Path) -> bool:
+    """Say whether what came since the last packing takes much room."""
+    found = 0
+    for directory in _loose_directories(path):
+        with contextlib.suppress(OSError), os.scandir(directory) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    found += entry.stat(follow_symlinks=False).st_size
+        if found > _LOOSE_BYTES:
+            return True
+    return False
+
+
+def _loose_directories(path: Path) -> Iterator[str]:
+    with contextlib.suppress(FileNotFoundError), os.scandir(path / "objects") as entries:
+        yield from (entry.path for entry in entries if len(entry.name) == 2)
 
 
 def _count(directory: Path, ending: str) -> int:

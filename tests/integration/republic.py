@@ -109,11 +109,22 @@ for item in json.load(sys.stdin):
         os.makedirs(path, exist_ok=True)
         continue
     os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.isfile(path):  # whoever writes has seen what they replace
+        open(path, "rb").read()
     content = item["text"].encode("utf-8", "surrogateescape") if "text" in item else os.urandom(1 << 20) * 0
     temporary = os.path.join(os.path.dirname(path), b".writing~")
     with open(temporary, "wb") as file:
         file.write(content)
     os.rename(temporary, path)
+"""
+
+_EDITOR = """
+import sys
+path = "/srv/fwr/world/" + sys.argv[1]
+text = open(path).read()
+print("read", flush=True)
+sys.stdin.readline()
+open(path, "w").write(text.replace(sys.argv[2], sys.argv[3]))
 """
 
 
@@ -372,6 +383,20 @@ class Node:
     def write(self, path: str, text: str) -> None:
         """Write one file."""
         self.do({"path": path, "text": text})
+
+    @contextmanager
+    def editing(self, path: str, old: str, new: str) -> Iterator[Callable[[], None]]:
+        """Have an editor open a file; what the block is given replaces one text by another in what the editor has read, and saves it."""
+        words = ["docker", "exec", "-i", "-u", "2011", f"{self.project}-sync", "python3", "-c", _EDITOR, path, old, new]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as editor:
+            assert editor.stdin is not None and editor.stdout is not None
+            assert editor.stdout.readline() == b"read\n"
+
+            def save() -> None:
+                editor.communicate(b"\n", timeout=30)
+                assert editor.returncode == 0
+
+            yield save
 
     def attempt(self, *items: dict[str, Any]) -> None:
         """Do what the policy refuses: it is to end undone, its contents nowhere."""

@@ -32,6 +32,7 @@ from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.refusals import DIRECTORY, Refusals
 from fwrkit.agent.citizen.relay import ALONE, Relay
 from fwrkit.agent.citizen.requests import Request, Requests
+from fwrkit.agent.citizen.rest import Rest
 from fwrkit.agent.citizen.scan import Findings, Found, Scanner
 from fwrkit.agent.citizen.sending import Sender
 from fwrkit.agent.citizen.staged import Staged
@@ -99,7 +100,8 @@ class Engine:
         self._tree = Tree(world, owner)
         self._record = record
         self._placer = Placer(self._tree, private, owner)
-        self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes)
+        self._rest = Rest(self._tree, clock)
+        self._scanner = Scanner(self._tree, record, IgnoreList(ALWAYS), settings.inline_limit, settings.batch_bytes, self._rest)
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._workers = workers or ThreadPoolExecutor(2, thread_name_prefix="bulk")
         self._clock = clock
@@ -110,7 +112,7 @@ class Engine:
         staged = Staged(private / "staged")
         self._receiver = Receiver(record, self._placer, staged, self._say, clock, self._unseen.placed)
         self._uploader = Uploader(
-            self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE, self._unseen.made_of
+            self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE, self._unseen.made_of, self._rest
         )
         self._downloader = Downloader(private / "staging", staged, self._say, self._work)
         self._hints = Hints(settings.settle_quiet, settings.settle_limit, settings.walk_every, clock)
@@ -147,6 +149,7 @@ class Engine:
         self.renewals_wanted = 0  # how often the server has asked for the certificate to be renewed
         self.offering: Offering | None = None  # of what a server may ask for that was put back to an older copy
         self.is_broken = False  # the record is damaged: only a new start helps
+        self.progress = 0  # how often something has got through: an edit that the server has, a delivery that is here
 
     # for other threads
 
@@ -194,6 +197,12 @@ class Engine:
             return None
         self._queue.put(lambda: self._requests.drop(request))
         return self.view.waiting
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is something that has not got through so far."""
+        view = self.view
+        return not view.is_ready or bool(view.waiting) or view.coming > 0
 
     @property
     def held(self) -> list[bytes]:
@@ -436,6 +445,7 @@ class Engine:
                 self._relay.placing(deliveries)
             self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
+            self.progress += len(deliveries) - len(to_look_at)
             if to_look_at:
                 self._hints.add(to_look_at)
 
@@ -574,7 +584,7 @@ class Engine:
         ignored = IgnoreList((*ALWAYS, *welcome.ignore))
         own = Filters.from_text(self._record.meta(_FILTERS))
         self._say(say.Filters(list(own.muted), list(own.ignored)))
-        self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes)
+        self._scanner = Scanner(self._tree, self._record, Ignored(ignored, own), welcome.inline_limit, welcome.batch_bytes, self._rest)
         self._scanner.file_limit = welcome.file_limit
         self._placer.ignored = self._receiver.ignored = ignored
         self._placer.left_alone = self._scanner.ignored
@@ -669,6 +679,7 @@ class Engine:
         if outcome.result == "MISSING":
             self._hints.add([flight.path])
             return
+        self.progress += 1
         self._receiver.void(flight.path)
         self._hints.settled([flight.path])
         self._unseen.written(flight.path, flight.state)
@@ -695,6 +706,7 @@ class Engine:
         if ended is None:
             return
         void = set(folded.void)
+        self.progress += len(ended.settled)
         for item in ended.settled:
             self._unseen.forget(item.path)
             # The server folds a run in slices and delivers in between: what waited may be older than the fold of its path, and is void

@@ -36,7 +36,7 @@ _WAITING = 1.0  # seconds for edits of this node that are on their way
 _PAUSES = (15.0, 30.0, 60.0, 120.0)  # seconds after a first, second, … failure
 _DOUBTED = 3  # failures after which this copy is looked at
 _FETCH_TIMEOUT = 3600.0  # seconds
-_TIDY_EVERY = 3600.0  # seconds between two times that packs are brought together
+_TIDY_EVERY = 300.0  # seconds between two looks whether packs have to be brought together
 _ALERTS = 10  # that are remembered
 _UPSTREAM = "refs/upstream/"
 _SETTINGS = ("protocol.allow=never", "protocol.ext.allow=always", "core.fsync=all")
@@ -273,9 +273,10 @@ class Fetcher:
         self._alerts = [*[said for said in self._alerts if said != sentence], sentence][-_ALERTS:]
 
     def _tidy(self) -> None:
-        if self._clock() - self._tidied_at >= _TIDY_EVERY and upkeep.is_due(self._path):
+        if self._clock() - self._tidied_at >= _TIDY_EVERY:
             self._tidied_at = self._clock()
-            upkeep.roll_up(self._repository)
+            if upkeep.is_due(self._path):
+                upkeep.roll_up(self._repository)
 
     def tidy(self, retention: float) -> Tidied:
         """Make the store as small as it gets, without large contents that were fetched longer than ``retention`` seconds ago.

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fwrkit.agent.backoff import Backoff, Pauses
 from fwrkit.agent.citizen.carriers import Carrier, LocalCarrier
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.ssh import stream_command, write_configuration
@@ -27,6 +28,8 @@ from fwrkit.core.errors import FwrError
 log = logging.getLogger("fwrkit.link")
 
 _DELAYS = (0.0, 0.5, 1.0, 2.0, 4.0, 5.0)  # seconds before the first, second, … try; the last one for all that follow
+_STUCK = Pauses(0.5, 60.0)  # before the next try, where connections stand and end again without anything having got through
+_STUCK_TRIES = 4  # of such connections after which people are told
 _QUESTIONS = 4  # that a server leaves unanswered before it is given up
 _LEAST_SILENCE = 5.0  # seconds: a hub that is busy may take some to answer
 _STOOD = 5.0  # seconds after which the end of a connection is no sign that the next one will end as well
@@ -53,6 +56,7 @@ class Link:
         self._channel: Channel | None = None
         self._thread = threading.Thread(target=self._loop, name="link", daemon=True)
         self.last_words = ""
+        self.trouble = ""  # a sentence while connections end again and again before anything has got through
 
     def start(self) -> None:
         """Begin to connect."""
@@ -72,8 +76,9 @@ class Link:
 
     def _loop(self) -> None:
         tries = 0
+        stuck = Backoff(_STUCK)
         while not self._stop.is_set():
-            began = time.monotonic()
+            began, before = time.monotonic(), self._engine.progress
             try:
                 ending = self._once()
             except (OSError, FwrError) as error:
@@ -84,7 +89,16 @@ class Link:
                 continue
             self._ended(ending)
             tries = 1 if ending is Ending.LET_IN and time.monotonic() - began >= _STOOD else tries + 1
-            self._stop.wait(_DELAYS[min(tries, len(_DELAYS)) - 1])
+            pause = _DELAYS[min(tries, len(_DELAYS)) - 1]
+            if ending is Ending.LET_IN and self._engine.is_behind and self._engine.progress == before:
+                pause = max(pause, stuck.failed())
+            elif ending is Ending.LET_IN:
+                stuck.succeeded()
+            self.trouble = ""
+            if stuck.tries >= _STUCK_TRIES:
+                why = f"The connection has ended {stuck.tries} times before anything got through: {self.last_words}."
+                self.trouble = f"{why} It is tried again in {pause:.0f} seconds."
+            self._stop.wait(pause)
 
     def _once(self) -> Ending | None:
         """Have one connection from its beginning to its end. Return how the upstream answered, None if there is none to dial."""

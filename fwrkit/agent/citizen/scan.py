@@ -11,6 +11,7 @@ from os import stat_result
 
 from fwrkit.agent import paths
 from fwrkit.agent.citizen.record import Entry, Record
+from fwrkit.agent.citizen.rest import Rest
 from fwrkit.agent.files import reasons
 from fwrkit.agent.files.ignore import BESIDE_DOCUMENTS, CACHES, OWN, SQLITE_HEAD, IgnoreList, PathFilter, is_sqlite
 from fwrkit.agent.files.tree import NO_STAMP, Busy, NotRegular, Stamp, Tree
@@ -59,8 +60,11 @@ class Scanner:
     not kept. Both in bytes.
     """
 
-    def __init__(self, tree: Tree, record: Record, ignored: PathFilter, inline_limit: int, keep_limit: int) -> None:
+    def __init__(
+        self, tree: Tree, record: Record, ignored: PathFilter, inline_limit: int, keep_limit: int, rest: Rest | None = None
+    ) -> None:
         self._tree = tree
+        self._rest = rest or Rest(tree)
         self._record = record
         self.ignored = ignored
         self._inline_limit = inline_limit
@@ -232,7 +236,7 @@ class Scanner:
                 findings.found[path] = Found(path, ABSENT, Stamp.of(status), None, True)
             return
         try:
-            taken = self._tree.take(path, min(self._inline_limit, self._keep_limit - findings.kept_bytes))
+            taken = self._rest.take(path, min(self._inline_limit, self._keep_limit - findings.kept_bytes))
         except Busy:
             findings.busy[path] = reasons.BEING_WRITTEN
         except NotRegular:

@@ -16,6 +16,7 @@ from typing import Any
 from fwrkit.agent.citizen.carriers import Carrier
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.relay import ALONE, Relay
+from fwrkit.agent.citizen.rest import Rest
 from fwrkit.agent.citizen.scan import Found
 from fwrkit.agent.citizen.sending import MadeOf, manifest_entry
 from fwrkit.agent.files import reasons
@@ -71,7 +72,9 @@ class Uploader:
         work: Callable[[Callable[[], Callable[[], None]]], None],
         relay: Relay = ALONE,
         made_of: MadeOf = lambda _: [],
+        rest: Rest | None = None,
     ) -> None:
+        self._rest = rest or Rest(tree)
         self._made_of = made_of
         self._tree = tree
         self._record = record
@@ -114,7 +117,7 @@ class Uploader:
                     hashed.append(replace(item, content=None))
                     continue
                 try:
-                    taken = self._tree.take(item.path, 0)
+                    taken = self._rest.take(item.path, 0)
                     hashed.append(Found(item.path, taken.state, taken.stamp))
                 except Busy:
                     busy[item.path] = reasons.BEING_WRITTEN

@@ -129,9 +129,15 @@ class Tree:
 
         Raise Busy if somebody writes it, NotRegular, or OSError.
         """
+        with self.opened(path) as fd:
+            return take(fd, memory_limit)
+
+    @contextmanager
+    def opened(self, path: bytes) -> Iterator[int]:
+        """Open a regular file for reading, for the time of a block. Raise as :meth:`open_file`."""
         fd = self.open_file(path)
         try:
-            return take(fd, memory_limit)
+            yield fd
         finally:
             os.close(fd)
 
@@ -256,12 +262,21 @@ def take(fd: int, memory_limit: int) -> Taken:
     the file open without writing at this moment is then not seen. What was changed in this very tick is read in the next one, since a
     change behind this one would not show in the stamp; where the clock was set back, the stamp is one that fits nothing.
     """
+    return _take(fd, memory_limit, wants_lease=True)
+
+
+def take_unleased(fd: int, memory_limit: int) -> Taken:
+    """As :func:`take`, also while a program has the file open for writing: raise Busy only if the file changes while it is read."""
+    return _take(fd, memory_limit, wants_lease=False)
+
+
+def _take(fd: int, memory_limit: int, wants_lease: bool) -> Taken:
     before = os.fstat(fd)
     is_telling = _let_tick_pass(Stamp.of(before))
     try:
-        if not linux.take_read_lease(fd):
+        if wants_lease and not linux.take_read_lease(fd):
             raise Busy
-        is_leased = True
+        is_leased = wants_lease
     except OSError:
         is_leased = False
     digest, parts, position = hashlib.sha256(), [], 0

@@ -30,7 +30,7 @@ log = logging.getLogger("fwrkit.historian")
 
 T = TypeVar("T")
 
-_ROLL_UP_EVERY = 3600.0  # seconds between two times that loose objects are packed
+_ROLL_UP_EVERY = 300.0  # seconds between two looks whether loose objects have to be packed
 _ONCE = 5000  # versions of one round
 _PAUSE_AFTER_FAILURE = 5.0  # seconds
 _CHECK_FIRST, _CHECK_EVERY = 600.0, 86400.0  # seconds until every object is looked at, after a start and after the last time
@@ -149,10 +149,11 @@ class Historian:
 
         while not self._jobs.empty():
             self._jobs.get_nowait()()
-        if time.monotonic() >= self._roll_up_at and upkeep.is_due(self._history.path):
+        if time.monotonic() >= self._roll_up_at:
             self._roll_up_at = time.monotonic() + _ROLL_UP_EVERY
-            upkeep.roll_up(self._quietly())
-            self._reopen()
+            if upkeep.is_due(self._history.path):
+                upkeep.roll_up(self._quietly())
+                self._reopen()
 
     def tidy(self) -> Tidied:
         """Make the repository as small as it gets, and let old contents of large files go. In the thread that commits (:meth:`call`)."""

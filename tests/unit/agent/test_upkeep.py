@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,41 @@ def test_it_is_due_when_there_is_much(tmp_path: Path) -> None:
         (sample / f"{number:038x}").touch()
     assert upkeep.is_due(past.history.path)
     assert not upkeep.is_due(tmp_path / "none")
+
+
+def many(end: int, begin: int = 0, text: bytes = b"") -> Any:
+    """Return files of one directory, from a number up to another."""
+    return {f"file{number:05d}": text + b"%d" % number for number in range(begin, end)}
+
+
+def test_field_F34_what_takes_much_room_is_packed_by_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each edit in a large directory writes its whole list; a pack keeps the difference."""
+    monkeypatch.setattr(upkeep, "_LOOSE_BYTES", 1_000_000)
+    past = Past(tmp_path)
+    past.put(**many(5000))
+    upkeep.pack_all(past.repository)
+    before, edits = upkeep.size(past.history.path), 0
+    while not upkeep.is_due(past.history.path):
+        past.put(**many(edits + 1, edits, b"edited "))
+        edits += 1
+    assert edits < 20, "some edits of a hundred thousand bytes are much"
+    upkeep.pack_all(past.repository)
+    assert not upkeep.is_due(past.history.path)
+    assert (upkeep.size(past.history.path) - before) / edits < 10_000
+    assert past.repository.run("fsck", "--full").is_ok
+
+
+def test_a_roll_up_costs_one_list_and_not_one_an_edit(tmp_path: Path) -> None:
+    past = Past(tmp_path)
+    past.put(**many(5000))
+    upkeep.pack_all(past.repository)
+    before = upkeep.size(past.history.path)
+    for number in range(40):
+        past.put(**many(number + 1, number, b"edited "))
+    loose = upkeep.size(past.history.path) - before
+    upkeep.roll_up(past.repository)
+    rolled = upkeep.size(past.history.path) - before
+    assert rolled < loose / 10
 
 
 def test_many_packs_are_much_too(tmp_path: Path) -> None:

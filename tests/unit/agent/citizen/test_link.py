@@ -33,6 +33,8 @@ class StillEngine:
     def __init__(self) -> None:
         self.view = View()
         self.told: list[str] = []
+        self.is_behind = False
+        self.progress = 0
 
     def connected(self, channel: Channel, carrier: Carrier) -> None:
         self.told.append("connected")
@@ -70,10 +72,13 @@ Outcome = list[Any] | Exception | None
 
 
 def run(
-    outcomes: list[Outcome], heard: Callable[[Ending], None] = lambda _: None, words: str = "the connection ended"
+    outcomes: list[Outcome],
+    heard: Callable[[Ending], None] = lambda _: None,
+    words: str = "the connection ended",
+    engine: StillEngine | None = None,
 ) -> tuple[list[float], StillEngine, Link, list[Call]]:
     """Dial once for each outcome (what is said, what is raised, or that there is nobody to dial); return the delays after them."""
-    engine = StillEngine()
+    engine = engine or StillEngine()
     calls: list[Call] = []
     left = list(outcomes)
 
@@ -119,6 +124,28 @@ def test_who_is_let_in_and_thrown_out_again_does_not_knock_all_the_time() -> Non
     delays, _, _, _ = run([[Ping(1)]] * 8)
     assert delays[0] == 0.0
     assert delays[-1] == 5.0
+
+
+def test_connections_that_stand_and_bring_nothing_forward_come_ever_later_and_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_STOOD", 0.0)
+    engine = StillEngine()
+    engine.is_behind = True
+    delays, _, link, _ = run([[Ping(1)]] * 12, words="a run brings more than it announced", engine=engine)
+    assert delays[0] <= 0.5 and 45.0 <= delays[-1] <= 60.0
+    assert "12 times" in link.trouble and "more than it announced" in link.trouble
+
+
+def test_connections_that_bring_something_forward_are_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "_STOOD", 0.0)
+
+    class Working(StillEngine):
+        def received(self, channel: Channel, message: Any) -> None:
+            self.progress += 1
+
+    engine = Working()
+    engine.is_behind = True
+    delays, _, link, _ = run([[Ping(1)]] * 12, engine=engine)
+    assert (max(delays), link.trouble) == (0.0, "")
 
 
 def test_a_connection_that_was_never_let_in_counts_as_a_failure() -> None:

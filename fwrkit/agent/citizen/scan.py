@@ -23,6 +23,7 @@ IGNORED_HERE = "this node ignores it (fwrkit filters)"
 HTACCESS = "no .htaccess travels or is read: Apache is set up by fwrkit (docs/web.md)"
 LIVE_DATABASE = "a live SQLite database: what is copied while a program writes it would be torn"
 ONLY_OWN = "it holds only what does not travel"
+_LOOKS = 100  # at what lies in a new directory, until it is clear whether it travels
 _UNSAID = IgnoreList((*OWN, *BESIDE_DOCUMENTS))
 
 
@@ -215,7 +216,9 @@ class Scanner:
                 return True
             return False
 
-        for inner, status in self._tree.walk(path, skips):
+        for looks, (inner, status) in enumerate(self._tree.walk(path, skips)):
+            if looks >= _LOOKS:
+                return False  # with so many directories in it, it is worth travelling for these
             if stat.S_ISDIR(status.st_mode):
                 continue
             if stat.S_ISREG(status.st_mode) and not self._tree.is_sqlite(inner):

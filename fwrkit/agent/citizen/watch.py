@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from watchdog.events import (
     DirCreatedEvent,
@@ -24,6 +24,11 @@ from watchdog.events import (
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_buffer import InotifyBuffer
+from watchdog.observers.inotify_c import Inotify
+from watchdog.utils import BaseThread
+from watchdog.utils.delayed_queue import DelayedQueue
+
+from fwrkit.agent.paths import DEPTH_LIMIT
 
 log = logging.getLogger("fwrkit.watch")
 
@@ -35,26 +40,62 @@ _UNWATCHED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETO
 _BURST = 8000  # events within a second: half of the kernel's usual queue, whose overflow watchdog drops without a word
 
 
-class _Emitter(InotifyFullEmitter):  # type: ignore[misc]  # watchdog is not read by mypy
+class _Inotify(Inotify):  # type: ignore[misc]  # watchdog is not read by mypy
+    """watchdog's inotify, which walks everything beneath each directory that is made, and recursively: directories nested without end would occupy it for
+    minutes, or end it. Which directories are watched is decided by :meth:`_Emitter.add_watches` alone."""
+
+    def __init__(self, path: bytes, event_mask: int) -> None:
+        self._is_asked = True
+        super().__init__(path, recursive=False, event_mask=event_mask)
+        self._is_recursive = True  # so that it follows a directory that is renamed
+        self._is_asked = False
+
+    def add_watch(self, path: bytes) -> None:
+        """Watch a directory. Raise OSError."""
+        with self._lock:
+            self._is_asked = True
+            try:
+                self._add_watch(path, self._event_mask)
+            finally:
+                self._is_asked = False
+
+    def _add_watch(self, path: bytes, mask: int) -> int:
+        if not self._is_asked:
+            raise OSError(errno.EAGAIN, "it is watched when it is asked for")  # watchdog passes over that, and over the walk behind it
+        return int(super()._add_watch(path, mask))
+
+
+class _Buffer(InotifyBuffer):  # type: ignore[misc]
+    """watchdog's buffer of events, with the inotify above."""
+
+    def __init__(self, path: bytes, event_mask: int) -> None:
+        BaseThread.__init__(self)
+        self._queue = DelayedQueue(self.delay)
+        self._inotify = _Inotify(path, event_mask)
+        self.start()
+
+
+class _Emitter(InotifyFullEmitter):  # type: ignore[misc]
     """watchdog's emitter, which leaves directories unwatched that were moved into the world, or for which it had no watch left.
 
     And it gives up altogether where one directory can not be watched: one that is closed to us, or whose path is longer than a path may be.
     """
 
+    _inotify: _Buffer | None
+
     def on_thread_start(self) -> None:
         """Watch the root, then each directory beneath it that can be watched. Raise OSError (ENOSPC) where the kernel gives no more watches."""
         root = os.fsencode(self.watch.path)
-        self._inotify = InotifyBuffer(root, recursive=False, event_mask=self.get_event_mask_from_filter())
-        self._inotify._inotify._is_recursive = True
-        self.add_watches(root, is_new=False)
+        self._inotify = _Buffer(root, self.get_event_mask_from_filter())
+        self.add_watches(root)
 
-    def add_watches(self, path: bytes, is_new: bool) -> None:
-        """See to it that a directory is watched, and unless it ``is_new`` (made here, empty) everything beneath it. Raise OSError (ENOSPC)."""
+    def add_watches(self, path: bytes) -> None:
+        """See to it that a directory is watched, and everything beneath it. Raise OSError (ENOSPC)."""
         if self._inotify is None:
             return
         inotify = self._inotify._inotify
         inotify.clear_move_records()  # it keeps one for each name that ever left, for ever
-        for directory in [path] if is_new else [path, *_directories_beneath(path)]:
+        for directory in _directories_at(os.fsencode(self.watch.path), path):
             try:
                 inotify.add_watch(directory)
             except OSError as error:
@@ -124,7 +165,7 @@ class Watch:
             return
         try:
             for emitter in observer.emitters:
-                emitter.add_watches(os.fsencode(event.src_path if is_made else event.dest_path), is_made)
+                emitter.add_watches(os.fsencode(event.src_path if is_made else event.dest_path))
         except OSError as error:
             log.warning("a directory can not be watched (%s)", error)
             self._is_blind = True
@@ -142,5 +183,17 @@ class Watch:
         return full[len(self._root) + 1 :] if full.startswith(self._root + b"/") else b""
 
 
-def _directories_beneath(path: bytes) -> list[bytes]:
-    return [os.path.join(root, name) for root, names, _ in os.walk(path) for name in names if not os.path.islink(os.path.join(root, name))]
+def _directories_at(root: bytes, path: bytes) -> Iterator[bytes]:
+    """Yield a directory and those beneath it, each before it is looked into, as deep as something in them may travel."""
+    deepest = root.count(b"/") + DEPTH_LIMIT
+    waiting = [path]
+    while waiting:
+        directory = waiting.pop()
+        yield directory
+        if directory.count(b"/") >= deepest:
+            continue
+        try:
+            with os.scandir(directory) as entries:
+                waiting.extend(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            continue  # it is gone, or closed to us

@@ -28,7 +28,7 @@ ALWAYS = (*OWN, "**/.htaccess", *BESIDE_DOCUMENTS)
 
 _CACHES = (
     "**/cache", "**/.cache", "**/caches", "**/tmp", "**/temp", "**/*.tmp", "**/templates_c", "**/node_modules", "**/__pycache__",
-    "*/data/index", "*/data/locks", "*/data/log", "*/data/meta/**/*.meta", "*/data/meta/**/*.indexed", "*/data/**/*.mlist", "*/data/media_meta/**/*.meta",
+    "*/data/index", "*/data/locks", "*/data/log", "**/*.meta", "**/*.indexed", "**/*.mlist",
     "*/storage/framework", "*/bootstrap/cache", "*/writable/debugbar", "*/typo3temp", "*/runtime",
 )  # fmt: skip
 
@@ -50,12 +50,22 @@ class IgnoreList:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self.patterns = tuple(patterns)
-        parts = [_translate(pattern.encode("utf-8", "surrogateescape")) for pattern in self.patterns]
-        self._expression = re.compile(b"(?s)(?:" + b"|".join(parts) + b")(?:/.*)?\\Z") if parts else None
+        encoded = [pattern.encode("utf-8", "surrogateescape") for pattern in self.patterns]
+        # most patterns name a component, wherever it lies: these are looked for in one go, however deep a path is
+        anywhere = [_translate(pattern[3:]) for pattern in encoded if _is_of_a_component(pattern)]
+        whole = [_translate(pattern) for pattern in encoded if not _is_of_a_component(pattern)]
+        self._component = re.compile(b"(?s)(?:\\A|/)(?:" + b"|".join(anywhere) + b")(?:/|\\Z)") if anywhere else None
+        self._expression = re.compile(b"(?s)(?:" + b"|".join(whole) + b")(?:/.*)?\\Z") if whole else None
 
     def matches(self, path: bytes) -> bool:
         """Say whether a path, or a directory above it, is ignored."""
+        if self._component is not None and self._component.search(path) is not None:
+            return True
         return self._expression is not None and self._expression.match(path) is not None
+
+
+def _is_of_a_component(pattern: bytes) -> bool:
+    return pattern.startswith(b"**/") and len(pattern) > 3 and b"/" not in pattern[3:] and b"**" not in pattern[3:]
 
 
 def is_sqlite(head: bytes) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from watchdog.events import FileModifiedEvent
+from watchdog.observers.inotify_c import Inotify
 
 from fwrkit.agent.citizen import watch as watches
 from fwrkit.agent.citizen.watch import Watch
@@ -150,3 +153,51 @@ def test_after_a_burst_everything_is_looked_at(tmp_path: Path, monkeypatch: pyte
     for _ in range(9):
         watch._dispatch(FileModifiedEvent(os.fsencode(tmp_path / "a")))
     assert calls.count(None) == 1
+
+
+def test_field_F04_directories_nested_without_end_do_not_occupy_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each that is made was walked to its bottom, once more for each: a million looks for a thousand directories."""
+    looks = [0]
+    scandir = os.scandir
+
+    def counted(path: Any) -> Any:
+        looks[0] += 1
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    fd = os.open(desk.world, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=fd)
+        inner = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = inner
+    os.close(fd)
+    (desk.world / "beside").write_bytes(b"x")
+    desk.expect(b"beside")
+    assert desk.watch.is_well
+    assert looks[0] < 20_000
+    (desk.world / "d/d/page").write_bytes(b"x")
+    desk.expect(b"d/d/page")
+    (desk.world / "d/d/page").unlink()
+    for depth in range(1200, 0, -1):
+        os.rmdir(desk.world / ("d/" * depth))
+
+
+def test_directories_that_can_not_be_watched_leave_the_others_watched(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is closed to the agent, when it begins and later."""
+    desk.watch.stop()
+    for name in ("closed", "open"):
+        (desk.world / name).mkdir()
+    add = Inotify._add_watch
+
+    def refusing(self: Any, path: bytes, mask: int) -> int:
+        if b"closed" in path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return int(add(self, path, mask))
+
+    monkeypatch.setattr(Inotify, "_add_watch", refusing)
+    assert desk.watch.start()
+    (desk.world / "closed-too").mkdir()
+    (desk.world / "open/page").write_bytes(b"x")
+    desk.expect(b"open/page")
+    assert desk.watch.is_well

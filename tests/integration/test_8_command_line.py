@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import pty
@@ -211,20 +212,68 @@ def test_a_full_disk_is_said_and_healed_by_room(republic: Republic, server: Node
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-@pytest.mark.parametrize("after", [0.3, 1.5, 3.0])
-def test_ctrl_c_in_the_middle_and_a_second_call_finishes(republic: Republic, server: Node, after: float) -> None:
+def interrupted(republic: Republic, after: float, *words: str) -> bool:
+    """Type Ctrl-C some seconds after a command began, as a terminal does: all of its group hear it. Return whether it came before the end."""
     environment = {**os.environ, "FWRKIT_HOME": str(republic.home)}
-    command = [str(FWRKIT), "join", "server", "--name", "grace"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [str(FWRKIT), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
+    )  # fmt: skip
     time.sleep(after)  # whatever it is doing then
-    os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode in (130, 0), said
+    assert process.returncode in (130, 0), (words, after, process.returncode, said)
     assert b"Traceback" not in said
-    assert process.returncode == 0 or b"Interrupted." in said
+    assert process.returncode == 0 or said.count(b"Interrupted.") == 1, (words, after, said)
+    assert b"gave no answer" not in said
+    return process.returncode == 130
+
+
+@pytest.mark.parametrize("after", [0.3, 0.8, 1.5, 2.2, 3.0])
+def test_ctrl_c_in_the_middle_and_a_second_call_finishes(republic: Republic, server: Node, after: float) -> None:
+    interrupted(republic, after, "join", "server", "--name", "grace")
     republic.json("join", "server", "--name", "grace")
     Node(republic, "grace").wait_in_sync()
     republic.fwrkit("rm", "grace", "--volumes", "--yes")
+
+
+def test_ctrl_c_in_each_long_command(republic: Republic, server: Node, tmp_path: Path) -> None:
+    republic.json("join", "server", "--name", "grace")
+    grace = Node(republic, "grace")
+    grace.wait_in_sync()
+    try:
+        with grace.cut():
+            grace.write("www/by-grace.html", "written with the cable pulled")
+            for after in (0.6, 1.2, 2.0):
+                assert interrupted(republic, after, "sync", "grace", "--timeout", "120"), "it waits for what can not come"
+        grace.wait_in_sync()
+        for number, after in enumerate((0.4, 0.7, 1.0)):
+            file = tmp_path / f"{number}.fwrkit"
+            if interrupted(republic, after, "backup", "grace", str(file)):
+                assert not file.exists()
+            else:
+                republic.fwrkit("restore", str(file), "--name", "examined", "--without-keys", "--no-start")
+                republic.fwrkit("rm", "examined", "--volumes", "--yes")
+            assert not list(tmp_path.glob("*.part"))
+        republic.fwrkit("backup", "grace", str(tmp_path / "whole.fwrkit"))
+        restore = ("restore", str(tmp_path / "whole.fwrkit"), "--name", "again", "--without-keys")
+        for after in (0.5, 1.2, 1.9):
+            if interrupted(republic, after, *restore):
+                republic.fwrkit(*restore)
+            republic.fwrkit("rm", "again", "--volumes", "--yes")
+        for after in (0.5, 1.0, 1.6):
+            republic.fwrkit("down", "grace")
+            interrupted(republic, after, "up", "grace")
+            republic.fwrkit("up", "grace")
+        for after in (0.8, 2.0, 3.2):
+            if interrupted(republic, after, "fork", "grace", "parted"):
+                republic.fwrkit("fork", "grace", "parted")
+            republic.fwrkit("rm", "parted", "--volumes", "--yes")
+        left = subprocess.run(["docker", "ps", "-a", "--format", "{{.Names}}"], capture_output=True, check=True).stdout.decode()
+        assert not [name for name in left.split() if "-run-" in name and republic.identity in name], "no container of a moment is left"
+        grace.wait_in_sync()
+    finally:
+        republic.fwrkit("rm", "grace", "--volumes", "--yes")
 
 
 def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(republic: Republic, server: Node) -> None:

@@ -45,6 +45,7 @@ OF_THE_WHOLE = {
     "test_invariants.py",
     "test_beside.py",
     "test_again.py",
+    "host/test_interrupted.py",
 }
 
 

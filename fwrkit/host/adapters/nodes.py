@@ -29,6 +29,7 @@ class Node:
     ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``, and ``peer``: it is to
     be one), ``founded`` what came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings``
     a JSON object of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
+    ``begun`` stands for the command that makes the node, until that has come to its end: only the same words go on with it.
     ``is_peer``: a server without authority beside an official's client, which follows the world's server as a client does.
     """
 
@@ -55,6 +56,7 @@ class Node:
     founded: dict[str, Any] = dataclasses.field(default_factory=dict)
     is_drill: bool = False
     is_peer: bool = False
+    begun: str = ""
 
     @property
     def kind(self) -> str:
@@ -126,6 +128,12 @@ class NodeStore:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         _replace(directory / "node.json", json.dumps(node.to_json(), indent=2) + "\n")
         return node
+
+    def finish(self, name: str) -> None:
+        """Given a node's name, record that the command which makes it has come to its end."""
+        node = self.find(name)
+        if node is not None and node.begun:
+            self.save(dataclasses.replace(node, begun=""))
 
     def save_compose(self, node: Node, text: str) -> Path:
         """Given a node and its rendered compose file, write the file and return its path."""

@@ -65,14 +65,24 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     existing = machine.nodes.find(wish.name)
     if existing is not None:
         _check_same(existing, wish)
+        origin = founding.origin(machine, wish.from_volume, wish.history or "") if existing.begun and wish.from_volume is not None else {}
+        if wish.from_volume is not None and not existing.origin and existing.begun != founding.words_of(origin):
+            raise FwrError(
+                ExitCode.TAKEN, f"The server '{wish.name}' has a world already.", "Make another from the copy: give it a --name."
+            )
         if wish.citizen_site_hash is not None:
             machine.nodes.save(dataclasses.replace(existing, citizen_site_hash=wish.citizen_site_hash))
-        return up_node(machine, wish.name, wish.ssh_port, wish.http_port)
+        return _finished(machine, up_node(machine, wish.name, wish.ssh_port, wish.http_port))
     _check_wish(wish)
     compose.version()
     machine.engine.version()
     origin = founding.origin(machine, wish.from_volume, wish.history or "") if wish.from_volume is not None else {}
-    return make_server(machine, wish, origin)
+    return _finished(machine, make_server(machine, wish, origin))
+
+
+def _finished(machine: Machine, up: Up) -> Up:
+    machine.nodes.finish(up.node)
+    return up
 
 
 def make_server(
@@ -189,8 +199,6 @@ def _check_same(node: Node, wish: ServerWish) -> None:
     """A wish for a server that exists may repeat what it is, never change it in passing; ports and the password are no part of what it is."""
     if node.role != "server":
         raise FwrError(ExitCode.TAKEN, f"'{node.name}' is a {node.role} on this machine.", f"Start it with: fwrkit up {node.name}")
-    if wish.from_volume is not None and not node.origin:
-        raise FwrError(ExitCode.TAKEN, f"The server '{node.name}' has a world already.", "Make another from the copy: give it a --name.")
     wished = {"template": wish.template, "address": wish.address, "citizen": wish.citizen}
     wished["world_dir"] = os.path.realpath(os.path.expanduser(wish.world)) if wish.world is not None else None
     for name, value in wished.items():

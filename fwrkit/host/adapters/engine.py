@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -99,6 +101,29 @@ class Engine:
             wanted = {"label": [f"{labels.COMPOSE_PROJECT}={project}", f"{labels.COMPOSE_ONE_OFF}=False"]}
             found = self._client.api.containers(all=True, filters=wanted)
             return [each for each in map(self._inspected, (item["Id"] for item in found)) if each is not None]
+
+    def remove_containers(self, project: str) -> None:
+        """Given a compose project, stop and remove its containers, those of one run too; each has the time to end that it was made with."""
+        with _translated():
+            found = self._client.api.containers(all=True, filters={"label": f"{labels.COMPOSE_PROJECT}={project}"})
+            if not found:
+                return
+            with ThreadPoolExecutor(len(found)) as pool:
+                list(pool.map(self._remove_container, (item["Id"] for item in found)))
+
+    def _remove_container(self, identity: str) -> None:
+        with contextlib.suppress(docker.errors.NotFound):  # it went by itself
+            self._client.api.stop(identity)
+            self._client.api.remove_container(identity, force=True)
+
+    def remove_networks(self, project: str) -> None:
+        """Given a compose project, remove the networks that were made for it, but for those to which somebody else's container is attached."""
+        with _translated():
+            for network in self._client.networks.list(filters={"label": f"{labels.COMPOSE_PROJECT}={project}"}):
+                network.reload()
+                if not network.attrs.get("Containers"):
+                    with contextlib.suppress(docker.errors.NotFound):
+                        network.remove()
 
     def volumes(self, project: str) -> dict[str, dict[str, str]]:
         """Given a compose project, return its volumes' names with their labels."""

@@ -97,29 +97,49 @@ class NodeStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError, AttributeError) as error:  # no JSON, fields that are missing, no object
-            raise FwrError(ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}.") from error
+            raise FwrError(
+                ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}, or remove the node: fwrkit rm {name}"
+            ) from error
 
     def get(self, name: str) -> Node:
         """Given a name, return the node. Raise FwrError (NOT_FOUND) if there is none."""
         node = self.find(name)
         if node is None:
-            known = ", ".join(each.name for each in self.all())
+            known = ", ".join(each.name for each in self.all(are_unreadable_passed_over=True))
             hint = f"There are: {known}." if known else "Start one with: fwrkit up server"
             raise FwrError(ExitCode.NOT_FOUND, f"There is no node '{name}' on this machine.", hint)
         return node
 
-    def all(self) -> list[Node]:
-        """Return every node, by name, but for those of drills."""
-        return [node for node in self._all() if not node.is_drill]
+    def get_readable(self, name: str) -> Node:
+        """Given a name, return the node, or what the name alone tells of it where its record can not be read: enough to stop and remove it.
+
+        Raise FwrError (NOT_FOUND) if there is none.
+        """
+        try:
+            return self.get(name)
+        except FwrError as error:
+            if error.code is not ExitCode.FAILED:
+                raise
+            return Node(name=name, role="server", node_id="", citizen="", http_port=0)  # a server's networks are handled with more care
+
+    def all(self, *, are_unreadable_passed_over: bool = False) -> list[Node]:
+        """Return every node, by name, but for those of drills. Raise FwrError (FAILED) if a record can not be read, unless those are passed over."""
+        return [node for node in self._all(are_unreadable_passed_over) if not node.is_drill]
 
     def drills(self) -> list[Node]:
         """Return what drills have made and not removed yet, by name."""
         return [node for node in self._all() if node.is_drill]
 
-    def _all(self) -> list[Node]:
+    def _all(self, are_unreadable_passed_over: bool = False) -> list[Node]:
         if not self.home.nodes.is_dir():
             return []
-        found = (self.find(path.name) for path in sorted(self.home.nodes.iterdir()))
+        found = []
+        for path in sorted(self.home.nodes.iterdir()):
+            try:
+                found.append(self.find(path.name))
+            except FwrError:
+                if not are_unreadable_passed_over:
+                    raise
         return [node for node in found if node is not None]
 
     def save(self, node: Node) -> Node:

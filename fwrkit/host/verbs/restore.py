@@ -27,6 +27,7 @@ from fwrkit.host.adapters.nodes import WORLD_UID, Node, new_node_id
 from fwrkit.host.verbs import addresses, ports
 from fwrkit.host.verbs.backup import amount
 from fwrkit.host.verbs.start import prepare, start_new
+from fwrkit.host.verbs.stop import stop
 from fwrkit.host.verbs.up import TEMPLATES
 
 STANDARD_INPUT = "-"
@@ -223,10 +224,8 @@ def _clean(machine: Machine, node: Node, mark: Path) -> None:
     if not mark.exists():
         return
     machine.report(f"Removing what was begun of {node.name}")
-    project = machine.project(node)
-    if (mark.parent / "compose.yaml").is_file():
-        project.down()
-    for volume in machine.engine.volumes(project.name):
+    stop(machine, node)
+    for volume in machine.engine.volumes(machine.home.project(node.name)):
         machine.engine.remove_volume(volume)
     place = str(json.loads(mark.read_text()).get("world_dir", ""))
     for name in ("world", "private") if place else ():

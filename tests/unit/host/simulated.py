@@ -66,6 +66,7 @@ class SimulatedDocker:
     lacks_images: bool = False
     fails_to_start: bool = False
     crashes: bool = False
+    breaks_compose: bool = False  # a file in the node's directory with a mistake: Compose does nothing any more
 
     def version(self) -> str:
         return "27"
@@ -75,6 +76,12 @@ class SimulatedDocker:
 
     def containers(self, project: str) -> list[Container]:
         return list(self.containers_of.get(project, {}).values())
+
+    def remove_containers(self, project: str) -> None:
+        self.containers_of.pop(project, None)
+
+    def remove_networks(self, project: str) -> None:
+        self.networks -= {f"{project}_uplink", f"{project}_site"}
 
     def volumes(self, project: str) -> dict[str, dict[str, str]]:
         return dict(self.volumes_of.get(project, {}))
@@ -139,11 +146,17 @@ class SimulatedProject:
         return Completed(Command(words), 0 if self.docker.founding is None else 1, json.dumps(answer).encode(), b"")
 
     def down(self) -> None:
+        self._check()
         self.docker.containers_of.pop(self.name, None)
         self.docker.networks -= {f"{self.name}_uplink", f"{self.name}_site"}
 
     def remove_containers(self) -> None:
+        self._check()
         self.docker.containers_of.pop(self.name, None)
+
+    def _check(self) -> None:
+        if self.docker.breaks_compose:
+            raise FwrError(ExitCode.FAILED, "Docker Compose failed: yaml: line 1: did not find expected node content.", "Run it by hand.")
 
 
 @dataclass

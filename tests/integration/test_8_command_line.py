@@ -13,6 +13,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -290,6 +293,42 @@ def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(repub
     republic.fwrkit("up", "heidi")
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"
     republic.fwrkit("rm", "heidi", "--volumes", "--yes")
+
+
+def test_field_F37_down_and_rm_work_with_an_override_that_has_a_mistake(republic: Republic, server: Node) -> None:  # noqa: N802
+    for text in ("services: {web: {environment: [\n", "services: {web: {no_such_key: 1}}\n", ""):
+        republic.json("join", "server", "--name", "judy")
+        judy = Node(republic, "judy")
+        directory = republic.home / "nodes" / "judy"
+        if text:
+            (directory / "compose.override.yaml").write_text(text)
+        else:
+            (directory / "compose.yaml").unlink()  # a relative: it is not there at all
+        assert republic.json("down", "judy")["was_running"] is True
+        assert containers(judy) == []
+        (directory / "compose.override.yaml").unlink(missing_ok=True)
+        republic.json("up", "judy")
+        (directory / "compose.override.yaml").write_text("services: [\n")
+        republic.fwrkit("rm", "judy", "--volumes", "--yes")
+        assert (containers(judy), judy.docker("volume", "ls", "-q", "--filter", f"name={judy.project}_").stdout) == ([], b"")
+        assert judy.docker("network", "ls", "-q", "--filter", f"name={judy.project}_").stdout == b""
+    server.wait_in_sync()
+
+
+def containers(node: Node) -> list[str]:
+    """Return the names of a node's containers, also of those that have ended."""
+    return node.docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"name={node.project}-").stdout.decode().split()
+
+
+def test_field_F36_the_page_answers_when_the_command_returns(republic: Republic, server: Node) -> None:  # noqa: N802
+    try:
+        for words in (("join", "server", "--name", "kim"), ("down", "kim"), ("up", "kim"), ("down", "server"), ("up", "server")):
+            answer = republic.json(*words)
+            for url in answer.get("urls", {}).values():
+                with contextlib.suppress(urllib.error.HTTPError):  # an answer
+                    urllib.request.urlopen(url.replace(urllib.parse.urlsplit(url).hostname, "127.0.0.1"), timeout=10).close()
+    finally:
+        republic.fwrkit("rm", "kim", "--volumes", "--yes")
 
 
 def test_what_people_see(republic: Republic, elsewhere: Republic, server: Node) -> None:

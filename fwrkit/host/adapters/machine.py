@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
-from fwrkit.host.adapters import labels
+from fwrkit.host.adapters import labels, reach
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
@@ -80,6 +80,10 @@ class Machine:
         """Given a node, say whether its ``sync`` runs."""
         sync = self.containers(node).get("sync")
         return sync is not None and sync.is_running
+
+    def is_page_served(self, node: Node) -> bool:
+        """Given a node, say whether its web server answers."""
+        return reach.is_page_served(node.http_port)
 
     def running(self, name: str) -> Node:
         """Given a name, return the node. Raise FwrError: NOT_FOUND if there is none, UNREACHABLE if it does not run."""

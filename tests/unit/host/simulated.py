@@ -523,6 +523,7 @@ class SimulatedMachine(Machine):
         self.brought: list[
             tuple[list[str], str, object]
         ] = []  # to whom an authority was given: who is trusted, which world, shares or lock
+        self.pages_asked, self.pages_late = 0, 0  # how often somebody has looked for pages, and how often in vain
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
     def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
@@ -538,6 +539,10 @@ class SimulatedMachine(Machine):
     def project(self, node: Node) -> Project:
         name = self.home.project(node.name)
         return cast(Project, SimulatedProject(name, self.nodes.directory(node.name), self.docker, node))
+
+    def is_page_served(self, node: Node) -> bool:
+        self.pages_asked += 1
+        return self.pages_asked > self.pages_late
 
     def agent(self, node: Node) -> Agent:
         return cast(Agent, SimulatedAgent(self, node.name))

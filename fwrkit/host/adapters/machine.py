@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
-from fwrkit.host.adapters import labels, reach
+from fwrkit.host.adapters import labels, one_shot, reach
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
@@ -84,6 +84,10 @@ class Machine:
     def is_page_served(self, node: Node) -> bool:
         """Given a node, say whether its web server answers."""
         return reach.is_page_served(node.http_port)
+
+    def look_at_ground(self, image: str, directory: str, uid: int, gid: int) -> None:
+        """As :func:`fwrkit.host.adapters.one_shot.look_at_ground`."""
+        one_shot.look_at_ground(image, directory, uid, gid)
 
     def running(self, name: str) -> Node:
         """Given a name, return the node. Raise FwrError: NOT_FOUND if there is none, UNREACHABLE if it does not run."""

@@ -29,7 +29,9 @@ class Node:
     ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``, and ``peer``: it is to
     be one), ``founded`` what came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings``
     a JSON object of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
-    ``begun`` stands for the command that makes the node, until that has come to its end: only the same words go on with it.
+    ``timezone``: by its name, empty: this machine's. ``proxy``: the addresses, with commas between, of whoever ends TLS before a server's web.
+    ``had_world``: its agent has run with its world in ``world_dir``. ``begun`` stands for the command that makes the node, until that has come to
+    its end: only the same words go on with it.
     ``is_peer``: a server without authority beside an official's client, which follows the world's server as a client does.
     """
 
@@ -57,6 +59,9 @@ class Node:
     is_drill: bool = False
     is_peer: bool = False
     begun: str = ""
+    timezone: str = ""
+    proxy: str = ""
+    had_world: bool = False
 
     @property
     def kind(self) -> str:

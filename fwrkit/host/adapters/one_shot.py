@@ -9,9 +9,11 @@ from fwrkit.core.commands import Command
 from fwrkit.host.adapters.agent import parse_answer
 
 _TIMEOUT = 6 * 3600.0  # seconds
+_LOOK_TIMEOUT = 120.0
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
 _TEMPORARY = "/tmp"  # noqa: S108 - the container's
 SOURCE, TARGET = "/from", "/to"
+_PLACE = "/srv/fwr"  # of a world in a container: it belongs to the world's owner in the image, and so do volumes
 
 
 def copy(image: str, what: str, source: str, target: str, told: Callable[[str], None]) -> dict[str, object]:
@@ -20,8 +22,18 @@ def copy(image: str, what: str, source: str, target: str, told: Callable[[str], 
     return parse_answer(source, commands.run_told(command, told, _TIMEOUT))
 
 
-def _run(image: str, mounts: Sequence[str]) -> list[str]:
+def look_at_ground(image: str, directory: str, uid: int, gid: int) -> None:
+    """Have a directory of the host, or (empty) where Docker keeps volumes, looked at as the world's owner: can a world be kept there?
+
+    Nothing stays. Raise FwrError: REFUSED with the agent's sentence, FAILED if it gave no answer.
+    """
+    place = f"{directory}:{_PLACE}" if directory else _PLACE  # a volume without a name goes with the container
+    command = Command([*_run(image, [place], f"{uid}:{gid}", ()), "fwrkit-agent", "ground", _PLACE])
+    parse_answer(directory or "world", commands.run(command, _LOOK_TIMEOUT))
+
+
+def _run(image: str, mounts: Sequence[str], user: str = "0:0", capabilities: Sequence[str] = _CAPABILITIES) -> list[str]:
     closed = ["--network", "none", "--read-only", "--tmpfs", _TEMPORARY, "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    allowed = [word for each in _CAPABILITIES for word in ("--cap-add", each)]
+    allowed = [word for each in capabilities for word in ("--cap-add", each)]
     volumes = [word for each in mounts for word in ("--volume", each)]
-    return ["docker", "run", "--rm", "--user", "0:0", *closed, *allowed, *volumes, image]
+    return ["docker", "run", "--rm", "--user", user, *closed, *allowed, *volumes, image]

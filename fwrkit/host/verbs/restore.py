@@ -24,7 +24,7 @@ from fwrkit.core.records import NodeStatus
 from fwrkit.host.adapters import compose, images, part_file, templates, world_directory
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import WORLD_UID, Node, new_node_id
-from fwrkit.host.verbs import addresses, ports
+from fwrkit.host.verbs import addresses, ground, ports
 from fwrkit.host.verbs.backup import amount
 from fwrkit.host.verbs.start import prepare, start_new
 from fwrkit.host.verbs.stop import stop
@@ -151,6 +151,7 @@ def _made(machine: Machine, node: Node, wish: RestoreWish, checked: Checked, fil
     with machine.nodes.locked():
         _clean(machine, node, mark)
         node = _placed(machine, node, wish)
+        ground.check(machine, node.role, ground.place_of(node))
         _write_mark(mark, node)
     machine.report(f"Restoring {node.name}: {checked.files} files, {amount(checked.size)}")
     try:

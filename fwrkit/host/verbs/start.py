@@ -36,6 +36,10 @@ def start(machine: Machine, node: Node, authority: bytes | None = None) -> NodeS
     machine.report(f"Starting {node.name}")
     _bring_up(machine, node)
     status = wait_for_agent(machine, node)
+    if node.world_dir and not node.had_world:
+        machine.nodes.save(dataclasses.replace(machine.nodes.get(node.name), had_world=True))
+    for alert in status.alerts:
+        machine.report(alert)
     wait_for_page(machine, node)
     return status
 
@@ -45,7 +49,7 @@ def prepare(machine: Machine, node: Node, *, is_recorded: bool = True) -> Node:
 
     Raise FwrError (NOT_FOUND) if the world directory or the image's sources are gone.
     """
-    world_directory.check_present(node.world_dir, node.name)
+    world_directory.check_present(node.world_dir, node.name, had_world=node.had_world)
     node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
     if is_recorded:
         machine.nodes.save(node)
@@ -131,6 +135,10 @@ def show_log(machine: Machine, node: Node) -> list[str]:
 
 def _bring_up(machine: Machine, node: Node) -> None:
     project = machine.project(node)
+    containers = machine.containers(node)
+    sync = containers.get("sync")
+    if node.world_dir and "web" in containers and (sync is None or not sync.is_running):
+        return project.recreate()  # `web` may have been started on what was below the mount point
     try:
         project.up()
     except FwrError:

@@ -523,6 +523,8 @@ class SimulatedMachine(Machine):
         self.brought: list[
             tuple[list[str], str, object]
         ] = []  # to whom an authority was given: who is trusted, which world, shares or lock
+        self.looked_at: list[tuple[str, int, int]] = []  # where a world was to be
+        self.bad_ground: FwrError | None = None
         self.pages_asked, self.pages_late = 0, 0  # how often somebody has looked for pages, and how often in vain
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
@@ -539,6 +541,11 @@ class SimulatedMachine(Machine):
     def project(self, node: Node) -> Project:
         name = self.home.project(node.name)
         return cast(Project, SimulatedProject(name, self.nodes.directory(node.name), self.docker, node))
+
+    def look_at_ground(self, image: str, directory: str, uid: int, gid: int) -> None:
+        self.looked_at.append((directory, uid, gid))
+        if self.bad_ground is not None:
+            raise self.bad_ground
 
     def is_page_served(self, node: Node) -> bool:
         self.pages_asked += 1

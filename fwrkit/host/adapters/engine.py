@@ -19,6 +19,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters import labels
 
 _ANSWER_TIMEOUT = 60  # seconds without a byte from the engine
+_CONFLICT = 409  # HTTP: the removal is in progress
 _BUILD_TIMEOUT = 900  # a build step may be silent while it downloads
 
 
@@ -112,17 +113,22 @@ class Engine:
                 list(pool.map(self._remove_container, (item["Id"] for item in found)))
 
     def _remove_container(self, identity: str) -> None:
-        with contextlib.suppress(docker.errors.NotFound):  # it went by itself
+        try:
             self._client.api.stop(identity)
             self._client.api.remove_container(identity, force=True)
+        except docker.errors.NotFound:  # it went by itself
+            return
+        except docker.errors.APIError as error:
+            if error.status_code != _CONFLICT:  # else it is just going by itself
+                raise
 
     def remove_networks(self, project: str) -> None:
         """Given a compose project, remove the networks that were made for it, but for those to which somebody else's container is attached."""
         with _translated():
             for network in self._client.networks.list(filters={"label": f"{labels.COMPOSE_PROJECT}={project}"}):
-                network.reload()
-                if not network.attrs.get("Containers"):
-                    with contextlib.suppress(docker.errors.NotFound):
+                with contextlib.suppress(docker.errors.NotFound):
+                    network.reload()
+                    if not network.attrs.get("Containers"):
                         network.remove()
 
     def volumes(self, project: str) -> dict[str, dict[str, str]]:

@@ -135,10 +135,6 @@ def show_log(machine: Machine, node: Node) -> list[str]:
 
 def _bring_up(machine: Machine, node: Node) -> None:
     project = machine.project(node)
-    containers = machine.containers(node)
-    sync = containers.get("sync")
-    if node.world_dir and "web" in containers and (sync is None or not sync.is_running):
-        return project.recreate()  # `web` may have been started on what was below the mount point
     try:
         project.up()
     except FwrError:

@@ -114,7 +114,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     },
     "ls": {"node": str, "role": str, "state": str, "citizen": str, "world": str, "server": str, "url": str, "is_peer": bool},
     "status": {
-        "node": str, "role": str, "containers": str, "urls": dict, "status": STATUS,
+        "node": str, "role": str, "containers": str, "urls": dict, "status": STATUS, "fault": dict,
         "news": {"refused": int, "filters": int, "reviews": int, "requests": int}, "is_peer": bool,
     },
     "sync": {"node": str, "in_sync": bool, "missing": list},

@@ -10,11 +10,11 @@ import pytest
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.records import NodeStatus
-from fwrkit.host.verbs import backup, doctor, down, start, up
+from fwrkit.host.verbs import backup, doctor, down, up
 from fwrkit.host.verbs.fork import ForkWish, fork
 from fwrkit.host.verbs.join import JoinWish, join
 from fwrkit.host.verbs.up import ServerWish
-from tests.unit.host.simulated import SimulatedAgent, SimulatedMachine, SimulatedProject
+from tests.unit.host.simulated import SimulatedAgent, SimulatedMachine
 
 BAD = FwrError(ExitCode.REFUSED, "The world's filesystem does not exchange files (Invalid argument).", "Use a volume.")
 
@@ -113,20 +113,3 @@ def test_a_node_that_never_came_to_have_a_world_is_started(machine: SimulatedMac
         up.up_server(machine, ServerWish(world=str(place)))
     machine.docker.fails_to_start = False
     assert up.up_node(machine, "server").node == "server"
-
-
-def test_what_was_started_below_the_mount_point_is_made_anew(lost: SimulatedMachine, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine has started `web` with what was there at boot, and starts `sync` again and again."""
-    (place.parent / "away").rename(place / "world")
-    up.up_node(lost, "alice")
-    project = lost.home.project("alice")
-    del lost.docker.containers_of[project]["sync"]
-    made: list[str] = []
-
-    def recreate(project: SimulatedProject) -> None:
-        made.append(project.name)
-        project.up()
-
-    monkeypatch.setattr(SimulatedProject, "recreate", recreate)
-    start.start(lost, lost.nodes.get("alice"))
-    assert made == [project]

@@ -118,6 +118,11 @@ def landlock() -> Finding:
     )
 
 
+def weaknesses() -> list[str]:
+    """Return a sentence for each thing that the kernel does not offer, and without which a node goes on with less."""
+    return [finding.message for finding in (_guarded(landlock),) if not finding.ok]
+
+
 def _watches() -> Finding:
     limit = int(Path("/proc/sys/fs/inotify/max_user_watches").read_text())
     is_well = limit >= 8192

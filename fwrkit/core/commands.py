@@ -339,8 +339,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Pass Ctrl-C on to a process if it still runs, and kill it if it does not end by that."""
+    """Pass Ctrl-C on to a process if it still runs, and kill it if it does not end by that. Who hears no Ctrl-C, kills it at once."""
     if process.poll() is not None:
+        return
+    if not interrupts.is_listening():
+        _kill(process)
         return
     _send(process, signal.SIGINT)
     try:

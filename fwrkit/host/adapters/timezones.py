@@ -25,18 +25,23 @@ def of_machine(environment: Mapping[str, str] = os.environ, etc: Path = Path("/e
 
 def check(text: str) -> str:
     """Given a name as typed, return it. Raise FwrError (USAGE) if it is none, as far as this machine knows."""
-    if not _NAME.match(text) or (_DATABASE.is_dir() and not (_DATABASE / text).is_file()):
+    if not is_known(text):
         raise FwrError(
             ExitCode.USAGE, f"{text!r} is not the name of a time zone.", "Use one as in: timedatectl list-timezones (Europe/Berlin)."
         )
     return text
 
 
+def is_known(name: str) -> bool:
+    """Say whether a text is the name of a time zone: whether it looks like one, where this machine has no database."""
+    return bool(_NAME.match(name)) and (not _DATABASE.is_dir() or (_DATABASE / name).is_file())
+
+
 def _plain(text: str) -> str:
     """Return the name in what a machine says of its zone, empty if there is none: ``:Europe/Berlin``, a path into the database, ``CET-1CEST``."""
     name = text.strip().removeprefix(":").rpartition("zoneinfo/")[2]
     name = name.removeprefix("posix/").removeprefix("right/")
-    return name if _NAME.match(name) and (not _DATABASE.is_dir() or (_DATABASE / name).is_file()) else ""
+    return name if is_known(name) else ""
 
 
 def _first_line(path: Path) -> str:

@@ -21,7 +21,7 @@ from fwrkit.core.backups import SUFFIX, Checked, Header, read_header
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name, check_client_name, check_node_name
 from fwrkit.core.records import NodeStatus
-from fwrkit.host.adapters import compose, images, part_file, templates, world_directory
+from fwrkit.host.adapters import compose, images, part_file, templates, timezones, world_directory
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import WORLD_UID, Node, new_node_id
 from fwrkit.host.verbs import addresses, ground, ports
@@ -183,6 +183,8 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
             addresses.split_host(host)
         if node.upstream:
             check_node_name(node.upstream)
+        if node.timezone and not timezones.is_known(node.timezone):
+            node = dataclasses.replace(node, timezone="")
         is_well = node.role == header.role and _NODE_ID.match(node.node_id) and (node.role == "client" or node.template in TEMPLATES)
     except (TypeError, ValueError, FwrError):
         is_well = None
@@ -198,8 +200,11 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
         node = dataclasses.replace(node, address=addresses.check_host(wish.address))
     name = wish.name or header.node
     check_node_name(name) if node.role == "server" else check_client_name(name)
-    # what a record says of the other machine's directories and volumes is not for this one
-    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False)
+    # what a record says of the other machine's directories, volumes and proxies is not for this one
+    node = dataclasses.replace(
+        node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False, begun="", proxy="",
+        had_world=False,
+    )  # fmt: skip
     if wish.lock is None and node.role == "client":  # a server's own citizen is known by its id, and needs no key
         node = dataclasses.replace(node, node_id=new_node_id(), is_joined=False)
     return node

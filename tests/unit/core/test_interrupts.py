@@ -78,9 +78,13 @@ def test_another_thread_holds_nothing_up() -> None:
 
 
 def test_who_does_not_listen_holds_nothing() -> None:
-    with pytest.raises(KeyboardInterrupt), interrupts.held():
-        signal.raise_signal(signal.SIGINT)
-        pytest.fail("it was not raised at once")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("it was not raised at once")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_left_to_a_child_is_noted() -> None:

@@ -71,19 +71,19 @@ def looked(node: Node, tmp_path: Path, *rules: dict[str, object]) -> dict[str, o
 
 
 @pytest.mark.parametrize("flag", [1, 2], ids=["RENAME_NOREPLACE", "RENAME_EXCHANGE"])
-def test_field_F13_where_renameat2_lacks_a_flag_the_agent_refuses(server: Node, tmp_path: Path, flag: int) -> None:  # noqa: N802
+def test_field_F13_where_renameat2_lacks_a_flag_the_agent_refuses(server: Node, tmp_path: Path, flag: int) -> None:
     rule = {"names": ["renameat2"], "errnoRet": EINVAL, "args": [{"index": 4, "value": flag, "op": "SCMP_CMP_EQ"}]}
     error = looked(server, tmp_path, rule)["error"]
     assert isinstance(error, dict) and (error["code"], "does not exchange files" in error["message"]) == ("REFUSED", True), error
 
 
-def test_field_F13_where_each_file_counts_as_being_written_the_agent_refuses(server: Node, tmp_path: Path) -> None:  # noqa: N802
+def test_field_F13_where_each_file_counts_as_being_written_the_agent_refuses(server: Node, tmp_path: Path) -> None:
     rule = {"names": ["fcntl"], "errnoRet": 11, "args": [{"index": 1, "value": 1024, "op": "SCMP_CMP_EQ"}]}  # F_SETLEASE: EAGAIN, as on NFS
     error = looked(server, tmp_path, rule)["error"]
     assert isinstance(error, dict) and (error["code"], "nothing would travel" in error["message"]) == ("REFUSED", True), error
 
 
-def test_field_F14_without_landlock_up_and_status_say_so(republic: Republic, server: Node, tmp_path: Path) -> None:  # noqa: N802
+def test_field_F14_without_landlock_up_and_status_say_so(republic: Republic, server: Node, tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
     names = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"]
     rule = {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS}
@@ -116,7 +116,7 @@ def status(node: Node, path: str) -> int:
         return 0
 
 
-def test_field_F06_a_world_whose_disk_is_not_there_is_held_and_goes_on(republic: Republic, server: Node, tmp_path: Path) -> None:  # noqa: N802
+def test_field_F06_a_world_whose_disk_is_not_there_is_held_and_goes_on(republic: Republic, server: Node, tmp_path: Path) -> None:
     place = tmp_path / "disk"
     place.mkdir()
     os.chown(place, 2011, 2011)

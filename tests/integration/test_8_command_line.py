@@ -295,7 +295,7 @@ def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(repub
     republic.fwrkit("rm", "heidi", "--volumes", "--yes")
 
 
-def test_field_F37_down_and_rm_work_with_an_override_that_has_a_mistake(republic: Republic, server: Node) -> None:  # noqa: N802
+def test_field_F37_down_and_rm_work_with_an_override_that_has_a_mistake(republic: Republic, server: Node) -> None:
     for text in ("services: {web: {environment: [\n", "services: {web: {no_such_key: 1}}\n", ""):
         republic.json("join", "server", "--name", "judy")
         judy = Node(republic, "judy")
@@ -320,7 +320,7 @@ def containers(node: Node) -> list[str]:
     return node.docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"name={node.project}-").stdout.decode().split()
 
 
-def test_field_F36_the_page_answers_when_the_command_returns(republic: Republic, server: Node) -> None:  # noqa: N802
+def test_field_F36_the_page_answers_when_the_command_returns(republic: Republic, server: Node) -> None:
     try:
         for words in (("join", "server", "--name", "kim"), ("down", "kim"), ("up", "kim"), ("down", "server"), ("up", "server")):
             answer = republic.json(*words)

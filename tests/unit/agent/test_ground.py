@@ -34,9 +34,7 @@ def test_good_ground_is_as_it_was_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", [linux.RENAME_EXCHANGE, linux.RENAME_NOREPLACE])
-def test_field_F13_a_filesystem_without_a_flag_of_renameat2_is_refused(  # noqa: N802
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int
-) -> None:
+def test_field_F13_a_filesystem_without_a_flag_of_renameat2_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int) -> None:
     real = linux.rename
 
     def rename(source: int, name: bytes, target: int, new: bytes, flags: int) -> None:
@@ -49,9 +47,7 @@ def test_field_F13_a_filesystem_without_a_flag_of_renameat2_is_refused(  # noqa:
     assert (error.code, "does not exchange files (Invalid argument)" in error.message) == (ExitCode.REFUSED, True)
 
 
-def test_field_F13_a_filesystem_on_which_each_file_is_being_written_is_refused(  # noqa: N802
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_field_F13_a_filesystem_on_which_each_file_is_being_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linux, "take_read_lease", lambda fd: False)  # as on NFS and CIFS
     error = fault(tmp_path)
     assert (error.code, "nothing would travel" in error.message) == (ExitCode.REFUSED, True)
@@ -73,9 +69,7 @@ def test_a_directory_that_can_not_be_written_is_refused(tmp_path: Path) -> None:
     assert (raised.value.code, "may not write" in raised.value.message) == (ExitCode.REFUSED, True)
 
 
-def test_field_F14_a_kernel_without_landlock_is_said_and_holds_nothing_up(  # noqa: N802
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_field_F14_a_kernel_without_landlock_is_said_and_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ground, "landlock", lambda: Finding("Landlock", False, "None.", "Take another kernel.", is_weaker=True))
     assert look(tmp_path)[-1].message == "None."
 
@@ -96,7 +90,7 @@ def places(tmp_path: Path) -> Places:
 
 
 @pytest.mark.parametrize("memory", ["record.sqlite", "hub.sqlite"])
-def test_field_F06_a_node_whose_world_is_not_where_it_was_is_held(places: Places, memory: str) -> None:  # noqa: N802
+def test_field_F06_a_node_whose_world_is_not_where_it_was_is_held(places: Places, memory: str) -> None:
     environment = {DIRECTORY: "/home/alice/world"}
     check_place(NODE, places, environment)  # it has never had one
     (places.state / memory).touch()

@@ -147,7 +147,7 @@ def test_the_server_s_own_refusal_is_passed_on(server: Server) -> None:
     assert read_upstream(server.keys) is None
 
 
-def FwrErrorText(code: str, message: str, hint: str) -> str:  # noqa: N802 - stands for the class's text
+def FwrErrorText(code: str, message: str, hint: str) -> str:
     return json.dumps({"error": {"code": code, "message": message, "hint": hint}})
 
 

@@ -54,7 +54,7 @@ def test_a_damaged_record_is_made_anew_and_said(places: Places) -> None:
 
 
 @pytest.mark.parametrize("found", [[], ["The kernel has no Landlock."]])
-def test_field_F14_what_the_kernel_does_not_offer_is_in_the_status(  # noqa: N802
+def test_field_F14_what_the_kernel_does_not_offer_is_in_the_status(
     places: Places, monkeypatch: pytest.MonkeyPatch, found: list[str]
 ) -> None:
     monkeypatch.setattr(doctor, "weaknesses", lambda: found)

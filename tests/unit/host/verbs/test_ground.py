@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Path:
     ],
     ids=["up", "join", "join with a volume", "fork"],
 )
-def test_field_F13_bad_ground_is_refused_before_anything_is_made(  # noqa: N802
+def test_field_F13_bad_ground_is_refused_before_anything_is_made(
     machine: SimulatedMachine, place: Path, make: Callable[[SimulatedMachine, str], object]
 ) -> None:
     up.up_server(machine, ServerWish())
@@ -57,9 +57,7 @@ def test_the_directory_is_looked_at_as_its_owner(machine: SimulatedMachine, plac
     assert machine.looked_at == [(os.path.realpath(place), owner.st_uid, owner.st_gid)]
 
 
-def test_field_F14_what_an_agent_finds_weaker_is_said_at_up_and_join(  # noqa: N802
-    machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_field_F14_what_an_agent_finds_weaker_is_said_at_up_and_join(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     real = SimulatedAgent.status
 
     def status(self: SimulatedAgent) -> NodeStatus:
@@ -86,7 +84,7 @@ def lost(machine: SimulatedMachine, place: Path) -> SimulatedMachine:
     return machine
 
 
-def test_field_F06_a_world_that_is_not_where_it_was_is_held(lost: SimulatedMachine, place: Path) -> None:  # noqa: N802
+def test_field_F06_a_world_that_is_not_where_it_was_is_held(lost: SimulatedMachine, place: Path) -> None:
     before = lost.services("alice")
     for act in (
         lambda: up.up_node(lost, "alice"),

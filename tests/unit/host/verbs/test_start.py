@@ -22,7 +22,7 @@ def test_it_returns_when_the_server_is_ready(machine: SimulatedMachine) -> None:
     assert machine.republic.starting == 0
 
 
-def test_field_F36_it_returns_when_the_page_answers(machine: SimulatedMachine) -> None:  # noqa: N802
+def test_field_F36_it_returns_when_the_page_answers(machine: SimulatedMachine) -> None:
     machine.pages_late = 3
     up.up_server(machine, ServerWish())
     assert machine.pages_asked == 4

@@ -19,7 +19,7 @@ def served(machine: SimulatedMachine) -> SimulatedMachine:
     return machine
 
 
-def test_field_F37_down_works_where_compose_refuses(served: SimulatedMachine) -> None:  # noqa: N802
+def test_field_F37_down_works_where_compose_refuses(served: SimulatedMachine) -> None:
     served.docker.breaks_compose = True
     assert down(served, "alice").was_running
     assert served.services("alice") == set()
@@ -34,7 +34,7 @@ def test_a_server_keeps_its_networks_then_too(served: SimulatedMachine) -> None:
     assert served.home.network("server", "uplink") in served.docker.networks
 
 
-def test_field_F37_rm_works_where_compose_refuses(served: SimulatedMachine) -> None:  # noqa: N802
+def test_field_F37_rm_works_where_compose_refuses(served: SimulatedMachine) -> None:
     served.docker.breaks_compose = True
     assert len(remove(served, check(served, "alice"), with_volumes=True).removed_volumes) == 3
     assert (served.services("alice"), served.nodes.find("alice")) == (set(), None)

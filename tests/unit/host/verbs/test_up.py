@@ -184,7 +184,7 @@ def zones(machine: SimulatedMachine, name: str) -> list[str]:
     return [line.partition(": ")[2].strip('"') for line in text.splitlines() if line.strip().startswith("TZ: ")]
 
 
-def test_field_F27_both_services_have_the_machines_zone(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: N802
+def test_field_F27_both_services_have_the_machines_zone(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     up.up_server(machine, ServerWish())
     join(machine, JoinWish("server", name="alice"))
@@ -224,7 +224,7 @@ def proxy(machine: SimulatedMachine) -> list[str]:
     return [line.strip() for line in text.splitlines() if "FWRKIT_BEHIND_PROXY" in line]
 
 
-def test_field_F28_a_proxy_is_trusted_by_its_address_and_by_nothing_else(machine: SimulatedMachine) -> None:  # noqa: N802
+def test_field_F28_a_proxy_is_trusted_by_its_address_and_by_nothing_else(machine: SimulatedMachine) -> None:
     up.up_server(machine, ServerWish())
     assert proxy(machine) == []
     up.up_server(machine, ServerWish(proxy="172.17.0.1"))

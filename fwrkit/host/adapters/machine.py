@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
-from fwrkit.host.adapters import labels, one_shot, reach
+from fwrkit.host.adapters import labels, once, one_shot, reach
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
@@ -49,19 +49,23 @@ class Machine:
         """
         if is_running:
             return Archivist(node.name, ["docker", "exec", "--interactive", self.home.container(node.name, "sync")])
-        return Archivist(node.name, self.project(node).run_command(is_root=is_root).argv)
+        name = once.new_name()
+        return Archivist(node.name, self.project(node).run_command(name, is_root=is_root).argv, name)
 
     def examiner(self, image: str) -> Archivist:
         """Given an image, return who looks at backups: in a container that has nothing, reaches nothing and of whose
         words the engine keeps nothing."""
         options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]  # noqa: S108
         confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
+        name = once.new_name()
         return Archivist(
             "",
             [
                 "docker",
                 "run",
                 "--rm",
+                "--name",
+                name,
                 "--interactive",
                 "--log-driver",
                 "none",
@@ -70,6 +74,7 @@ class Machine:
                 f"{labels.HOME}={self.home.identity}",
                 image,
             ],
+            name,
         )
 
     def containers(self, node: Node) -> dict[str, Container]:

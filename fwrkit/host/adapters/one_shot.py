@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from fwrkit.core import commands
 from fwrkit.core.commands import Command
+from fwrkit.host.adapters import once
 from fwrkit.host.adapters.agent import parse_answer
 
 _TIMEOUT = 6 * 3600.0  # seconds
@@ -18,8 +19,11 @@ _PLACE = "/srv/fwr"  # of a world in a container: it belongs to the world's owne
 
 def copy(image: str, what: str, source: str, target: str, told: Callable[[str], None]) -> dict[str, object]:
     """Given an image of fwrkit's, have ``world`` or ``history`` copied from one volume (or directory) to another; return what the agent says."""
-    command = Command([*_run(image, [f"{source}:{SOURCE}:ro", f"{target}:{TARGET}"]), "fwrkit-agent", "copy", what, SOURCE, TARGET])
-    return parse_answer(source, commands.run_told(command, told, _TIMEOUT))
+    name = once.new_name()
+    command = Command([*_run(name, image, [f"{source}:{SOURCE}:ro", f"{target}:{TARGET}"]), "fwrkit-agent", "copy", what, SOURCE, TARGET])
+    with once.removed_if_interrupted(name):
+        done = commands.run_told(command, told, _TIMEOUT)
+    return parse_answer(source, done)
 
 
 def look_at_ground(image: str, directory: str, uid: int, gid: int) -> None:
@@ -28,12 +32,15 @@ def look_at_ground(image: str, directory: str, uid: int, gid: int) -> None:
     Nothing stays. Raise FwrError: REFUSED with the agent's sentence, FAILED if it gave no answer.
     """
     place = f"{directory}:{_PLACE}" if directory else _PLACE  # a volume without a name goes with the container
-    command = Command([*_run(image, [place], f"{uid}:{gid}", ()), "fwrkit-agent", "ground", _PLACE])
-    parse_answer(directory or "world", commands.run(command, _LOOK_TIMEOUT))
+    name = once.new_name()
+    command = Command([*_run(name, image, [place], f"{uid}:{gid}", ()), "fwrkit-agent", "ground", _PLACE])
+    with once.removed_if_interrupted(name):
+        done = commands.run(command, _LOOK_TIMEOUT)
+    parse_answer(directory or "world", done)
 
 
-def _run(image: str, mounts: Sequence[str], user: str = "0:0", capabilities: Sequence[str] = _CAPABILITIES) -> list[str]:
+def _run(name: str, image: str, mounts: Sequence[str], user: str = "0:0", capabilities: Sequence[str] = _CAPABILITIES) -> list[str]:
     closed = ["--network", "none", "--read-only", "--tmpfs", _TEMPORARY, "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     allowed = [word for each in capabilities for word in ("--cap-add", each)]
     volumes = [word for each in mounts for word in ("--volume", each)]
-    return ["docker", "run", "--rm", "--user", user, *closed, *allowed, *volumes, image]
+    return ["docker", "run", "--rm", "--name", name, "--user", user, *closed, *allowed, *volumes, image]

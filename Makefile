@@ -12,6 +12,10 @@ SOURCES := fwrkit tests scripts hatch_build.py
 # how many tests go on at a time; a scenario that measures waits until no other goes on (the marker `alone`)
 SIDES ?= 2
 
+# AGAIN=1, for CI: what failed is tried once more, alone (tests/again.py), but for `model`, where each failure is a finding. By hand every failure is red
+AGAIN ?=
+PYTEST := $(if $(AGAIN),$(PYTHON) -m tests.again,.venv/bin/pytest)
+
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
@@ -38,7 +42,7 @@ types: $(STAMP)
 	.venv/bin/mypy
 
 unit: $(STAMP)
-	.venv/bin/pytest --numprocesses $(SIDES) tests/unit
+	$(PYTEST) --numprocesses $(SIDES) tests/unit
 
 model: $(STAMP) ## nothing is lost, in process: hub and engines step by step, by some hundred random schedules and all that ever failed
 	.venv/bin/pytest --numprocesses $(SIDES) tests/model
@@ -50,7 +54,7 @@ model-nightly: $(STAMP) ## the same by COUNT schedules from SEED on; what fails 
 	$(PYTHON) -m tests.model.nightly $(COUNT) $(SEED) republic
 
 power: $(STAMP) ## what was announced survives power cuts: on disks in files, which only root may mount
-	.venv/bin/pytest tests/power
+	$(PYTEST) tests/power
 
 compose-check: $(STAMP)
 	@for file in tests/golden/compose/*.yaml; do echo "docker compose config -q  $$file"; docker compose -f "$$file" config -q; done
@@ -65,13 +69,13 @@ test: setup ## everything: setup, the gates, then the web and the scenarios on r
 	@$(MAKE) --no-print-directory integration
 
 image: $(STAMP) ## the agent's unit tests inside the image: with Debian's Python and libraries
-	tests/image/run.sh
+	AGAIN=$(AGAIN) tests/image/run.sh
 
 web: $(STAMP) ## what Apache and PHP serve, on containers of the images alone
-	.venv/bin/pytest tests/web
+	$(PYTEST) tests/web
 
 integration: $(STAMP) ## the scenarios: a server and its clients, through the command line, SIDES=2 at a time
-	.venv/bin/pytest --numprocesses $(SIDES) --dist loadfile --no-loadscope-reorder tests/integration
+	$(PYTEST) --numprocesses $(SIDES) --dist loadfile --no-loadscope-reorder tests/integration
 
 demo: setup ## a server and two clients with a wiki; a page saved at one is read at the others
 	$(PYTHON) scripts/demo.py

@@ -17,6 +17,7 @@ from fwrkit.agent.wire.messages import Refusal
 from fwrkit.core.commands import Command, run
 from fwrkit.core.records import Finding
 
+_PREFIX = ".fwrkit-look-"  # of files that are there for a moment
 _LOW_SPACE = 200 * 1024 * 1024  # bytes
 
 
@@ -25,9 +26,9 @@ def examine(node: Node, places: Places, server: Server | None, alerts: Sequence[
     checks: list[Callable[[], Finding]] = [
         lambda: _space(places.volume, "world"),
         lambda: _space(places.state, "state"),
-        lambda: _exchange(places.private),
-        lambda: _leases(places.private),
-        _landlock,
+        lambda: atomic_exchange(places.private),
+        lambda: leases(places.private),
+        landlock,
         _watches,
         lambda: _database(places.state / "record.sqlite", "record"),
         lambda: _unison([places.state / "unison"] if server is None else sorted((places.state / "accounts").glob("*"))),
@@ -57,48 +58,69 @@ def _space(path: Path, name: str) -> Finding:
     return Finding(f"{name} space", free > _LOW_SPACE, message, "" if free > _LOW_SPACE else "Make room; nothing is lost meanwhile.")
 
 
-def _exchange(private: Path) -> Finding:
-    with tempfile.TemporaryDirectory(dir=private) as work:
-        first, second = Path(work, "first"), Path(work, "second")
-        first.write_text("1")
-        second.write_text("2")
+def atomic_exchange(place: Path) -> Finding:
+    """Given a directory, say whether its filesystem exchanges two files in one step, and moves one only where nothing is. Raise OSError."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place) as work:
+        for name in ("first", "second"):
+            Path(work, name).write_text(name)
         fd = os.open(work, os.O_RDONLY)
         try:
             linux.rename(fd, b"first", fd, b"second", linux.RENAME_EXCHANGE)
+            linux.rename(fd, b"first", fd, b"third", linux.RENAME_NOREPLACE)
         except OSError as error:
-            return Finding(
-                "atomic exchange",
-                False,
-                f"The world's filesystem does not exchange files ({error}).",
-                "Use a volume, or a directory on ext4, xfs or btrfs.",
-            )
+            hint = "Use a volume, or a directory on ext4, xfs or btrfs."
+            return Finding("atomic exchange", False, f"The world's filesystem does not exchange files ({error.strerror}).", hint)
         finally:
             os.close(fd)
     return Finding("atomic exchange", True, "Files are replaced without a gap.")
 
 
-def _leases(private: Path) -> Finding:
-    with tempfile.NamedTemporaryFile(dir=private) as file:
-        fd = os.open(file.name, os.O_RDONLY)
-        writer = os.open(file.name, os.O_WRONLY)
-        try:
-            is_seen = not linux.take_read_lease(fd)
-        except OSError as error:
-            hint = "Programs that keep a file open while others change it are noticed later, by their next write."
-            return Finding("leases", False, f"The world's filesystem has no leases ({error}).", hint)
-        finally:
-            os.close(writer)
-            os.close(fd)
-    return Finding("leases", is_seen, "Files that a program is writing are noticed." if is_seen else "Leases do not work.")
+def leases(place: Path) -> Finding:
+    """Given a directory, say whether its filesystem tells that a program has a file open for writing, and that none has. Raise OSError."""
+    fd, name = tempfile.mkstemp(prefix=_PREFIX, dir=place)
+    os.close(fd)
+    reader = writer = -1
+    try:
+        reader = os.open(name, os.O_RDONLY)
+        is_free_seen = linux.take_read_lease(reader)
+        if is_free_seen:
+            linux.release_lease(reader)
+        writer = os.open(name, os.O_WRONLY)
+        is_writer_seen = not linux.take_read_lease(reader)
+    except OSError as error:
+        hint = "Programs that keep a file open while others change it are noticed later, by their next write."
+        return Finding("leases", False, f"The world's filesystem has no leases ({error.strerror}).", hint, is_weaker=True)
+    finally:
+        for each in (reader, writer):
+            if each >= 0:
+                os.close(each)
+        os.unlink(name)
+    if not is_free_seen:
+        text = "The world's filesystem says of each file that a program has it open for writing: nothing would travel."
+        return Finding("leases", False, text, "Use a volume, or a directory on a disk of this machine.")
+    if not is_writer_seen:
+        hint = "Programs that keep a file open while others change it are noticed later, by their next write."
+        return Finding("leases", False, "Leases do not work.", hint, is_weaker=True)
+    return Finding("leases", True, "Files that a program is writing are noticed.")
 
 
-def _landlock() -> Finding:
+def landlock() -> Finding:
+    """Say whether the kernel, and the engine's profile for system calls, let a program be confined to some directories."""
     done = run(
         Command(["setpriv", "--landlock-access", "fs", "--landlock-rule", "path-beneath:execute,read-file,read-dir:/usr", "/usr/bin/true"]),
         10,
     )
-    hint = "" if done.is_ok else "Use a kernel of version 5.13 or newer with Landlock; without it bulk content can not travel."
-    return Finding("Landlock", done.is_ok, "Unison is confined." if done.is_ok else "The kernel has no Landlock.", hint)
+    if done.is_ok:
+        return Finding("Landlock", True, "Unison is confined.")
+    hint = "Use a kernel of version 5.13 or newer with Landlock, and an engine whose profile lets it be used."
+    return Finding(
+        "Landlock", False, "The kernel has no Landlock: files above some MB, and many at once, can not travel.", hint, is_weaker=True
+    )
+
+
+def weaknesses() -> list[str]:
+    """Return a sentence for each thing that the kernel does not offer, and without which a node goes on with less."""
+    return [finding.message for finding in (_guarded(landlock),) if not finding.ok]
 
 
 def _watches() -> Finding:

@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from fwrkit import __version__
@@ -26,8 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.verb == "run":
-            from fwrkit.agent import run  # the whole agent: what only asks it, and is started for every question, starts without
+            from fwrkit.agent import ground, run  # the whole agent: what only asks it, and is started for every question, starts without
 
+            ground.check_place(from_environment(), Places())
             return run.main(from_environment(), Places())
         answer = _do(arguments, Places())
         if answer is not None:
@@ -92,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     fresh.add_argument("--patience", type=float, default=10.0, help="seconds")
     verbs.add_parser("tidy", help="make the history small")
     volume_verbs.add_parsers(verbs)
+    look = verbs.add_parser("ground", help="whether a world can be kept in a directory, before a node is made")
+    look.add_argument("place")
     verbs.add_parser("doctor", help="checks inside the container")
     return parser
 
@@ -104,6 +108,10 @@ def _do(arguments: argparse.Namespace, places: Places) -> dict[str, Any] | None:
         return joining.enrol(sys.stdin.readline(), places.keys, _node().node_id, arguments.citizen)
     if verb == "request":
         return joining.request(places.keys, _node().node_id, arguments.host, arguments.port, arguments.citizen)
+    if verb == "ground":
+        from fwrkit.agent import ground
+
+        return {"findings": [finding.to_json() for finding in ground.look(Path(arguments.place))]}
     if verb == "refused-content":
         refused_content(arguments.number, places)
         return None

@@ -71,6 +71,7 @@ class Agent:
         self._relaying = Relaying(node, places, self._server) if self._server is not None and self._server.is_peer else None
         if self._server is None:
             account_for_ssh(places.state / "extrausers", os.geteuid(), os.getegid())
+        self._weaknesses = doctor.weaknesses()
         self._repaired = repair_record(places.state / RECORD)
         record = Record(places.state / RECORD)
         relay = Relay(self._relaying.passed_down) if self._relaying is not None else None
@@ -289,7 +290,7 @@ class Agent:
 
     def _alerts(self, view: View) -> list[str]:
         """Return sentences about what went wrong or was healed, for people."""
-        found = [self._repaired] if self._repaired else []
+        found = [*self._weaknesses, *([self._repaired] if self._repaired else [])]
         if not self._is_watching:
             found.append(
                 "The kernel gives no watches for this world: changes are found by walking, every few seconds (fs.inotify.max_user_watches)."

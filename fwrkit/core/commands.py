@@ -14,10 +14,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from fwrkit.core import interrupts
 from fwrkit.core.errors import ExitCode, FwrError
 
+_GRACE = 10.0  # seconds in which a program that was interrupted may put its things in order
 _PIECE = 65536  # bytes
 _LAST_LINES = 20
+_running: list[subprocess.Popen[bytes]] = []  # of a process that listens for interruptions: what may have to be ended with it
 
 
 @dataclass(frozen=True)
@@ -74,36 +77,26 @@ def run(command: Command, timeout: float | None = None) -> Completed:
 
     ``timeout`` is in seconds. Raise FwrError: NOT_FOUND if the program does not exist, TIMED_OUT if it took longer (it is killed then).
     """
-    try:
-        done = subprocess.run(
-            list(command.argv),
-            input=command.stdin if command.stdin is not None else b"",
-            capture_output=True,
-            env=command.environment(),
-            cwd=command.cwd,
-            user=command.user,
-            group=command.group,
-            extra_groups=[] if command.user is not None and os.geteuid() == 0 else None,
-            timeout=timeout,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise _not_found(command) from error
-    except subprocess.TimeoutExpired as error:
-        raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.") from error
-    return Completed(command, done.returncode, done.stdout, done.stderr)
+    process = _popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, is_apart=interrupts.is_listening()
+    )  # fmt: skip
+    with _pipes_closed(process):
+        try:
+            output, errors = process.communicate(command.stdin if command.stdin is not None else b"", timeout)
+        except subprocess.TimeoutExpired as error:
+            _kill(process)
+            raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.") from error
+        except BaseException:
+            _interrupt(process)
+            raise
+    return Completed(command, process.returncode, output, errors)
 
 
 def run_told(command: Command, told: Callable[[str], None], timeout: float) -> Completed:
-    """Like :func:`run`, but hand on each line of the error output as it comes. It stays in this process's group: Ctrl-C ends it, too."""
+    """Like :func:`run`, but hand on each line of the error output as it comes. A process that is interrupted interrupts the program, too."""
     with tempfile.TemporaryFile() as output, _given(command.stdin or b"", is_held=False) as given:
-        try:
-            process = subprocess.Popen(
-                list(command.argv), stdin=given, stdout=output, stderr=subprocess.PIPE, env=command.environment(), cwd=command.cwd
-            )
-        except FileNotFoundError as error:
-            raise _not_found(command) from error
-        timer, late = _ended_after(process, timeout, subprocess.Popen.kill)
+        process = _popen(command, stdin=given, stdout=output.fileno(), stderr=subprocess.PIPE, is_apart=interrupts.is_listening())
+        timer, late = _ended_after(process, timeout)
         lines: list[bytes] = []
         try:
             assert process.stderr is not None
@@ -111,11 +104,13 @@ def run_told(command: Command, told: Callable[[str], None], timeout: float) -> C
                 lines = [*lines[-_LAST_LINES:], line]
                 told(line.decode(errors="replace").rstrip("\r\n"))
             status = process.wait()
+        except BaseException:
+            _interrupt(process)
+            raise
         finally:
             timer.cancel()
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
         _check_in_time(command, timeout, late)
         output.seek(0)
         return Completed(command, status, output.read(), b"".join(lines))
@@ -143,9 +138,12 @@ def stream(command: Command, take: Callable[[bytes], bool], timeout: float, *, i
             pieces = iter(lambda: os.read(process.stdout.fileno(), _PIECE), b"")  # type: ignore[union-attr]
             is_whole = all(take(piece) for piece in pieces)
             status = process.wait() if is_whole else 0
+        except BaseException:
+            _interrupt(process)
+            raise
         finally:
             timer.cancel()
-            _end(process)
+            _kill(process)
             process.stdout.close()
         errors.seek(0)
         words = errors.read(_PIECE)
@@ -170,9 +168,12 @@ def feed(command: Command, pieces: Iterable[bytes], timeout: float) -> Completed
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
             status = process.wait()
+        except BaseException:
+            _interrupt(process)
+            raise
         finally:
             timer.cancel()
-            _end(process)
+            _kill(process)
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
         for file in (output, errors):
@@ -193,8 +194,10 @@ class Sink:
     def __enter__(self) -> Sink:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        _end(self._process)
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            _interrupt(self._process)
+        _kill(self._process)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -238,7 +241,7 @@ def converse(command: Command, prompt: bytes, answer: bytes, timeout: float) -> 
             status = process.wait()
         finally:
             timer.cancel()
-            _end(process)
+            _kill(process)
         errors.seek(0)
         words = errors.read(_PIECE)
     _check_in_time(command, timeout, late)
@@ -276,24 +279,46 @@ def _not_found(command: Command) -> FwrError:
 
 
 def _started(command: Command, stdin: int, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    return _popen(command, stdin=stdin, stdout=stdout, stderr=stderr, is_apart=True)
+
+
+def _popen(command: Command, *, stdin: int, stdout: int, stderr: int, is_apart: bool) -> subprocess.Popen[bytes]:
+    """Start a program, in a session of its own if it is to be apart. Raise FwrError (NOT_FOUND) if there is none of its name."""
     try:
-        return start(command, stdin=stdin, stdout=stdout, stderr=stderr)
+        with interrupts.held():  # between its start and our knowing of it, it would be nobody's
+            process = _begun(command, stdin, stdout, stderr, is_apart)
+            if interrupts.is_listening():
+                _running[:] = [*(each for each in _running if each.returncode is None), process]
     except FileNotFoundError as error:
         raise _not_found(command) from error
+    return process
 
 
-def _ended_after(
-    process: subprocess.Popen[bytes], timeout: float, end: Callable[[subprocess.Popen[bytes]], None] | None = None
-) -> tuple[threading.Timer, threading.Event]:
-    """End a process after a time (seconds); return what calls that off, and what says whether it came to it.
+def interrupt_all() -> None:
+    """Pass Ctrl-C on to each program that this process, which listens for it (``core/interrupts.py``), has started and that still runs."""
+    while _running:
+        _interrupt(_running.pop())
 
-    ``end``: how; with its whole session if nothing is said.
-    """
+
+@contextlib.contextmanager
+def _pipes_closed(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Close what is left of a process's pipes after the block."""
+    try:
+        yield
+    finally:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _ended_after(process: subprocess.Popen[bytes], timeout: float) -> tuple[threading.Timer, threading.Event]:
+    """Kill a process after a time (seconds); return what calls that off, and what says whether it came to it."""
     late = threading.Event()
 
     def end_late() -> None:
         late.set()
-        (end or _end)(process)
+        _kill(process)
 
     timer = threading.Timer(timeout, end_late)
     timer.daemon = True
@@ -306,12 +331,33 @@ def _check_in_time(command: Command, timeout: float, late: threading.Event) -> N
         raise FwrError(ExitCode.TIMED_OUT, f"'{command.shown()}' took longer than {timeout:.0f} s.", "Try again.")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started in a session of its own, with its children, if it still runs."""
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process at once if it still runs: with its children, where it has a session of its own."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _send(process, signal.SIGKILL)
         process.wait()
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Pass Ctrl-C on to a process if it still runs, and kill it if it does not end by that. Who hears no Ctrl-C, kills it at once."""
+    if process.poll() is not None:
+        return
+    if not interrupts.is_listening():
+        _kill(process)
+        return
+    _send(process, signal.SIGINT)
+    try:
+        process.wait(_GRACE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C: whoever types it does not want to wait
+        _kill(process)
+
+
+def _send(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
 
 
 def start(command: Command, *, stdin: int | None = None, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[bytes]:
@@ -319,9 +365,13 @@ def start(command: Command, *, stdin: int | None = None, stdout: int | None = No
 
     The three streams are as in :class:`subprocess.Popen`. Raise OSError if it cannot be started.
     """
+    return _begun(command, subprocess.DEVNULL if stdin is None else stdin, stdout, stderr, is_apart=True)
+
+
+def _begun(command: Command, stdin: int, stdout: int | None, stderr: int | None, is_apart: bool) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command.argv),
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
         env=command.environment(),
@@ -329,10 +379,23 @@ def start(command: Command, *, stdin: int | None = None, stdout: int | None = No
         user=command.user,
         group=command.group,
         extra_groups=[] if command.user is not None and os.geteuid() == 0 else None,
-        start_new_session=True,
+        start_new_session=is_apart,
     )
 
 
 def interact(command: Command) -> int:
-    """Given a command, run it with this process's own terminal, and return its exit status. Raise OSError if it cannot be started."""
-    return subprocess.run(list(command.argv), env=command.environment(), cwd=command.cwd, check=False).returncode
+    """Given a command, run it with this process's own terminal, and return its exit status. Raise OSError if it cannot be started.
+
+    Ctrl-C is the program's own, as an editor uses it for itself. Raise KeyboardInterrupt if the program ends by it.
+    """
+    with interrupts.left_to_child() as heard:
+        process = subprocess.Popen(list(command.argv), env=command.environment(), cwd=command.cwd)
+        try:
+            status = process.wait()
+        except BaseException:  # SIGTERM, say, which reached us alone
+            process.terminate()
+            process.wait()
+            raise
+    if heard and status != 0:
+        raise KeyboardInterrupt
+    return status

@@ -186,12 +186,13 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class Finding:
-    """One result of ``doctor``: what was checked, whether it is well, and what to do if not."""
+    """One result of ``doctor``: what was checked, whether it is well, and what to do if not. ``is_weaker``: the node works without it, with less."""
 
     check: str
     ok: bool
     message: str
     hint: str = ""
+    is_weaker: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a JSON object."""

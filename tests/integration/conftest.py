@@ -19,6 +19,7 @@ ARTIFACTS = CHECKOUT / "artifacts"
 # What takes minutes comes first, so that nobody waits for it in the end. What is alone for long comes last, when nothing long is under way that it
 # has to wait for. A file runs in one process, as its tests share nodes.
 FIRST = (
+    "test_19_scale",
     "test_9_faults",
     "test_8_command_line",
     "test_10_fuzz",

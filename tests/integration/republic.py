@@ -447,8 +447,12 @@ class Node:
             left = max(0.1, deadline - time.monotonic())
             words = ["docker", "exec", f"{self.project}-sync", "fwrkit-agent", "sync", "--timeout", f"{left:.1f}"]
             done = subprocess.run(words, capture_output=True, timeout=left + 60, check=False)
-            answer = json.loads(done.stdout) if done.stdout else {"said": done.stderr.decode()}
-            return bool(done.stdout) and bool(answer.get("error", {}).get("code") != ExitCode.FAILED.name)
+            try:
+                answer = json.loads(done.stdout)
+            except ValueError:  # Docker's own words, on standard output too, where the container has just gone
+                answer = {"said": (done.stdout + done.stderr).decode()}
+                return False
+            return bool(answer.get("error", {}).get("code") != ExitCode.FAILED.name)
 
         with contextlib.suppress(AssertionError):  # what it said last is told below
             wait_until(is_answered, f"the agent of {self.name} answers", seconds)

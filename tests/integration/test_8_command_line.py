@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import pty
@@ -12,6 +13,9 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -211,20 +215,72 @@ def test_a_full_disk_is_said_and_healed_by_room(republic: Republic, server: Node
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
-@pytest.mark.parametrize("after", [0.3, 1.5, 3.0])
-def test_ctrl_c_in_the_middle_and_a_second_call_finishes(republic: Republic, server: Node, after: float) -> None:
+def interrupted(republic: Republic, after: float, *words: str) -> bool:
+    """Type Ctrl-C some seconds after a command began, as a terminal does: all of its group hear it. Return whether it came before the end."""
     environment = {**os.environ, "FWRKIT_HOME": str(republic.home)}
-    command = [str(FWRKIT), "join", "server", "--name", "grace"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [str(FWRKIT), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
+    )  # fmt: skip
     time.sleep(after)  # whatever it is doing then
-    os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode in (130, 0), said
+    assert process.returncode in (130, 0), (words, after, process.returncode, said)
     assert b"Traceback" not in said
-    assert process.returncode == 0 or b"Interrupted." in said
+    assert process.returncode == 0 or said.count(b"Interrupted.") == 1, (words, after, said)
+    assert b"gave no answer" not in said
+    return process.returncode == 130
+
+
+@pytest.mark.parametrize("after", [0.3, 0.8, 1.5, 2.2, 3.0])
+def test_ctrl_c_in_the_middle_and_a_second_call_finishes(republic: Republic, server: Node, after: float) -> None:
+    interrupted(republic, after, "join", "server", "--name", "grace")
     republic.json("join", "server", "--name", "grace")
     Node(republic, "grace").wait_in_sync()
     republic.fwrkit("rm", "grace", "--volumes", "--yes")
+
+
+def test_ctrl_c_in_each_long_command(republic: Republic, server: Node, tmp_path: Path) -> None:
+    republic.json("join", "server", "--name", "grace")
+    grace = Node(republic, "grace")
+    grace.wait_in_sync()
+    try:
+        with grace.cut():
+            grace.write("www/by-grace.html", "written with the cable pulled")
+            for after in (0.6, 1.2, 2.0):
+                assert interrupted(republic, after, "sync", "grace", "--timeout", "120"), "it waits for what can not come"
+        grace.wait_in_sync()
+        for number, after in enumerate((0.4, 0.7, 1.0)):
+            file = tmp_path / f"{number}.fwrkit"
+            if interrupted(republic, after, "backup", "grace", str(file)):
+                assert not file.exists()
+            else:
+                republic.fwrkit("restore", str(file), "--name", "examined", "--without-keys", "--no-start")
+                republic.fwrkit("rm", "examined", "--volumes", "--yes")
+            assert not list(tmp_path.glob("*.part"))
+        republic.fwrkit("backup", "grace", str(tmp_path / "whole.fwrkit"))
+        restore = ("restore", str(tmp_path / "whole.fwrkit"), "--name", "again", "--without-keys")
+        for after in (0.5, 1.2, 1.9):
+            if interrupted(republic, after, *restore):
+                republic.fwrkit(*restore)
+            republic.fwrkit("rm", "again", "--volumes", "--yes")
+        for after in (0.5, 1.0, 1.6):
+            republic.fwrkit("down", "grace")
+            interrupted(republic, after, "up", "grace")
+            republic.fwrkit("up", "grace")
+        for after in (0.8, 2.0, 3.2):
+            if interrupted(republic, after, "fork", "grace", "parted"):
+                republic.fwrkit("fork", "grace", "parted")
+            republic.fwrkit("rm", "parted", "--volumes", "--yes")
+
+        def of_one_run() -> set[str]:
+            return set(grace.docker("ps", "-a", "--format", "{{.Names}}", "--filter", "name=fwrkit-once-").stdout.decode().split())
+
+        left = of_one_run()  # another scenario's go by themselves
+        wait_until(lambda: not left & of_one_run(), "no container that was for one run is left, not even one that was only made", 60)
+        grace.wait_in_sync()
+    finally:
+        republic.fwrkit("rm", "grace", "--volumes", "--yes")
 
 
 def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(republic: Republic, server: Node) -> None:
@@ -241,6 +297,42 @@ def test_the_compose_file_runs_without_fwrkit_and_an_override_is_respected(repub
     republic.fwrkit("up", "heidi")
     assert heidi.docker("exec", f"{heidi.project}-web", "printenv", "EXTRA").stdout == b"seen\n"
     republic.fwrkit("rm", "heidi", "--volumes", "--yes")
+
+
+def test_field_F37_down_and_rm_work_with_an_override_that_has_a_mistake(republic: Republic, server: Node) -> None:
+    for text in ("services: {web: {environment: [\n", "services: {web: {no_such_key: 1}}\n", ""):
+        republic.json("join", "server", "--name", "judy")
+        judy = Node(republic, "judy")
+        directory = republic.home / "nodes" / "judy"
+        if text:
+            (directory / "compose.override.yaml").write_text(text)
+        else:
+            (directory / "compose.yaml").unlink()  # a relative: it is not there at all
+        assert republic.json("down", "judy")["was_running"] is True
+        assert containers(judy) == []
+        (directory / "compose.override.yaml").unlink(missing_ok=True)
+        republic.json("up", "judy")
+        (directory / "compose.override.yaml").write_text("services: [\n")
+        republic.fwrkit("rm", "judy", "--volumes", "--yes")
+        assert (containers(judy), judy.docker("volume", "ls", "-q", "--filter", f"name={judy.project}_").stdout) == ([], b"")
+        assert judy.docker("network", "ls", "-q", "--filter", f"name={judy.project}_").stdout == b""
+    server.wait_in_sync()
+
+
+def containers(node: Node) -> list[str]:
+    """Return the names of a node's containers, also of those that have ended."""
+    return node.docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"name={node.project}-").stdout.decode().split()
+
+
+def test_field_F36_the_page_answers_when_the_command_returns(republic: Republic, server: Node) -> None:
+    try:
+        for words in (("join", "server", "--name", "kim"), ("down", "kim"), ("up", "kim"), ("down", "server"), ("up", "server")):
+            answer = republic.json(*words)
+            for url in answer.get("urls", {}).values():
+                with contextlib.suppress(urllib.error.HTTPError):  # an answer
+                    urllib.request.urlopen(url.replace(urllib.parse.urlsplit(url).hostname, "127.0.0.1"), timeout=10).close()
+    finally:
+        republic.fwrkit("rm", "kim", "--volumes", "--yes")
 
 
 def test_what_people_see(republic: Republic, elsewhere: Republic, server: Node) -> None:

@@ -44,6 +44,8 @@ OF_THE_WHOLE = {
     "agent/test_house.py",
     "test_invariants.py",
     "test_beside.py",
+    "test_again.py",
+    "host/test_interrupted.py",
 }
 
 

@@ -78,17 +78,24 @@ def test_the_command_runs(installed: Path) -> None:
     assert "fwrkit = fwrkit.host.cli.entry:main" in points.read_text()
 
 
+def test_the_license_is_in_it_and_named(installed: Path) -> None:
+    place = next(installed.glob("fwrkit-*.dist-info"))
+    assert "\nLicense-Expression: Apache-2.0\n" in (place / "METADATA").read_text()
+    assert (place / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert "Apache License" in (ROOT / "LICENSE").read_text() and "END OF TERMS AND CONDITIONS" in (ROOT / "LICENSE").read_text()
+
+
 def test_tests_are_not_in_it(installed: Path) -> None:
     assert {path.name.partition("-")[0] for path in installed.iterdir()} == {"fwrkit"}
 
 
 def test_an_editable_install_needs_the_package_only(tmp_path: Path) -> None:
-    root = copy(tmp_path / "checkout", "pyproject.toml", "hatch_build.py", "fwrkit")
+    root = copy(tmp_path / "checkout", "pyproject.toml", "LICENSE", "hatch_build.py", "fwrkit")
     with zipfile.ZipFile(build(root, tmp_path, "build_editable")) as wheel:
         assert not [name for name in wheel.namelist() if "_context" in name]
 
 
 def test_a_wheel_without_its_sources_is_not_built(tmp_path: Path) -> None:
-    root = copy(tmp_path / "checkout", "pyproject.toml", "hatch_build.py", "fwrkit", "compose")
+    root = copy(tmp_path / "checkout", "pyproject.toml", "LICENSE", "hatch_build.py", "fwrkit", "compose")
     with pytest.raises(AssertionError, match="images"):
         build(root, tmp_path)

@@ -11,6 +11,7 @@ from fwrkit.core import commands
 from fwrkit.core.backups import Checked, Header, Made
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
+from fwrkit.host.adapters import once
 from fwrkit.host.adapters.agent import error_in, parse_answer
 from fwrkit.host.adapters.compose import check_addresses
 
@@ -19,7 +20,9 @@ _TIMEOUT = 7 * 86400.0  # seconds: a large world on a slow disk takes as long as
 
 @dataclass(frozen=True)
 class Archivist:
-    """``argv`` runs a program in the container. Every method raises the agent's own FwrError, or FAILED if it gave no answer.
+    """``argv`` runs a program in the container, which is made for it if it has a name (``container``).
+
+    Every method raises the agent's own FwrError, or FAILED if it gave no answer.
 
     ``lock``: by what keys are encrypted or opened (``passphrase``, or ``recipients``, or an ``identity``'s text), None: they are left out.
     It goes by standard input.
@@ -27,6 +30,7 @@ class Archivist:
 
     node: str
     argv: Sequence[str | bytes]
+    container: str = ""
 
     def backup(
         self, header: Header, lock: dict[str, Any] | None, write: Callable[[bytes], object], *, is_compressed: bool, is_alone: bool
@@ -38,7 +42,8 @@ class Archivist:
             write(piece)
             return True
 
-        done = commands.stream(self._command("backup", request), take, _TIMEOUT, is_held=True)
+        with once.removed_if_interrupted(self.container):
+            done = commands.stream(self._command("backup", request), take, _TIMEOUT, is_held=True)
         lines = done.stderr.decode(errors="replace").splitlines()
         made = _made(lines)
         if not done.is_ok or made is None:
@@ -68,7 +73,8 @@ class Archivist:
         return str(self._fed("authority-from-backup", request, pieces)["key"]).encode()
 
     def _fed(self, verb: str, request: dict[str, Any], pieces: Iterable[bytes]) -> dict[str, Any]:
-        done = commands.feed(self._command(verb, request), pieces, _TIMEOUT)
+        with once.removed_if_interrupted(self.container):
+            done = commands.feed(self._command(verb, request), pieces, _TIMEOUT)
         check_addresses(done)
         return parse_answer(self.node, Completed(done.command, done.status, _last_line(done.stdout), done.stderr))
 

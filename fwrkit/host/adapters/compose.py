@@ -10,7 +10,7 @@ from pathlib import Path
 from fwrkit.core import commands
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.adapters import space
+from fwrkit.host.adapters import once, space
 
 _UP_TIMEOUT = 300.0  # seconds
 _RUN_TIMEOUT = 6 * 3600.0
@@ -48,18 +48,21 @@ class Project:
         container) are there to be read. Lines of its error output are told; it is removed when it ends, and networks and volumes are there then.
         """
         read = [word for source, target in mounts.items() for word in ("--volume", f"{source}:{target}:ro")]
-        base = self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *read, "sync", *words)
+        name = once.new_name()
+        base = self.command("--progress", "quiet", "run", "--rm", "--name", name, "--no-deps", "--no-TTY", *read, "sync", *words)
         command = dataclasses.replace(base, stdin=stdin)
-        done = commands.run_told(command, told, _RUN_TIMEOUT)
+        with once.removed_if_interrupted(name):
+            done = commands.run_told(command, told, _RUN_TIMEOUT)
         check_addresses(done)
         return done
 
-    def run_command(self, *, is_root: bool = False) -> Command:
-        """Return what runs a program in a ``sync`` container of its own, without its ports, that goes when it ends; what comes behind it is the
-        program. As root, it may give files to the world's owner, where the service itself may not.
+    def run_command(self, name: str, *, is_root: bool = False) -> Command:
+        """Given a name, return what runs a program in a ``sync`` container of its own that is called so; what comes behind it is the program.
+
+        It is without the service's ports, and goes when it ends. As root, it may give files to the world's owner, where the service may not.
         """
         root = ["--user", "0:0", *(word for each in ("CHOWN", "DAC_OVERRIDE", "FOWNER") for word in ("--cap-add", each))] if is_root else []
-        return self.command("--progress", "quiet", "run", "--rm", "--no-deps", "--no-TTY", *root, "sync")
+        return self.command("--progress", "quiet", "run", "--rm", "--name", name, "--no-deps", "--no-TTY", *root, "sync")
 
     def down(self) -> None:
         """Stop and remove containers and networks; volumes stay."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -17,6 +19,7 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters import labels
 
 _ANSWER_TIMEOUT = 60  # seconds without a byte from the engine
+_CONFLICT = 409  # HTTP: the removal is in progress
 _BUILD_TIMEOUT = 900  # a build step may be silent while it downloads
 
 
@@ -99,6 +102,34 @@ class Engine:
             wanted = {"label": [f"{labels.COMPOSE_PROJECT}={project}", f"{labels.COMPOSE_ONE_OFF}=False"]}
             found = self._client.api.containers(all=True, filters=wanted)
             return [each for each in map(self._inspected, (item["Id"] for item in found)) if each is not None]
+
+    def remove_containers(self, project: str) -> None:
+        """Given a compose project, stop and remove its containers, those of one run too; each has the time to end that it was made with."""
+        with _translated():
+            found = self._client.api.containers(all=True, filters={"label": f"{labels.COMPOSE_PROJECT}={project}"})
+            if not found:
+                return
+            with ThreadPoolExecutor(len(found)) as pool:
+                list(pool.map(self._remove_container, (item["Id"] for item in found)))
+
+    def _remove_container(self, identity: str) -> None:
+        try:
+            self._client.api.stop(identity)
+            self._client.api.remove_container(identity, force=True)
+        except docker.errors.NotFound:  # it went by itself
+            return
+        except docker.errors.APIError as error:
+            if error.status_code != _CONFLICT:  # else it is just going by itself
+                raise
+
+    def remove_networks(self, project: str) -> None:
+        """Given a compose project, remove the networks that were made for it, but for those to which somebody else's container is attached."""
+        with _translated():
+            for network in self._client.networks.list(filters={"label": f"{labels.COMPOSE_PROJECT}={project}"}):
+                with contextlib.suppress(docker.errors.NotFound):
+                    network.reload()
+                    if not network.attrs.get("Containers"):
+                        network.remove()
 
     def volumes(self, project: str) -> dict[str, dict[str, str]]:
         """Given a compose project, return its volumes' names with their labels."""

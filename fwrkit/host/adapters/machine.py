@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import citizen_name_from_login
-from fwrkit.host.adapters import labels
+from fwrkit.host.adapters import labels, once, one_shot, reach
 from fwrkit.host.adapters.agent import Agent
 from fwrkit.host.adapters.archivist import Archivist
 from fwrkit.host.adapters.compose import Project
@@ -49,19 +49,23 @@ class Machine:
         """
         if is_running:
             return Archivist(node.name, ["docker", "exec", "--interactive", self.home.container(node.name, "sync")])
-        return Archivist(node.name, self.project(node).run_command(is_root=is_root).argv)
+        name = once.new_name()
+        return Archivist(node.name, self.project(node).run_command(name, is_root=is_root).argv, name)
 
     def examiner(self, image: str) -> Archivist:
         """Given an image, return who looks at backups: in a container that has nothing, reaches nothing and of whose
         words the engine keeps nothing."""
         options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:size=64m,mode=1777", "--cap-drop", "ALL"]  # noqa: S108
         confined = [*options, "--security-opt", "no-new-privileges", "--memory", "1g", "--user", f"{WORLD_UID}:{WORLD_UID}"]
+        name = once.new_name()
         return Archivist(
             "",
             [
                 "docker",
                 "run",
                 "--rm",
+                "--name",
+                name,
                 "--interactive",
                 "--log-driver",
                 "none",
@@ -70,6 +74,7 @@ class Machine:
                 f"{labels.HOME}={self.home.identity}",
                 image,
             ],
+            name,
         )
 
     def containers(self, node: Node) -> dict[str, Container]:
@@ -80,6 +85,14 @@ class Machine:
         """Given a node, say whether its ``sync`` runs."""
         sync = self.containers(node).get("sync")
         return sync is not None and sync.is_running
+
+    def is_page_served(self, node: Node) -> bool:
+        """Given a node, say whether its web server answers."""
+        return reach.is_page_served(node.http_port)
+
+    def look_at_ground(self, image: str, directory: str, uid: int, gid: int) -> None:
+        """As :func:`fwrkit.host.adapters.one_shot.look_at_ground`."""
+        one_shot.look_at_ground(image, directory, uid, gid)
 
     def running(self, name: str) -> Node:
         """Given a name, return the node. Raise FwrError: NOT_FOUND if there is none, UNREACHABLE if it does not run."""

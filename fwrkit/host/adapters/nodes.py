@@ -29,6 +29,9 @@ class Node:
     ``origin`` is what a server's world is still to be made from (``world``, ``state``, ``keys``: volumes or directories, ``version``, and ``peer``: it is to
     be one), ``founded`` what came of it. ``is_joined`` says that a client has its certificate. ``image`` is the image it last ran with; ``settings``
     a JSON object of the agent's settings, as text. ``is_drill``: it is made on copies for a moment, reaches nothing, and is no node of anybody's.
+    ``timezone``: by its name, empty: this machine's. ``proxy``: the addresses, with commas between, of whoever ends TLS before a server's web.
+    ``had_world``: its agent has run with its world in ``world_dir``. ``begun`` stands for the command that makes the node, until that has come to
+    its end: only the same words go on with it.
     ``is_peer``: a server without authority beside an official's client, which follows the world's server as a client does.
     """
 
@@ -55,6 +58,10 @@ class Node:
     founded: dict[str, Any] = dataclasses.field(default_factory=dict)
     is_drill: bool = False
     is_peer: bool = False
+    begun: str = ""
+    timezone: str = ""
+    proxy: str = ""
+    had_world: bool = False
 
     @property
     def kind(self) -> str:
@@ -95,29 +102,49 @@ class NodeStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError, AttributeError) as error:  # no JSON, fields that are missing, no object
-            raise FwrError(ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}.") from error
+            raise FwrError(
+                ExitCode.FAILED, f"The record of node '{name}' cannot be read.", f"Look at {path}, or remove the node: fwrkit rm {name}"
+            ) from error
 
     def get(self, name: str) -> Node:
         """Given a name, return the node. Raise FwrError (NOT_FOUND) if there is none."""
         node = self.find(name)
         if node is None:
-            known = ", ".join(each.name for each in self.all())
+            known = ", ".join(each.name for each in self.all(are_unreadable_passed_over=True))
             hint = f"There are: {known}." if known else "Start one with: fwrkit up server"
             raise FwrError(ExitCode.NOT_FOUND, f"There is no node '{name}' on this machine.", hint)
         return node
 
-    def all(self) -> list[Node]:
-        """Return every node, by name, but for those of drills."""
-        return [node for node in self._all() if not node.is_drill]
+    def get_readable(self, name: str) -> Node:
+        """Given a name, return the node, or what the name alone tells of it where its record can not be read: enough to stop and remove it.
+
+        Raise FwrError (NOT_FOUND) if there is none.
+        """
+        try:
+            return self.get(name)
+        except FwrError as error:
+            if error.code is not ExitCode.FAILED:
+                raise
+            return Node(name=name, role="server", node_id="", citizen="", http_port=0)  # a server's networks are handled with more care
+
+    def all(self, *, are_unreadable_passed_over: bool = False) -> list[Node]:
+        """Return every node, by name, but for those of drills. Raise FwrError (FAILED) if a record can not be read, unless those are passed over."""
+        return [node for node in self._all(are_unreadable_passed_over) if not node.is_drill]
 
     def drills(self) -> list[Node]:
         """Return what drills have made and not removed yet, by name."""
         return [node for node in self._all() if node.is_drill]
 
-    def _all(self) -> list[Node]:
+    def _all(self, are_unreadable_passed_over: bool = False) -> list[Node]:
         if not self.home.nodes.is_dir():
             return []
-        found = (self.find(path.name) for path in sorted(self.home.nodes.iterdir()))
+        found = []
+        for path in sorted(self.home.nodes.iterdir()):
+            try:
+                found.append(self.find(path.name))
+            except FwrError:
+                if not are_unreadable_passed_over:
+                    raise
         return [node for node in found if node is not None]
 
     def save(self, node: Node) -> Node:
@@ -126,6 +153,12 @@ class NodeStore:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         _replace(directory / "node.json", json.dumps(node.to_json(), indent=2) + "\n")
         return node
+
+    def finish(self, name: str) -> None:
+        """Given a node's name, record that the command which makes it has come to its end."""
+        node = self.find(name)
+        if node is not None and node.begun:
+            self.save(dataclasses.replace(node, begun=""))
 
     def save_compose(self, node: Node, text: str) -> Path:
         """Given a node and its rendered compose file, write the file and return its path."""

@@ -1,7 +1,8 @@
-"""Whether an SSH server answers at an address, seen from this machine."""
+"""Whether servers answer, seen from this machine: an SSH server at an address, a node's web server at its port."""
 
 from __future__ import annotations
 
+import http.client
 import socket
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -19,6 +20,18 @@ def check(host: str, port: int) -> None:
         raise FwrError(ExitCode.UNREACHABLE, f"Nothing answers at {host}:{port}: {_reason(error)}.", hint) from error
     if greeting != b"SSH-":
         raise FwrError(ExitCode.UNREACHABLE, f"What answers at {host}:{port} is no fwrkit server.", hint)
+
+
+def is_page_served(port: int) -> bool:
+    """Given a port of this machine, say whether a web server answers there; what it answers does not matter, as a world may still be on its way."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+    try:
+        connection.request("GET", "/fwr_tour/", headers={"Connection": "close"})
+        return connection.getresponse().status > 0
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _reason(error: OSError) -> str:

@@ -7,7 +7,7 @@ import json
 import jinja2
 
 import fwrkit
-from fwrkit.host.adapters import labels
+from fwrkit.host.adapters import labels, timezones
 from fwrkit.host.adapters.context import support_directory
 from fwrkit.host.adapters.home import Home
 from fwrkit.host.adapters.nodes import WORLD_UID, Node
@@ -35,6 +35,7 @@ def render(node: Node, home: Home) -> str:
         loopback=LOOPBACK,
         uplink=home.network(node.upstream, "uplink") if node.upstream else "",
         default_uid=WORLD_UID,
+        timezone=node.timezone or timezones.of_machine(),
         version=fwrkit.__version__,
         labels=labels,
     )

@@ -37,7 +37,11 @@ def prepare(text: str) -> WorldDirectory:
     if os.listdir(real):
         hint = f"Give it to the one who edits it: chown -R USER {text}"
         raise FwrError(ExitCode.REFUSED, f"{text} belongs to root and is not empty.", hint)
-    os.chown(real, WORLD_UID, WORLD_UID)
+    try:
+        os.chown(real, WORLD_UID, WORLD_UID)
+    except OSError as error:  # a filesystem without owners: exFAT, say
+        hint = "Mount it with an owner (uid=…), or give another directory."
+        raise FwrError(ExitCode.REFUSED, f"{text} belongs to root and can not be given away ({error.strerror}).", hint) from error
     return WorldDirectory(real, WORLD_UID, WORLD_UID)
 
 
@@ -49,8 +53,13 @@ def check_unshared(directory: str, others: Iterable[Node]) -> None:
             raise FwrError(ExitCode.TAKEN, message, "Two nodes cannot share files: give another directory with --world.")
 
 
-def check_present(directory: str, node: str) -> None:
-    """Given a node's world directory (empty: it has none), raise FwrError (NOT_FOUND) if it vanished."""
+def check_present(directory: str, node: str, *, had_world: bool = False) -> None:
+    """Given a node's world directory (empty: it has none), raise FwrError if it vanished (NOT_FOUND), or nothing is left in it of the world that the
+    node has had there (HELD): the directory below a mount point, say, in which the whole world would be fetched once more.
+    """
     if directory and not os.path.isdir(directory):
         hint = f"Mount it or put it back, then: fwrkit up {node}"
         raise FwrError(ExitCode.NOT_FOUND, f"The world directory {directory} of node '{node}' is gone.", hint)
+    if directory and had_world and not os.path.isdir(os.path.join(directory, "world")):
+        hint = f"Mount its disk or put it back, then: fwrkit up {node}. If it is lost, and all of it is to be fetched again: mkdir {directory}/world"
+        raise FwrError(ExitCode.HELD, f"The world of node '{node}' is not where it was: nothing of it is in {directory}.", hint)

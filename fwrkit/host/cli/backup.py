@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import Annotated, Any
 
@@ -34,7 +33,6 @@ def backup(
 ) -> None:
     """Save everything of a node that can not be made anew, while it runs or not."""
     machine, out = begin(json)
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: nothing half is left
     machine.nodes.get(node)
     if target == verb.STANDARD_OUTPUT:
         _check_standard_output(json, every, keep)
@@ -44,10 +42,6 @@ def backup(
         _tell(out, result)
         return
     verb.every(machine, wish, verb.span(every), _raw, lambda what: _tell(out, what))
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _check_standard_output(is_json: bool, every: str | None, keep: int | None) -> None:

@@ -17,6 +17,10 @@ NodeName = Annotated[
     str, typer.Argument(metavar="NODE", autocompletion=lambda incomplete: complete_node(incomplete), help="A node of this machine.")
 ]
 
+Timezone = Annotated[
+    str | None, typer.Option(metavar="ZONE", help="In which time zone pages are written: Europe/Berlin (default: this machine's).")
+]
+
 CitizenName = Annotated[str, typer.Argument(metavar="CITIZEN", help="A citizen, as `fwrkit citizens` names them.")]
 ThroughNode = Annotated[
     str | None,

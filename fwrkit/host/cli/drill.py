@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 import typer
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -20,7 +18,6 @@ app = typer.Typer(help="Play on copies what one hopes will not happen.", epilog=
 def succession(node: NodeName, json: Json = False) -> None:
     """Play the loss of the server on copies of what a node has, and say whether the world would survive it. Touches no node."""
     machine, out = begin(json)
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C: nothing is left
     findings = verb.succession(machine, node)
     out.result("drill", findings, lambda: _show(out, findings, node))
     bad = [finding for finding in findings if not finding.ok]
@@ -29,10 +26,6 @@ def succession(node: NodeName, json: Json = False) -> None:
         raise FwrError(
             ExitCode.FAILED, f"With what {node} has, this world would not survive whole: {len(bad)} of {len(findings)} checks failed.", hint
         )
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _show(out: Output, findings: list[Finding], node: str) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 import sys
+
+from fwrkit.core import interrupts
 
 
 def main() -> None:
     """Run the command line; exit with a code of :class:`fwrkit.core.errors.ExitCode`, or the status of an executed command."""
     try:
+        interrupts.listen()
         from fwrkit.host.cli.main import run
 
         status = run()
     except KeyboardInterrupt:
+        interrupts.ignore()
         sys.stderr.write("Interrupted.\n")
         status = 130
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over: what was done is told by the status
+    interrupts.ignore()  # it is over: what was done is told by the status
     sys.exit(status)

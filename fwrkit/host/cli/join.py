@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fwrkit.host.cli.context import Json, begin, complete_node
+from fwrkit.host.cli.context import Json, Timezone, begin, complete_node
 from fwrkit.host.cli.output import Output
 from fwrkit.host.verbs import join as verb
 
@@ -25,11 +25,12 @@ def join(
     name: Annotated[str | None, typer.Option(help="A name for the new node (default: the invite's citizen).")] = None,
     http_port: Annotated[int | None, typer.Option(metavar="N", help="Port for the web, on this machine only.")] = None,
     world: Annotated[str | None, typer.Option(metavar="DIR", help="Keep the world in a directory of this machine.")] = None,
+    timezone: Timezone = None,
     json: Json = False,
 ) -> None:
     """Have a copy of a world on this machine, and keep it in step with the others."""
     machine, out = begin(json)
-    result = verb.join(machine, verb.JoinWish(server=server, name=name, http_port=http_port, world=world))
+    result = verb.join(machine, verb.JoinWish(server=server, name=name, http_port=http_port, world=world, timezone=timezone))
     out.result("join", result, lambda: _show(out, result))
     verb.check_joined(result)
 

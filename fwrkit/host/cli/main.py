@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 import fwrkit
+from fwrkit.core import commands, interrupts
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.cli import context
 from fwrkit.host.cli.group import GroupOfModules
@@ -109,7 +111,7 @@ def run() -> int:
     except FwrError as error:
         return _failed(error)
     except (typer.Abort, KeyboardInterrupt):
-        return _failed(_INTERRUPTED)
+        return _interrupted()
     except typer.TyperException as error:
         return _failed(_misused(error))
     except BrokenPipeError:  # who read along has seen enough
@@ -120,7 +122,7 @@ def run() -> int:
             return _failed(FwrError(ExitCode.NO_SPACE, "The disk is full.", "Make room, then repeat the command."))
         return _failed(FwrError(ExitCode.FAILED, f"The machine refused: {error}.", "See: fwrkit doctor"))
     if status == ExitCode.INTERRUPTED:  # Typer's own answer to Ctrl-C, which it gives without a word
-        return _failed(_INTERRUPTED)
+        return _interrupted()
     return status if isinstance(status, int) else 0
 
 
@@ -132,6 +134,19 @@ def _misused(error: typer.TyperException) -> FwrError:
 
 
 def _failed(error: FwrError) -> int:
+    """Say what went wrong. After an interruption, a failure is what came of it: of a program that was ended, or of tidying up."""
+    return _interrupted() if interrupts.was_heard() else _said(error)
+
+
+def _interrupted() -> int:
+    if interrupts.is_listening():
+        interrupts.ignore()  # the sentence itself is not interrupted
+        commands.interrupt_all()
+    return _said(_INTERRUPTED)
+
+
+def _said(error: FwrError) -> int:
     out = context.output_in_use[-1] if context.output_in_use else Output("--json" in sys.argv)
-    out.error(error)
+    with contextlib.suppress(OSError):  # nobody is there to hear it: the terminal was closed
+        out.error(error)
     return int(error.code)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fwrkit.core import interrupts
 from fwrkit.core.errors import FwrError
 
 ENVELOPE = 1  # version of the JSON envelope: {"fwrkit": 1, "kind": …, "data": …}
@@ -67,9 +68,10 @@ class Output:
             self._err.print(Text(shown(error.hint)))
 
     def _json(self, kind: str, data: Any) -> None:
-        sys.stdout.write(json.dumps({"fwrkit": ENVELOPE, "kind": kind, "data": data}) + "\n")
-        sys.stdout.flush()
-        self._has_answered = True
+        with interrupts.held():  # one object, and it is known that it was said
+            sys.stdout.write(json.dumps({"fwrkit": ENVELOPE, "kind": kind, "data": data}) + "\n")
+            sys.stdout.flush()
+            self._has_answered = True
 
 
 def plain(value: Any) -> Any:

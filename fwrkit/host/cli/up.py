@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.cli.context import Json, begin, complete_node
+from fwrkit.host.cli.context import Json, Timezone, begin, complete_node
 from fwrkit.host.cli.output import Output
 from fwrkit.host.cli.password import citizen_site_hash
 from fwrkit.host.verbs import up as verb
@@ -44,11 +44,16 @@ def up(
         int | None,
         typer.Option(metavar="SECONDS", help="How long the server has to be out of reach before a client turns to a peer (60)."),
     ] = None,
+    timezone: Timezone = None,
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Believe a TLS proxy at this address, as the server sees it (several: commas; '': none)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make and start a server, or start a node that exists."""
     machine, out = begin(json)
-    options = (template, address, world, citizen, citizen_site, from_volume, history)
+    options = (template, address, world, citizen, citizen_site, from_volume, history, behind_proxy)
     if node == "server" or name is not None or any(option is not None for option in options):
         if patience is not None:
             raise FwrError(ExitCode.USAGE, "A server follows nobody, and needs no --patience.", "Give it to a client: fwrkit up NODE")
@@ -56,11 +61,12 @@ def up(
             raise FwrError(ExitCode.USAGE, "Only a new server is given a name.", f"Start a node that exists with: fwrkit up {node}")
         wish = verb.ServerWish(
             name=name or node, template=template, address=address, ssh_port=ssh_port, http_port=http_port, world=world, citizen=citizen,
-            citizen_site_hash=_hash(citizen_site), from_volume=from_volume, history=history,
+            citizen_site_hash=_hash(citizen_site), from_volume=from_volume, history=history, timezone=timezone,
+            proxy=behind_proxy,
         )  # fmt: skip
         result = verb.up_server(machine, wish)
     else:
-        result = verb.up_node(machine, node, ssh_port, http_port, patience=patience)
+        result = verb.up_node(machine, node, ssh_port, http_port, patience=patience, timezone=timezone)
     out.result("up", result, lambda: _show(out, result))
 
 

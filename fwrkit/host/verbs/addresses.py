@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -23,6 +24,21 @@ def check_host(text: str) -> str:
     if not _HOST.match(text) or ".." in text:
         raise FwrError(ExitCode.USAGE, f"{text!r} is not a host name or address.", "Give a name or an IPv4 address, without a port.")
     return text
+
+
+def check_proxy(text: str) -> str:
+    """Given the addresses or networks of proxies, with commas between, return them as they are rendered; empty: there is none.
+
+    Raise FwrError (USAGE) if one of them is none.
+    """
+    words = [word.strip() for word in text.split(",")] if text else []
+    try:
+        for word in words:
+            ipaddress.ip_network(word)
+    except ValueError as error:
+        hint = "Give the proxy's address as the server sees it, or its network: --behind-proxy 172.17.0.1 (or 10.0.0.0/8)"
+        raise FwrError(ExitCode.USAGE, f"{text!r} is not the address of a proxy.", hint) from error
+    return ",".join(words)
 
 
 def split_host(text: str) -> tuple[str, int]:

@@ -79,6 +79,6 @@ def _version(node: Node, running: str) -> Finding:
 
 
 def _world(node: Node) -> str:
-    world_directory.check_present(node.world_dir, node.name)
+    world_directory.check_present(node.world_dir, node.name, had_world=node.had_world)
     owner = os.stat(node.world_dir).st_uid
     return f"{node.world_dir} belongs to uid {owner}, the node runs as {node.uid}."

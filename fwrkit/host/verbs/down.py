@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fwrkit.host.adapters.machine import Machine
+from fwrkit.host.verbs.stop import stop
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,9 @@ def down(machine: Machine, name: str) -> Stopped:
 
     A server keeps its networks: the clients on this machine are attached to one of them, also those that are down.
     """
-    node = machine.nodes.get(name)
+    node = machine.nodes.get_readable(name)
     had_containers = bool(machine.containers(node))
-    project = machine.project(node)
     if had_containers:
         machine.report(f"Stopping {name}")
-        if node.role == "server":
-            project.remove_containers()
-        else:
-            project.down()
+        stop(machine, node, keeps_networks=node.role == "server")
     return Stopped(name, had_containers)

@@ -6,6 +6,7 @@ import secrets
 import time
 from typing import Any
 
+from fwrkit.core import interrupts
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import CITIZEN_NAME_LIMIT
 from fwrkit.core.records import Finding
@@ -40,7 +41,8 @@ def succession(machine: Machine, name: str) -> list[Finding]:
         try:
             return findings + _played(machine, source, drill, trusted)
         finally:
-            _remove(machine, drill)
+            with interrupts.held():
+                _remove(machine, drill)
 
 
 def _remove(machine: Machine, drill: Node) -> None:

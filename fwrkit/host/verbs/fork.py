@@ -59,11 +59,18 @@ def fork(machine: Machine, wish: ForkWish) -> Forked:
             citizen=wish.citizen or source.citizen,
         )  # fmt: skip
         up = make_server(machine, server, _origin(machine, source, wish))
-    elif existing.origin and existing.origin == _origin(machine, source, wish):
+    elif _is_begun(existing, _origin(machine, source, wish)):
         up = up_node(machine, wish.new)
     else:
         raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.new}' on this machine already.", "Choose another name for the new world.")
-    return Forked(up, _invites(machine, up) if wish.invite_all else [])
+    invites = _invites(machine, up) if wish.invite_all else []
+    machine.nodes.finish(wish.new)
+    return Forked(up, invites)
+
+
+def _is_begun(existing: Node, origin: dict[str, str]) -> bool:
+    """Whether a node is what an earlier call of the same words has begun to make."""
+    return existing.origin == origin if existing.origin else existing.begun == founding.words_of(origin)
 
 
 def _check(wish: ForkWish) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -21,6 +22,11 @@ def origin(machine: Machine, world: str, state: str = "", version: str = "", key
     places = {name: _place(machine, text) for name, text in (("world", world), ("state", state), ("keys", keys)) if text}
     found = {**places, "version": version}
     return {name: value for name, value in found.items() if value}
+
+
+def words_of(origin: dict[str, str]) -> str:
+    """Given what a world is made from, return what stands for it in a node's record while the node is not whole yet."""
+    return json.dumps(origin, sort_keys=True)
 
 
 def ensure(machine: Machine, node: Node, authority: bytes | None = None) -> Node:
@@ -46,7 +52,9 @@ def ensure(machine: Machine, node: Node, authority: bytes | None = None) -> Node
         words += [f"--succeed={_KEYS}", *(["--authority"] if authority is not None else []), *(["--peer"] if "peer" in node.origin else [])]
     answer = parse_answer(node.name, machine.project(node).run_once(words, mounts, machine.report, authority))
     return machine.nodes.save(
-        dataclasses.replace(node, origin={}, founded=answer, template=str(answer["template"]), world_name=str(answer["name"]))
+        dataclasses.replace(
+            node, origin={}, founded=answer, template=str(answer["template"]), world_name=str(answer["name"]), begun=words_of(node.origin)
+        )
     )
 
 

@@ -14,10 +14,10 @@ from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.invites import Invite
 from fwrkit.core.names import check_citizen_name, check_client_name
 from fwrkit.core.records import NodeStatus
-from fwrkit.host.adapters import compose, reach
+from fwrkit.host.adapters import compose, reach, timezones
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node
-from fwrkit.host.verbs import addresses, client, rm, through
+from fwrkit.host.verbs import addresses, client, ground, rm, through
 from fwrkit.host.verbs.start import start, start_new
 
 FORCED_HOST = "host:"
@@ -35,6 +35,7 @@ class JoinWish:
     name: str | None = None
     http_port: int | None = None
     world: str | None = None
+    timezone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def join(machine: Machine, wish: JoinWish) -> Joined:
     Raise FwrError: USAGE, NOT_FOUND, TAKEN, UNREACHABLE or REFUSED (an invite that is expired, used, or for another world); a node
     that was refused is removed again.
     """
+    if wish.timezone is not None:
+        timezones.check(wish.timezone)
     if invites.is_invite(wish.server):
         return _join_by_invite(machine, wish, invites.decode(wish.server))
     if not wish.server.startswith(FORCED_HOST) and machine.nodes.find(wish.server) is not None:
@@ -187,6 +190,8 @@ def _again(machine: Machine, node: Node, wish: JoinWish, invite: Callable[[], st
     if wish.http_port not in (None, node.http_port):
         hint = f"Give it another with: fwrkit up {node.name} --http-port {wish.http_port}"
         raise FwrError(ExitCode.TAKEN, f"The node '{node.name}' has joined, with port {node.http_port}.", hint)
+    if wish.timezone is not None:
+        node = machine.nodes.save(dataclasses.replace(node, timezone=wish.timezone))
     status = start(machine, node)
     if invite is not None and not _is_let_in(machine, node):
         machine.report(f"The server does not let {node.name} in as it is: joining again")
@@ -218,8 +223,10 @@ def _host_of(text: str) -> tuple[str, int]:
 def _recorded(machine: Machine, wish: JoinWish, plan: client.ClientPlan) -> Node:
     compose.version()
     machine.engine.version()
+    ground.check(machine, "client", ground.place_of(client.planned(machine, plan, wish.http_port, wish.world)))
     with machine.nodes.locked():
-        return machine.nodes.save(client.planned(machine, plan, wish.http_port, wish.world))
+        node = client.planned(machine, plan, wish.http_port, wish.world)
+        return machine.nodes.save(dataclasses.replace(node, timezone=wish.timezone if wish.timezone is not None else node.timezone))
 
 
 def _enrolled(machine: Machine, node: Node, invite: str, wish: JoinWish, *, is_new: bool) -> Joined:

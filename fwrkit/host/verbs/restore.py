@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -15,16 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fwrkit.core.backups import SUFFIX, Header, read_header
+from fwrkit.core import interrupts
+from fwrkit.core.backups import SUFFIX, Checked, Header, read_header
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name, check_client_name, check_node_name
 from fwrkit.core.records import NodeStatus
-from fwrkit.host.adapters import compose, images, part_file, templates, world_directory
+from fwrkit.host.adapters import compose, images, part_file, templates, timezones, world_directory
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import WORLD_UID, Node, new_node_id
-from fwrkit.host.verbs import addresses, ports
+from fwrkit.host.verbs import addresses, ground, ports
 from fwrkit.host.verbs.backup import amount
 from fwrkit.host.verbs.start import prepare, start_new
+from fwrkit.host.verbs.stop import stop
 from fwrkit.host.verbs.up import TEMPLATES
 
 STANDARD_INPUT = "-"
@@ -108,7 +111,7 @@ def check(machine: Machine, header: Header, wish: RestoreWish, *, are_keys_left_
     A server without keys is REFUSED, unless they are left out on purpose.
     """
     node = _planned(header, wish)
-    _check_free(machine, node, machine.nodes.directory(node.name) / _MARK)
+    _check_free(machine, node, machine.nodes.directory(node.name) / _MARK, _words_of(header))
     if header.role == "server" and not header.has_keys and not are_keys_left_out:
         hint = "To go on with new ones, under which every citizen needs a new invite: --without-keys"
         raise FwrError(ExitCode.REFUSED, "Without its keys no client trusts this server, and there are none in the backup.", hint)
@@ -123,32 +126,46 @@ def restore(machine: Machine, file: BinaryIO, wish: RestoreWish) -> Restored:
     node = _planned(header, wish)
     mark = machine.nodes.directory(node.name) / _MARK
     compose.version()
-    _check_free(machine, node, mark)
+    begun = _check_free(machine, node, mark, _words_of(header))
     image = images.ensure(machine.engine, node.role, "", machine.report)
     machine.report(f"Examining the backup of {header.node}")
     checked = machine.examiner(image).check(wish.lock, pieces(machine, file, "examined"))
     if checked.header != header:
         raise FwrError(ExitCode.FAILED, "This backup is damaged: it says two things of itself.", "Nothing was touched. Take another one.")
-    with machine.nodes.locked():
-        _clean(machine, node, mark)
-        node = _placed(machine, node, wish)
-        _write_mark(mark, node)
-    machine.report(f"Restoring {node.name}: {checked.files} files, {amount(checked.size)}")
-    try:
-        node = _filled(machine, node, wish, checked.voids, file)
-        machine.nodes.save(node)
-    except BaseException:
-        _clean(machine, node, mark)
-        raise
+    node = begun or _made(machine, node, wish, checked, file)
     mark.unlink(missing_ok=True)
     status = None
     if wish.is_started:
         node, status = start_new(machine, node, are_ports_asked_for=False)
+    machine.nodes.finish(node.name)
     notes = _notes(machine, header, node, wish)
     return Restored(
         node.name, node.role, header.made, checked.files, checked.size, wish.lock is not None, node.role == "server" or node.is_joined,
         node.ssh_port, node.address, addresses.urls(node), notes, status,
     )  # fmt: skip
+
+
+def _made(machine: Machine, node: Node, wish: RestoreWish, checked: Checked, file: BinaryIO) -> Node:
+    """Make a node of a backup that was examined, and return it as it is recorded. Nothing is left of one that fails."""
+    mark = machine.nodes.directory(node.name) / _MARK
+    with machine.nodes.locked():
+        _clean(machine, node, mark)
+        node = _placed(machine, node, wish)
+        ground.check(machine, node.role, ground.place_of(node))
+        _write_mark(mark, node)
+    machine.report(f"Restoring {node.name}: {checked.files} files, {amount(checked.size)}")
+    try:
+        node = _filled(machine, node, wish, checked.voids, file)
+        return machine.nodes.save(dataclasses.replace(node, begun=_words_of(checked.header)))
+    except BaseException:
+        with interrupts.held():
+            _clean(machine, node, mark)
+        raise
+
+
+def _words_of(header: Header) -> str:
+    """Return what stands for a backup in the record of a node that is made of it, while the node is not whole yet."""
+    return f"restore {hashlib.sha256(header.encode()).hexdigest()}"
 
 
 def _planned(header: Header, wish: RestoreWish) -> Node:
@@ -166,6 +183,8 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
             addresses.split_host(host)
         if node.upstream:
             check_node_name(node.upstream)
+        if node.timezone and not timezones.is_known(node.timezone):
+            node = dataclasses.replace(node, timezone="")
         is_well = node.role == header.role and _NODE_ID.match(node.node_id) and (node.role == "client" or node.template in TEMPLATES)
     except (TypeError, ValueError, FwrError):
         is_well = None
@@ -181,21 +200,29 @@ def _planned(header: Header, wish: RestoreWish) -> Node:
         node = dataclasses.replace(node, address=addresses.check_host(wish.address))
     name = wish.name or header.node
     check_node_name(name) if node.role == "server" else check_client_name(name)
-    # what a record says of the other machine's directories and volumes is not for this one
-    node = dataclasses.replace(node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False)
+    # what a record says of the other machine's directories, volumes and proxies is not for this one
+    node = dataclasses.replace(
+        node, name=name, image="", world_dir="", uid=WORLD_UID, gid=WORLD_UID, origin={}, founded={}, is_drill=False, begun="", proxy="",
+        had_world=False,
+    )  # fmt: skip
     if wish.lock is None and node.role == "client":  # a server's own citizen is known by its id, and needs no key
         node = dataclasses.replace(node, node_id=new_node_id(), is_joined=False)
     return node
 
 
-def _check_free(machine: Machine, node: Node, mark: Path) -> None:
-    if machine.nodes.find(node.name) is not None:
+def _check_free(machine: Machine, node: Node, mark: Path, words: str) -> Node | None:
+    """Return the node that an earlier call of the same words has filled and not started, None if nothing is there. Raise FwrError (TAKEN)."""
+    existing = machine.nodes.find(node.name)
+    if existing is not None and existing.begun == words:
+        return existing
+    if existing is not None:
         hint = f"Give it another name with --name, or remove that one: fwrkit rm {node.name} --volumes"
         raise FwrError(ExitCode.TAKEN, f"There is a node '{node.name}' on this machine.", hint)
     volumes = sorted(machine.engine.volumes(machine.home.project(node.name)))
     if volumes and not mark.exists():
         hint = f"Give it another name with --name, or remove them: docker volume rm {' '.join(volumes)}"
         raise FwrError(ExitCode.TAKEN, f"A node '{node.name}' was here, and its volumes were kept.", hint)
+    return None
 
 
 def _clean(machine: Machine, node: Node, mark: Path) -> None:
@@ -203,10 +230,8 @@ def _clean(machine: Machine, node: Node, mark: Path) -> None:
     if not mark.exists():
         return
     machine.report(f"Removing what was begun of {node.name}")
-    project = machine.project(node)
-    if (mark.parent / "compose.yaml").is_file():
-        project.down()
-    for volume in machine.engine.volumes(project.name):
+    stop(machine, node)
+    for volume in machine.engine.volumes(machine.home.project(node.name)):
         machine.engine.remove_volume(volume)
     place = str(json.loads(mark.read_text()).get("world_dir", ""))
     for name in ("world", "private") if place else ():

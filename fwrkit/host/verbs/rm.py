@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.host.adapters.machine import Machine
 from fwrkit.host.adapters.nodes import Node
+from fwrkit.host.verbs.stop import stop
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Removed:
 
 def check(machine: Machine, name: str) -> Node:
     """Given a name, return the node that would be removed. Raise FwrError: NOT_FOUND, or REFUSED if clients here still follow it."""
-    node = machine.nodes.get(name)
-    followers = [each.name for each in machine.nodes.all() if each.upstream == name]
+    node = machine.nodes.get_readable(name)
+    followers = [each.name for each in machine.nodes.all(are_unreadable_passed_over=True) if each.upstream == name]
     if followers:
         hint = f"Remove them first: fwrkit rm {followers[0]}"
         raise FwrError(ExitCode.REFUSED, f"On this machine {', '.join(followers)} still follow '{name}'.", hint)
@@ -32,10 +33,8 @@ def check(machine: Machine, name: str) -> Node:
 def remove(machine: Machine, node: Node, *, with_volumes: bool) -> Removed:
     """Given a node, remove its containers, networks and record, and its volumes if asked. A directory given by --world is never touched."""
     machine.report(f"Removing {node.name}")
-    project = machine.project(node)
-    if (project.directory / "compose.yaml").is_file():
-        project.down()
-    volumes = sorted(machine.engine.volumes(project.name))
+    stop(machine, node)
+    volumes = sorted(machine.engine.volumes(machine.home.project(node.name)))
     for volume in volumes if with_volumes else []:
         machine.engine.remove_volume(volume)
     machine.nodes.remove(node.name)

@@ -16,13 +16,14 @@ from fwrkit.host.verbs import founding
 from fwrkit.host.verbs.ports import chosen_again
 
 _AGENT_DEADLINE = 90.0  # seconds until the agent must have answered
+_PAGE_DEADLINE = 30.0  # seconds until the web server should have answered
 _POLL = 0.2
 _RESTARTS_TOLERATED = 2
 _LAST_LINES = 10
 
 
 def start(machine: Machine, node: Node, authority: bytes | None = None) -> NodeStatus:
-    """Given a recorded node, make sure that its image, compose file and containers are there; return the status once the agent answers.
+    """Given a recorded node, make sure that its image, compose file and containers are there; return the status once agent and pages answer.
 
     Raise FwrError: TAKEN if a port is in use, NOT_FOUND if the world directory or the image's sources are gone, TIMED_OUT or FAILED
     if the agent does not come up.
@@ -34,7 +35,13 @@ def start(machine: Machine, node: Node, authority: bytes | None = None) -> NodeS
         machine.nodes.save_compose(node, templates.render(node, machine.home))
     machine.report(f"Starting {node.name}")
     _bring_up(machine, node)
-    return wait_for_agent(machine, node)
+    status = wait_for_agent(machine, node)
+    if node.world_dir and not node.had_world:
+        machine.nodes.save(dataclasses.replace(machine.nodes.get(node.name), had_world=True))
+    for alert in status.alerts:
+        machine.report(alert)
+    wait_for_page(machine, node)
+    return status
 
 
 def prepare(machine: Machine, node: Node, *, is_recorded: bool = True) -> Node:
@@ -42,7 +49,7 @@ def prepare(machine: Machine, node: Node, *, is_recorded: bool = True) -> Node:
 
     Raise FwrError (NOT_FOUND) if the world directory or the image's sources are gone.
     """
-    world_directory.check_present(node.world_dir, node.name)
+    world_directory.check_present(node.world_dir, node.name, had_world=node.had_world)
     node = dataclasses.replace(node, image=images.ensure(machine.engine, node.role, node.image, machine.report))
     if is_recorded:
         machine.nodes.save(node)
@@ -87,6 +94,19 @@ def wait_for_agent(machine: Machine, node: Node) -> NodeStatus:
             show_log(machine, node)
             message = f"The agent of node '{node.name}' was not ready within {_AGENT_DEADLINE:.0f} s: {silence}"
             raise FwrError(ExitCode.TIMED_OUT, message, f"See its log: fwrkit logs {node.name}")
+        time.sleep(_POLL)
+
+
+def wait_for_page(machine: Machine, node: Node) -> None:
+    """Given a node that was started, return when its web server answers. Where it does not in time, that is reported: the node goes on without.
+
+    A drill has no page, and an override may have left ``web`` out.
+    """
+    deadline = time.monotonic() + _PAGE_DEADLINE
+    while not node.is_drill and "web" in machine.containers(node) and not machine.is_page_served(node):
+        if time.monotonic() > deadline:
+            machine.report(f"The pages of {node.name} do not answer after {_PAGE_DEADLINE:.0f} s. See why: fwrkit logs {node.name}")
+            return
         time.sleep(_POLL)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from fwrkit.core.errors import ExitCode, FwrError
 from fwrkit.core.names import check_citizen_name, check_node_name
 from fwrkit.core.records import NodeStatus
-from fwrkit.host.adapters import compose, templates, world_directory
+from fwrkit.host.adapters import compose, templates, timezones, world_directory
 from fwrkit.host.adapters.machine import Machine, login_citizen
 from fwrkit.host.adapters.nodes import Node, new_node_id
-from fwrkit.host.verbs import addresses, founding, ports, remains, rm
+from fwrkit.host.verbs import addresses, founding, ground, ports, remains, rm
 from fwrkit.host.verbs.start import start, start_new
 
 _PATIENCE_LIMIT = 86400  # seconds
@@ -35,6 +35,8 @@ class ServerWish:
     citizen_site_hash: str | None = None
     from_volume: str | None = None
     history: str | None = None
+    timezone: str | None = None
+    proxy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,27 @@ def up_server(machine: Machine, wish: ServerWish) -> Up:
     existing = machine.nodes.find(wish.name)
     if existing is not None:
         _check_same(existing, wish)
-        if wish.citizen_site_hash is not None:
-            machine.nodes.save(dataclasses.replace(existing, citizen_site_hash=wish.citizen_site_hash))
-        return up_node(machine, wish.name, wish.ssh_port, wish.http_port)
+        origin = founding.origin(machine, wish.from_volume, wish.history or "") if existing.begun and wish.from_volume is not None else {}
+        if wish.from_volume is not None and not existing.origin and existing.begun != founding.words_of(origin):
+            raise FwrError(
+                ExitCode.TAKEN, f"The server '{wish.name}' has a world already.", "Make another from the copy: give it a --name."
+            )
+        changed: dict[str, Any] = {
+            "citizen_site_hash": wish.citizen_site_hash,
+            "proxy": addresses.check_proxy(wish.proxy) if wish.proxy is not None else None,
+        }
+        machine.nodes.save(dataclasses.replace(existing, **{name: value for name, value in changed.items() if value is not None}))
+        return _finished(machine, up_node(machine, wish.name, wish.ssh_port, wish.http_port, timezone=wish.timezone))
     _check_wish(wish)
     compose.version()
     machine.engine.version()
     origin = founding.origin(machine, wish.from_volume, wish.history or "") if wish.from_volume is not None else {}
-    return make_server(machine, wish, origin)
+    return _finished(machine, make_server(machine, wish, origin))
+
+
+def _finished(machine: Machine, up: Up) -> Up:
+    machine.nodes.finish(up.node)
+    return up
 
 
 def make_server(
@@ -85,6 +100,10 @@ def make_server(
     A node whose world can not be made is removed again, but for volumes that were there before.
     """
     had_volumes = bool(machine.engine.volumes(machine.home.project(wish.name)))
+    place = world_directory.prepare(wish.world) if wish.world is not None else None
+    if place is not None:
+        world_directory.check_unshared(place.path, machine.nodes.all())
+    ground.check(machine, "server", place)
     with machine.nodes.locked():
         if machine.nodes.find(wish.name) is not None:
             raise FwrError(ExitCode.TAKEN, f"There is a node '{wish.name}' already.", "Choose another name.")
@@ -110,15 +129,17 @@ def up_node(
     http_port: int | None = None,
     authority: bytes | None = None,
     patience: int | None = None,
+    timezone: str | None = None,
 ) -> Up:
-    """Given a node's name, start it, on other ports if they are given; ``authority`` as in :func:`founding.ensure`.
+    """Given a node's name, start it, on other ports and in another time zone if they are given; ``authority`` as in :func:`founding.ensure`.
 
     ``patience``: for how many seconds its server has to be out of reach before it turns to a peer. Raise FwrError: NOT_FOUND, TAKEN, USAGE,
     and what starting raises.
     """
     node = machine.nodes.get(name)
+    zoned = node if timezone is None else dataclasses.replace(node, timezone=timezones.check(timezone))
     with machine.nodes.locked():
-        moved = _moved(machine, _patient(node, patience), ssh_port, http_port)
+        moved = _moved(machine, _patient(zoned, patience), ssh_port, http_port)
         if moved != node:
             node = machine.nodes.save(moved)
     status = start(machine, node, authority)
@@ -168,6 +189,8 @@ def _new_server(machine: Machine, wish: ServerWish) -> Node:
         template=wish.template or TEMPLATES[0],
         world_name="world" if wish.name == "server" else wish.name,
         citizen_site_hash=wish.citizen_site_hash or "",
+        timezone=wish.timezone or "",
+        proxy=addresses.check_proxy(wish.proxy) if wish.proxy else "",
     )
     return dataclasses.replace(node, world_dir=place.path, uid=place.uid, gid=place.gid) if place else node
 
@@ -183,14 +206,16 @@ def _check_wish(wish: ServerWish) -> None:
         check_citizen_name(wish.citizen)
     if wish.address is not None:
         addresses.check_host(wish.address)
+    if wish.timezone is not None:
+        timezones.check(wish.timezone)
+    if wish.proxy is not None:
+        addresses.check_proxy(wish.proxy)
 
 
 def _check_same(node: Node, wish: ServerWish) -> None:
     """A wish for a server that exists may repeat what it is, never change it in passing; ports and the password are no part of what it is."""
     if node.role != "server":
         raise FwrError(ExitCode.TAKEN, f"'{node.name}' is a {node.role} on this machine.", f"Start it with: fwrkit up {node.name}")
-    if wish.from_volume is not None and not node.origin:
-        raise FwrError(ExitCode.TAKEN, f"The server '{node.name}' has a world already.", "Make another from the copy: give it a --name.")
     wished = {"template": wish.template, "address": wish.address, "citizen": wish.citizen}
     wished["world_dir"] = os.path.realpath(os.path.expanduser(wish.world)) if wish.world is not None else None
     for name, value in wished.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fwrkit.agent import doctor
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.files.tree import NO_STAMP
 from fwrkit.agent.run import RECORD, Agent, repair_record
@@ -52,7 +53,16 @@ def test_a_damaged_record_is_made_anew_and_said(places: Places) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("found", [[], ["The kernel has no Landlock."]])
+def test_field_F14_what_the_kernel_does_not_offer_is_in_the_status(
+    places: Places, monkeypatch: pytest.MonkeyPatch, found: list[str]
+) -> None:
+    monkeypatch.setattr(doctor, "weaknesses", lambda: found)
+    assert [alert for alert in Agent(NODE, places).status().alerts if "Landlock" in alert] == found
+
+
 def test_where_nothing_can_be_watched_it_is_said(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "weaknesses", list)
     agent = Agent(NODE, places)
     assert any("no watches" in alert for alert in agent.status().alerts)
     monkeypatch.setattr(agent, "_is_watching", True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fwrkit.core import commands
+from fwrkit.core import commands, interrupts
 from fwrkit.core.commands import Command, run_told
 from fwrkit.core.errors import ExitCode, FwrError
+
+ROOT = Path(__file__).parents[3]
 
 
 def python(code: str, *words: str | bytes, **fields: object) -> Command:
@@ -186,3 +192,89 @@ def test_who_asks_on_a_terminal_is_answered_there() -> None:
     assert commands.converse(python(ask), b"assphrase", b"a secret", 30).status == 0
     none = commands.converse(python("import sys; sys.exit('no')"), b"assphrase", b"a secret", 30)
     assert (none.status, none.last_words()) == (1, "no")
+
+
+# what becomes of Ctrl-C
+
+_WAITS = """
+import sys
+from fwrkit.core import commands, interrupts
+from fwrkit.core.commands import Command
+
+interrupts.listen()
+child = Command(["python3", "-c", sys.argv[2]])
+ways = {
+    "run": lambda: commands.run(child),
+    "told": lambda: commands.run_told(child, lambda line: None, 60),
+    "stream": lambda: commands.stream(child, lambda piece: True, 60),
+    "held": lambda: commands.stream(child, lambda piece: True, 60, is_held=True),
+    "feed": lambda: commands.feed(child, iter([b"x"]), 60),
+    "converse": lambda: commands.converse(child, b"?", b"!", 60),
+}
+try:
+    print("begun", flush=True)
+    while True:
+        done = ways[sys.argv[1]]()
+        if done.status != 3:
+            print("a failure was taken for the answer", done, flush=True)
+            break
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+interrupts.ignore()
+commands.interrupt_all()
+"""
+_TELLS = """
+import sys
+from fwrkit.core import commands, interrupts
+
+interrupts.listen()
+try:
+    commands.stream(commands.Command(["python3", "-c", sys.argv[1]]), lambda piece: print(piece.decode(), end="", flush=True) is None, 60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+# a program that ends by Ctrl-C, well and without a word, as `docker exec` does, and leaves a trace where it runs
+_ENDS_QUIETLY = (
+    "import os, signal, sys, time; signal.signal(signal.SIGINT, lambda *_: os._exit(0)); "
+    "open(f'TRACE/{os.getpid()}', 'w').close(); time.sleep(0.02); os._exit(3)"
+)
+
+
+@pytest.mark.parametrize(
+    ("way", "is_group"),
+    [*((way, True) for way in ("run", "told", "stream", "held", "feed", "converse")), ("run", False)],
+    ids=lambda value: value if isinstance(value, str) else "the whole group" if value else "this process alone",
+)
+def test_at_whatever_moment_ctrl_c_comes_it_is_an_interruption(tmp_path: Path, way: str, is_group: bool) -> None:
+    """Twenty moments: the program that is waited for never ends before its parent knows why, and does not go on after it."""
+    for moment in range(20):
+        words = [sys.executable, "-c", _WAITS, way, _ENDS_QUIETLY.replace("TRACE", str(tmp_path))]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT)
+        assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+        time.sleep(0.007 * moment)  # not for anything to happen: the moment is what varies
+        (os.killpg if is_group else os.kill)(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        assert (out, err, process.returncode) == (b"interrupted\n", b"", 0), f"moment {moment}"
+    for trace in tmp_path.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            assert os.fsencode(tmp_path) not in Path(f"/proc/{trace.name}/cmdline").read_bytes(), "nobody's, and it goes on"
+
+
+def test_a_program_that_hears_no_ctrl_c_is_killed_by_a_second_one() -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", _TELLS, deaf], stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None and process.stdout.readline() == b"deaf\n"
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=9)[0] == b"interrupted\n"
+    assert time.monotonic() - began < 9
+
+
+@pytest.mark.parametrize(("ends", "is_interrupted"), [(0, False), (1, True)], ids=["the editor goes on", "it ends by it"])
+def test_ctrl_c_in_an_editor_is_the_editors_own(ends: int, is_interrupted: bool) -> None:
+    press = f"import os, signal, sys; signal.signal(signal.SIGINT, lambda *_: None); os.kill(os.getppid(), signal.SIGINT); sys.exit({ends})"
+    with interrupts.listening(), pytest.raises(KeyboardInterrupt) if is_interrupted else contextlib.nullcontext():
+        assert commands.interact(python(press)) == ends
+    assert not interrupts.was_heard()

@@ -66,6 +66,7 @@ class SimulatedDocker:
     lacks_images: bool = False
     fails_to_start: bool = False
     crashes: bool = False
+    breaks_compose: bool = False  # a file in the node's directory with a mistake: Compose does nothing any more
 
     def version(self) -> str:
         return "27"
@@ -75,6 +76,12 @@ class SimulatedDocker:
 
     def containers(self, project: str) -> list[Container]:
         return list(self.containers_of.get(project, {}).values())
+
+    def remove_containers(self, project: str) -> None:
+        self.containers_of.pop(project, None)
+
+    def remove_networks(self, project: str) -> None:
+        self.networks -= {f"{project}_uplink", f"{project}_site"}
 
     def volumes(self, project: str) -> dict[str, dict[str, str]]:
         return dict(self.volumes_of.get(project, {}))
@@ -139,11 +146,17 @@ class SimulatedProject:
         return Completed(Command(words), 0 if self.docker.founding is None else 1, json.dumps(answer).encode(), b"")
 
     def down(self) -> None:
+        self._check()
         self.docker.containers_of.pop(self.name, None)
         self.docker.networks -= {f"{self.name}_uplink", f"{self.name}_site"}
 
     def remove_containers(self) -> None:
+        self._check()
         self.docker.containers_of.pop(self.name, None)
+
+    def _check(self) -> None:
+        if self.docker.breaks_compose:
+            raise FwrError(ExitCode.FAILED, "Docker Compose failed: yaml: line 1: did not find expected node content.", "Run it by hand.")
 
 
 @dataclass
@@ -510,6 +523,9 @@ class SimulatedMachine(Machine):
         self.brought: list[
             tuple[list[str], str, object]
         ] = []  # to whom an authority was given: who is trusted, which world, shares or lock
+        self.looked_at: list[tuple[str, int, int]] = []  # where a world was to be
+        self.bad_ground: FwrError | None = None
+        self.pages_asked, self.pages_late = 0, 0  # how often somebody has looked for pages, and how often in vain
         self.fails: list[BaseException] = []  # what making or filling in a backup ends with, the next times
 
     def archivist(self, node: Node, *, is_running: bool, is_root: bool = False) -> Archivist:
@@ -525,6 +541,15 @@ class SimulatedMachine(Machine):
     def project(self, node: Node) -> Project:
         name = self.home.project(node.name)
         return cast(Project, SimulatedProject(name, self.nodes.directory(node.name), self.docker, node))
+
+    def look_at_ground(self, image: str, directory: str, uid: int, gid: int) -> None:
+        self.looked_at.append((directory, uid, gid))
+        if self.bad_ground is not None:
+            raise self.bad_ground
+
+    def is_page_served(self, node: Node) -> bool:
+        self.pages_asked += 1
+        return self.pages_asked > self.pages_late
 
     def agent(self, node: Node) -> Agent:
         return cast(Agent, SimulatedAgent(self, node.name))

@@ -10,7 +10,7 @@ import pytest
 from fwrkit.core import commands
 from fwrkit.core.commands import Command, Completed
 from fwrkit.core.errors import ExitCode, FwrError
-from fwrkit.host.adapters import compose
+from fwrkit.host.adapters import compose, once
 from fwrkit.host.adapters.compose import Project
 
 
@@ -61,12 +61,13 @@ def test_a_program_runs_once_and_reads_what_it_is_given(tmp_path: Path, monkeypa
         return Completed(command, 0, b"{}", b"Copying\n")
 
     monkeypatch.setattr(commands, "run_told", run)
+    monkeypatch.setattr(once, "new_name", lambda: "once")
     said: list[str] = []
     done = Project("fwrkit-abc-mine", tmp_path).run_once(["fwrkit-agent", "found"], {"old_world": "/from/world"}, said.append)
     assert (done.stdout, said) == (b"{}", ["Copying"])
     words = [str(word) for word in ran[0].argv]
     assert words[words.index("run") :] == [
-        "run", "--rm", "--no-deps", "--no-TTY", "--volume", "old_world:/from/world:ro", "sync", "fwrkit-agent", "found",
+        "run", "--rm", "--name", "once", "--no-deps", "--no-TTY", "--volume", "old_world:/from/world:ro", "sync", "fwrkit-agent", "found",
     ]  # fmt: skip
 
 
@@ -95,8 +96,8 @@ def test_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_program_in_a_container_of_its_own(tmp_path: Path) -> None:
-    plain = list(Project("p", tmp_path).run_command().argv)
-    assert plain[plain.index("run") :] == ["run", "--rm", "--no-deps", "--no-TTY", "sync"]
-    root = list(Project("p", tmp_path).run_command(is_root=True).argv)
+    plain = list(Project("p", tmp_path).run_command("once").argv)
+    assert plain[plain.index("run") :] == ["run", "--rm", "--name", "once", "--no-deps", "--no-TTY", "sync"]
+    root = list(Project("p", tmp_path).run_command("once", is_root=True).argv)
     assert root[root.index("--user") + 1] == "0:0"
     assert root[-1] == "sync"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker.errors
 import pytest
+import requests
 import requests.exceptions
 
 from fwrkit.core.errors import ExitCode, FwrError
@@ -57,3 +59,78 @@ def test_a_build_step_that_fails_is_one_sentence() -> None:
     with pytest.raises(FwrError) as raised:
         list(engine._build_lines({"error": "The command\nreturned 100", "errorDetail": {}}, "fwrkit-base:1"))
     assert raised.value.message == "Building fwrkit-base:1 failed: The command returned 100"
+
+
+def conflict() -> docker.errors.APIError:
+    response = requests.Response()
+    response.status_code = 409
+    return docker.errors.APIError("in progress", response=response)
+
+
+class Answers:
+    """What the engine's API answers of containers and networks, and what it was asked to remove."""
+
+    def __init__(self, fault: docker.errors.APIError | None = None) -> None:
+        self.api = self.networks = self
+        self.fault = fault
+        self.stopped: list[str] = []
+        self.removed: list[str] = []
+
+    def containers(self, **_: object) -> list[dict[str, str]]:
+        return [{"Id": "one"}, {"Id": "two"}]
+
+    def stop(self, identity: str) -> None:
+        self.stopped.append(identity)
+
+    def remove_container(self, identity: str, force: bool) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.removed.append(identity)
+
+    def list(self, **_: object) -> list[Network]:
+        return [Network(self, "free", {}), Network(self, "in use", {"Containers": {"x": {}}}), Network(self, "gone", None)]
+
+
+@dataclass
+class Network:
+    """A network: to which containers are attached, None if it went since it was listed."""
+
+    answers: Answers
+    name: str
+    attrs: dict[str, object] | None
+
+    def reload(self) -> None:
+        if self.attrs is None:
+            raise docker.errors.NotFound("gone")
+
+    def remove(self) -> None:
+        self.answers.removed.append(self.name)
+
+
+def connected(answers: Answers) -> engine.Engine:
+    made = engine.Engine.__new__(engine.Engine)
+    made._client = answers  # type: ignore[assignment]
+    return made
+
+
+def test_a_projects_containers_are_stopped_and_removed() -> None:
+    answers = Answers()
+    connected(answers).remove_containers("project")
+    assert sorted(answers.stopped) == sorted(answers.removed) == ["one", "two"]
+
+
+@pytest.mark.parametrize("fault", [docker.errors.NotFound("gone"), conflict()])
+def test_a_container_that_goes_by_itself_is_no_failure(fault: docker.errors.APIError) -> None:
+    connected(Answers(fault)).remove_containers("project")
+
+
+def test_a_container_that_can_not_be_removed_is_one() -> None:
+    with pytest.raises(FwrError) as raised:
+        connected(Answers(docker.errors.APIError("no"))).remove_containers("project")
+    assert raised.value.code == ExitCode.FAILED
+
+
+def test_a_network_that_somebody_uses_stays() -> None:
+    answers = Answers()
+    connected(answers).remove_networks("project")
+    assert answers.removed == ["free"]

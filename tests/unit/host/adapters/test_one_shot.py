@@ -32,3 +32,28 @@ def test_the_agents_own_words_come_through(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(FwrError) as raised:
         one_shot.copy("image", "world", "old", "new", print)
     assert raised.value.code == ExitCode.NO_SPACE
+
+
+@pytest.mark.parametrize(("directory", "mount"), [("/home/ada/world", "/home/ada/world:/srv/fwr"), ("", "/srv/fwr")])
+def test_the_ground_is_looked_at_as_the_worlds_owner(monkeypatch: pytest.MonkeyPatch, directory: str, mount: str) -> None:
+    ran: list[Command] = []
+
+    def run(command: Command, timeout: float) -> Completed:
+        ran.append(command)
+        return Completed(command, 0, b'{"findings": []}', b"")
+
+    monkeypatch.setattr(commands, "run", run)
+    one_shot.look_at_ground("image", directory, 1000, 1001)
+    words = [str(word) for word in ran[0].argv]
+    assert words[words.index("--user") + 1] == "1000:1001"
+    assert words[words.index("--volume") + 1] == mount
+    assert "--rm" in words and "--cap-add" not in words
+    assert words[words.index("image") :] == ["image", "fwrkit-agent", "ground", "/srv/fwr"]
+
+
+def test_bad_ground_is_refused_in_the_agents_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = b'{"error": {"code": "REFUSED", "message": "The filesystem does not.", "hint": "Use another."}}'
+    monkeypatch.setattr(commands, "run", lambda command, timeout: Completed(command, 6, error, b""))
+    with pytest.raises(FwrError) as raised:
+        one_shot.look_at_ground("image", "/srv", 1000, 1000)
+    assert raised.value.code == ExitCode.REFUSED

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import fwrkit
-from fwrkit.host.adapters import templates
+from fwrkit.host.adapters import templates, timezones
 from fwrkit.host.adapters.home import Home
 from fwrkit.host.adapters.nodes import Node
 
@@ -44,6 +44,7 @@ NODES: dict[str, dict[str, Any]] = {
     "server": SERVER,
     "server-address": {**SERVER, "address": "wiki.example.org", "citizen_site_hash": "citizen:$2y$10$abcdefghijklmnopqrstuv"},
     "server-directory": {**SERVER, "world_dir": '/srv/our "world" $HOME', "uid": 1000, "gid": 1000, "settings": '{"history_quiet": 0.1}'},
+    "server-proxy": {**SERVER, "proxy": "127.0.0.1,10.0.0.0/8", "timezone": "Asia/Tokyo"},
     "server-drill": {**SERVER, "name": "drill-0a1b", "http_port": 0, "ssh_port": 0, "is_drill": True},
     "peer": {**SERVER, "name": "alice-peer", "citizen": "alice-peer", "upstream": "server", "is_peer": True},
     "peer-address": {
@@ -58,6 +59,12 @@ NODES: dict[str, dict[str, Any]] = {
     "client-remote": {**CLIENT, "remote": "wiki.example.org:2211"},
     "client-directory": {**CLIENT, "upstream": "server", "world_dir": "/home/alice/world", "uid": 1000, "gid": 1000},
 }
+
+
+@pytest.fixture(autouse=True)
+def _zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's time zone."""
+    monkeypatch.setattr(timezones, "of_machine", lambda: "Europe/Berlin")
 
 
 def rendered(name: str) -> str:

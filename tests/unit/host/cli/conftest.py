@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fwrkit.core import interrupts
 from fwrkit.host.cli import context, main
 from tests.unit.host.simulated import SimulatedMachine
 
@@ -49,7 +50,8 @@ def fwrkit(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch, capsys: p
         monkeypatch.setattr(sys, "argv", ["fwrkit", *words])
         monkeypatch.setenv("COLUMNS", "200")
         capsys.readouterr()
-        status = main.run()
+        with interrupts.listening():
+            status = main.run()
         return Said(status, *capsys.readouterr())
 
     monkeypatch.setattr(context, "Machine", connected)

@@ -26,7 +26,7 @@ def test_names_that_are_no_utf8_can_be_told_apart() -> None:
 
 
 def test_results_are_plain_types() -> None:
-    assert plain([Finding("a", True, "b")]) == [{"check": "a", "ok": True, "message": "b", "hint": ""}]
+    assert plain([Finding("a", True, "b")]) == [{"check": "a", "ok": True, "message": "b", "hint": "", "is_weaker": False}]
 
 
 def test_markup_in_what_is_shown_is_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,3 +47,15 @@ def test_only_a_hash_of_the_password_is_kept(
 def test_a_password_that_protects_nothing_is_refused(fwrkit: Fwrkit, monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     monkeypatch.setenv("FWRKIT_CITIZEN_SITE_PASSWORD", secret)
     assert fwrkit("up", "server", "--citizen-site", "password").status == ExitCode.USAGE
+
+
+def test_zone_and_proxy_are_options(fwrkit: Fwrkit, machine: SimulatedMachine) -> None:
+    assert fwrkit("up", "server", "--timezone", "Europe/Berlin", "--behind-proxy", "172.17.0.1").status == 0
+    node = machine.nodes.get("server")
+    assert (node.timezone, node.proxy) == ("Europe/Berlin", "172.17.0.1")
+    assert fwrkit("join", "server", "--name", "alice", "--timezone", "Asia/Tokyo").status == 0
+    assert machine.nodes.get("alice").timezone == "Asia/Tokyo"
+    assert fwrkit("up", "alice", "--timezone", "UTC").status == 0
+    assert machine.nodes.get("alice").timezone == "UTC"
+    assert fwrkit("up", "alice", "--behind-proxy", "172.17.0.1").status == ExitCode.TAKEN, "a client is behind none"
+    assert fwrkit("up", "server", "--behind-proxy", "nonsense").status == ExitCode.USAGE

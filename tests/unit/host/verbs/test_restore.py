@@ -176,6 +176,18 @@ def test_a_world_in_a_directory(machine: SimulatedMachine, saved: dict[str, Path
     assert machine.nodes.get("server").world_dir == str(place.resolve())
 
 
+def test_what_was_true_of_the_other_machine_only_is_left_there(machine: SimulatedMachine, saved: dict[str, Path], tmp_path: Path) -> None:
+    place = tmp_path / "world"
+    place.mkdir()
+    changed(saved["server"], world_dir="/mnt/disk", had_world=True, proxy="0.0.0.0/0", begun="fork", timezone="../x")
+    restore(machine, saved["server"], world=str(place))  # nothing of its world is there yet, and that is right
+    node = machine.nodes.get("server")
+    assert (node.world_dir, node.proxy, node.begun, node.timezone) == (str(place.resolve()), "", "", "")
+    changed(saved["alice"], timezone="UTC")
+    restore(machine, saved["alice"])
+    assert machine.nodes.get("alice").timezone == "UTC"
+
+
 def test_another_address(machine: SimulatedMachine, saved: dict[str, Path]) -> None:
     assert restore(machine, saved["server"], address="new.example.org").address == "new.example.org"
     assert fault(machine, saved["alice"], address="new.example.org").code == ExitCode.USAGE

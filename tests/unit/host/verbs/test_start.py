@@ -11,6 +11,7 @@ from fwrkit.host.adapters import context, ports
 from fwrkit.host.adapters.engine import Container
 from fwrkit.host.adapters.nodes import Node
 from fwrkit.host.verbs import start, up
+from fwrkit.host.verbs.join import JoinWish, join
 from fwrkit.host.verbs.up import ServerWish
 from tests.unit.host.simulated import SimulatedMachine
 
@@ -19,6 +20,30 @@ def test_it_returns_when_the_server_is_ready(machine: SimulatedMachine) -> None:
     machine.republic.starting = 3
     assert up.up_server(machine, ServerWish()).status.state == "in sync"
     assert machine.republic.starting == 0
+
+
+def test_field_F36_it_returns_when_the_page_answers(machine: SimulatedMachine) -> None:
+    machine.pages_late = 3
+    up.up_server(machine, ServerWish())
+    assert machine.pages_asked == 4
+    machine.pages_asked = 0
+    join(machine, JoinWish("server", name="alice"))
+    assert machine.pages_asked == 4
+
+
+def test_a_page_that_never_answers_is_said_and_holds_nothing_up(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "_PAGE_DEADLINE", 0.01)
+    machine.pages_late = 10**6
+    assert up.up_server(machine, ServerWish()).status.state == "in sync"
+    assert "The pages of server do not answer after 0 s. See why: fwrkit logs server" in machine.said
+
+
+def test_a_node_without_a_web_server_is_not_asked_for_pages(machine: SimulatedMachine) -> None:
+    up.up_server(machine, ServerWish())
+    machine.pages_asked = 0
+    del machine.docker.containers_of[machine.home.project("server")]["web"]
+    start.wait_for_page(machine, machine.nodes.get("server"))
+    assert machine.pages_asked == 0
 
 
 def test_an_agent_that_never_is_ready_is_given_up_with_its_log(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:

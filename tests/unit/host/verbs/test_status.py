@@ -35,6 +35,20 @@ def test_a_node_that_is_down(machine: SimulatedMachine) -> None:
     assert (raised.value.code, raised.value.hint) == (ExitCode.UNREACHABLE, "Start it with: fwrkit up server")
 
 
+def test_a_node_whose_agent_does_not_stay_up_says_why(machine: SimulatedMachine) -> None:
+    up.up_server(machine, ServerWish())
+    error = '{"error": {"code": "HELD", "message": "The world is not where it was.", "hint": "Mount its disk."}}'
+    machine.crash("server", "a line", error)
+    machine.project(machine.nodes.get("server")).up()
+    report = status(machine, "server")
+    assert (report.containers, report.status) == ("restarting", None)
+    with pytest.raises(FwrError) as raised:
+        check_up(report)
+    assert (raised.value.code, raised.value.message) == (ExitCode.HELD, "The world is not where it was.")
+    down(machine, "server")
+    assert status(machine, "server").fault == {}
+
+
 def test_what_waits_is_told_to_whom_it_concerns(machine: SimulatedMachine) -> None:
     up.up_server(machine, ServerWish())
     join(machine, JoinWish("server", name="alice"))

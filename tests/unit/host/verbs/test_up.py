@@ -173,3 +173,69 @@ def test_an_unknown_node_is_not_found(machine: SimulatedMachine) -> None:
     with pytest.raises(FwrError) as raised:
         up.up_node(machine, "alice")
     assert raised.value.code == ExitCode.NOT_FOUND
+
+
+# the time zone, and a proxy before the server
+
+
+def zones(machine: SimulatedMachine, name: str) -> list[str]:
+    """Return the time zones that a node's services are rendered with."""
+    text = (machine.nodes.directory(name) / "compose.yaml").read_text()
+    return [line.partition(": ")[2].strip('"') for line in text.splitlines() if line.strip().startswith("TZ: ")]
+
+
+def test_field_F27_both_services_have_the_machines_zone(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    up.up_server(machine, ServerWish())
+    join(machine, JoinWish("server", name="alice"))
+    assert zones(machine, "server") == zones(machine, "alice") == ["Europe/Berlin"] * 2
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # whoever travels takes the laptop along
+    up.up_node(machine, "alice")
+    assert zones(machine, "alice") == ["Asia/Tokyo"] * 2
+
+
+def test_a_zone_that_is_named_stays(machine: SimulatedMachine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    up.up_server(machine, ServerWish(timezone="Asia/Tokyo"))
+    join(machine, JoinWish("server", name="alice", timezone="UTC"))
+    up.up_node(machine, "server")
+    assert (zones(machine, "server"), zones(machine, "alice")) == (["Asia/Tokyo"] * 2, ["UTC"] * 2)
+    up.up_server(machine, ServerWish(timezone="Europe/Berlin"))
+    join(machine, JoinWish("server", name="alice", timezone="Asia/Tokyo"))
+    assert (zones(machine, "server"), zones(machine, "alice")) == (["Europe/Berlin"] * 2, ["Asia/Tokyo"] * 2)
+    up.up_node(machine, "alice", timezone="UTC")
+    assert zones(machine, "alice") == ["UTC"] * 2
+
+
+def test_a_zone_that_is_none_changes_nothing(machine: SimulatedMachine) -> None:
+    for act in (
+        lambda: up.up_server(machine, ServerWish(timezone="Middle-earth/Shire")),
+        lambda: join(machine, JoinWish("server", timezone="../x")),
+    ):
+        with pytest.raises(FwrError) as raised:
+            act()
+        assert raised.value.code is ExitCode.USAGE
+    assert machine.nodes.all() == []
+
+
+def proxy(machine: SimulatedMachine) -> list[str]:
+    """Return the line about a proxy in the server's compose file."""
+    text = (machine.nodes.directory("server") / "compose.yaml").read_text()
+    return [line.strip() for line in text.splitlines() if "FWRKIT_BEHIND_PROXY" in line]
+
+
+def test_field_F28_a_proxy_is_trusted_by_its_address_and_by_nothing_else(machine: SimulatedMachine) -> None:
+    up.up_server(machine, ServerWish())
+    assert proxy(machine) == []
+    up.up_server(machine, ServerWish(proxy="172.17.0.1"))
+    assert proxy(machine) == ['FWRKIT_BEHIND_PROXY: "172.17.0.1"']
+    up.up_server(machine, ServerWish(proxy="10.0.0.0/8, fd00::1"))
+    assert proxy(machine) == ['FWRKIT_BEHIND_PROXY: "10.0.0.0/8,fd00::1"']
+    up.up_node(machine, "server")
+    assert proxy(machine) == ['FWRKIT_BEHIND_PROXY: "10.0.0.0/8,fd00::1"'], "it stays"
+    for text in ("proxy.example.org", "1.2.3", "10.0.0.1/8", "10.0.0.1,", "10.0.0.1;x", "10.0.0.1\nX: y"):
+        with pytest.raises(FwrError) as raised:
+            up.up_server(machine, ServerWish(proxy=text))
+        assert raised.value.code is ExitCode.USAGE, text
+    up.up_server(machine, ServerWish(proxy=""))
+    assert proxy(machine) == []

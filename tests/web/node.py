@@ -81,7 +81,7 @@ class Node:
         tmpfs = [word for entry in _TMPFS for word in ("--tmpfs", entry)]
         variables = [word for key, value in self.environment.items() for word in ("--env", f"{key}={value}")]
         mount = f"{self.name}:/srv/fwr" + (":ro" if self.role == "server" else "")
-        limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "256"]
+        limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "768m", "--pids-limit", "256"]
         docker(
             "run", "--detach", "--name", self.name, "--label", LABEL, "--user", OWNER, *limits, *tmpfs, *variables,
             "--volume", mount, "--publish", "127.0.0.1::8080", self.image, "fwrkit-web",
@@ -143,10 +143,14 @@ class Node:
         """Return a listing of everything in the world, with sizes, times and hashes."""
         return self.sh(_LISTING)
 
+    def log(self) -> list[str]:
+        """Return everything that was logged."""
+        done = commands.check(Command(["docker", "logs", self.name]), _TIMEOUT)
+        return (done.stdout + b"\n" + done.stderr).decode(errors="replace").splitlines()
+
     def errors(self) -> list[str]:
         """Return what Apache and PHP complained about."""
-        done = commands.check(Command(["docker", "logs", self.name]), _TIMEOUT)
-        return [line for line in done.stderr.decode(errors="replace").splitlines() if ":warn]" in line or ":error]" in line]
+        return [line for line in self.log() if ":warn]" in line or ":error]" in line]
 
     def get(self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
         """Ask exactly that, as :meth:`tests.web.address.Address.get`."""

@@ -1,0 +1,35 @@
+<?php
+/**
+ * The search index of what a wiki has. A page that it can not take is left out and said, once: it keeps no other page from being found.
+ */
+
+const FWRKIT_INDEX_LIMIT = 1048576; // bytes of a page's text; the indexer needs some sixty times as much memory
+
+/** Put a page into the index if it has changed since. A page that ended the process that indexed it, twice, counts as too large. */
+function fwrkit_index(string $id): void
+{
+    global $conf;
+    $one_at_a_time = fopen($conf['lockdir'] . '/fwrkit-index', 'c');
+    if (!$one_at_a_time || !flock($one_at_a_time, LOCK_EX | LOCK_NB)) {
+        return;
+    }
+    $file = wikiFN($id);
+    $left_out = $conf['localdir'] . '/left-out/' . hash('sha256', $id);
+    $begun = $conf['localdir'] . '/begun/' . hash('sha256', $id);
+    if (is_file($left_out) && filemtime($left_out) >= fwrkit_changed($file)) {
+        return;
+    }
+    $tries = (int)@file_get_contents($begun);
+    if ((int)@filesize($file) > FWRKIT_INDEX_LIMIT || $tries >= 2) {
+        io_saveFile($left_out, '');
+        @unlink($begun);
+        error_log("The page $id of {$conf['localdir']} is too large for the search index: it can not be searched for until it is made smaller.");
+        return;
+    }
+    if (idx_get_version() === trim((string)@file_get_contents(metaFN($id, '.indexed'))) && @filemtime(metaFN($id, '.indexed')) > fwrkit_changed($file)) {
+        return;
+    }
+    io_saveFile($begun, (string)($tries + 1));
+    idx_addPage($id);
+    @unlink($begun);
+}

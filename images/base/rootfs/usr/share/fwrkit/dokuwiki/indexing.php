@@ -3,7 +3,7 @@
  * The search index of what a wiki has. A page that it can not take is left out and said, once: it keeps no other page from being found.
  */
 
-const FWRKIT_INDEX_LIMIT = 1048576; // bytes of a page's text; the indexer needs some sixty times as much memory
+const FWRKIT_INDEX_LIMIT = 4194304; // bytes of a page's text: beyond it, nobody has to try
 
 /** Put a page into the index if it has changed since. A page that ended the process that indexed it, twice, counts as too large. */
 function fwrkit_index(string $id): void
@@ -23,7 +23,7 @@ function fwrkit_index(string $id): void
     if ((int)@filesize($file) > FWRKIT_INDEX_LIMIT || $tries >= 2) {
         io_saveFile($left_out, '');
         @unlink($begun);
-        error_log("The page $id of {$conf['localdir']} is too large for the search index: it can not be searched for until it is made smaller.");
+        error_log("The page $id of " . fwrkit_site() . ' is too large for the search index. Nobody finds it by its words until it is made smaller.');
         return;
     }
     if (idx_get_version() === trim((string)@file_get_contents(metaFN($id, '.indexed'))) && @filemtime(metaFN($id, '.indexed')) > fwrkit_changed($file)) {

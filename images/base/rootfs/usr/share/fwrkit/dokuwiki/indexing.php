@@ -13,6 +13,7 @@ function fwrkit_index(string $id): void
     if (!$one_at_a_time || !flock($one_at_a_time, LOCK_EX | LOCK_NB)) {
         return;
     }
+    @rmdir($conf['lockdir'] . '/_indexer.lock'); // of one that was ended: the engine would wait five minutes for it
     $file = wikiFN($id);
     $left_out = $conf['localdir'] . '/left-out/' . hash('sha256', $id);
     $begun = $conf['localdir'] . '/begun/' . hash('sha256', $id);

@@ -100,6 +100,26 @@ def test_field_f20_thirty_crawlers_get_whole_pages_or_503(start: Start) -> None:
     assert node.get("/doku.php?id=start").status == 200
 
 
+def test_visitors_who_read_slowly_hold_no_process(start: Start) -> None:
+    node = start("server", "php", citizen="slow")
+    node.put("www_tourist/large.php", "<?php echo str_repeat('x', 700000);")
+    node.put("www_tourist/fine.php", "<?php echo 'fine';")
+    silent = []
+    try:
+        for _ in range(20):
+            item = socket.create_connection(("127.0.0.1", node.port), 10)
+            item.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            item.sendall(b"GET /large.php HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            silent.append(item)
+        time.sleep(2)
+        began = time.monotonic()
+        assert node.get("/fine.php").text == "fine"
+        assert time.monotonic() - began < 5
+    finally:
+        for item in silent:
+            item.close()
+
+
 def test_a_script_without_end_costs_one_answer_and_no_site(start: Start) -> None:
     node = start("client", "php", citizen="erin")
     node.put("www/memory.php", "<?php $a = 'x'; echo 'begun'; while (true) { $a .= $a; }")

@@ -70,6 +70,7 @@ def test_field_f02_of_edits_in_the_same_second_none_is_lost(republic: Republic, 
             lines = lines_of(node)
             assert (lines[0], lines[8]) == (f"alice {turn}", f"bob {turn}"), (turn, name)
     assert not [path for path in nodes["alice"].tree() if "pages/together (conflict" in path]
+    assert republic.json("conflicts", "alice") == [], "what no person wrote is nothing to decide about"
 
 
 def test_field_f33_whatever_was_merged_names_its_authors(republic: Republic, nodes: dict[str, Node]) -> None:

@@ -52,6 +52,7 @@ class Node:
     port: int = 0
     image: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     @classmethod
     def start(
@@ -63,10 +64,14 @@ class Node:
         environment: Mapping[str, str] | None = None,
         *,
         is_laid: bool = True,
+        options: tuple[str, ...] = (),
     ) -> Node:
-        """Given a role, an image and a template, start a node on a world of its own; without ``is_laid``, before its world arrives."""
+        """Given a role, an image and a template, start a node on a world of its own; without ``is_laid``, before its world arrives.
+
+        ``options`` are the engine's, for the web service alone.
+        """
         name = f"fwrkit-test-web-{secrets.token_hex(4)}"
-        node = cls(name, f"{name}-hand", role, image=image)
+        node = cls(name, f"{name}-hand", role, image=image, options=options)
         node.environment = {"FWRKIT_ROLE": role, "FWRKIT_NODE": f"{citizen}-laptop", "FWRKIT_CITIZEN": citizen, **(environment or {})}
         docker("volume", "create", "--label", LABEL, name)
         mount = ["--label", LABEL, "--user", OWNER, "--read-only", "--volume"]
@@ -83,7 +88,7 @@ class Node:
         mount = f"{self.name}:/srv/fwr" + (":ro" if self.role == "server" else "")
         limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "768m", "--pids-limit", "256"]
         docker(
-            "run", "--detach", "--name", self.name, "--label", LABEL, "--user", OWNER, *limits, *tmpfs, *variables,
+            "run", "--detach", "--name", self.name, "--label", LABEL, "--user", OWNER, *limits, *tmpfs, *variables, *self.options,
             "--volume", mount, "--publish", "127.0.0.1::8080", self.image, "fwrkit-web",
         )  # fmt: skip
         self.port = int(docker("port", self.name, "8080/tcp").splitlines()[0].rpartition(":")[2])

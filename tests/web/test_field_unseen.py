@@ -12,6 +12,7 @@ import json
 import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -259,18 +260,19 @@ def test_field_f02_of_two_browsers_that_save_at_once_none_is_lost(wiki_client: N
         assert wiki_client.sh(f"gzip -dc /srv/fwr/world/www/data/attic/race/both.{date}.txt.gz")
 
 
-def test_an_upload_that_replaces_what_came_meanwhile_keeps_it_as_an_old_version(wiki_client: Node, wiki: Wiki) -> None:
-    def upload(content: bytes) -> None:
-        fields = Form(wiki.browser.get("/fwr/lib/exe/mediamanager.php?ns=race").text, "dw__upload").fields
-        sent = wiki.browser.upload("/fwr/lib/exe/mediamanager.php", {**fields, "mediaid": "p.png", "ow": "1"}, "upload", "p.png", content)
-        assert sent.status == 200
+def upload(wiki: Wiki, content: bytes) -> None:
+    fields = Form(wiki.browser.get("/fwr/lib/exe/mediamanager.php?ns=race").text, "dw__upload").fields
+    sent = wiki.browser.upload("/fwr/lib/exe/mediamanager.php", {**fields, "mediaid": "p.png", "ow": "1"}, "upload", "p.png", content)
+    assert sent.status == 200
 
+
+def test_an_upload_that_replaces_what_came_meanwhile_keeps_it_as_an_old_version(wiki_client: Node, wiki: Wiki) -> None:
     def picture(number: int) -> bytes:
         return b"\x89PNG\r\n\x1a\n" + bytes([number]) * 64
 
-    upload(picture(1))
+    upload(wiki, picture(1))
     wiki_client.put("www/data/media/race/p.png", picture(2), int(time.time()) - 1000)
-    upload(picture(3))
+    upload(wiki, picture(3))
     assert wiki.browser.get("/fwr/lib/exe/fetch.php?media=race:p.png").body == picture(3)
     kept = wiki_client.sh("cd /srv/fwr/world/www/data/media_attic/race && for f in p.*; do base64 -w 0 $f; echo; done").split()
     assert picture(2) in {base64.b64decode(item) for item in kept}
@@ -282,6 +284,28 @@ def test_an_upload_that_replaces_what_came_meanwhile_keeps_it_as_an_old_version(
 
 def fields_token(wiki: Wiki) -> str:
     return open_form(wiki, "start").fields["sectok"]
+
+
+def test_a_filesystem_that_can_not_exchange_files_loses_nothing_of_it(start: Start, tmp_path: Path) -> None:
+    rule = {"names": ["renameat2"], "action": "SCMP_ACT_ERRNO", "errnoRet": 22}  # EINVAL, as exFAT answers
+    (tmp_path / "seccomp.json").write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    node = start("client", "dokuwiki", citizen="dora", options=("--security-opt", f"seccomp={tmp_path / 'seccomp.json'}"))
+    wiki = Wiki(node)
+    wiki.save("plain:page", page())
+    form = open_form(wiki, "plain:page")
+    receive(node, "plain:page", page((9, "of bob")), "bob", int(time.time()) - 100)
+    send(wiki, form, page((1, "of alice")))
+    assert stored(node, "plain:page") == page((1, "of alice"), (9, "of bob"))
+    form = open_form(wiki, "plain:page")
+    receive(node, "plain:page", page((1, "of bob"), (9, "of bob")), "bob", int(time.time()) - 50)
+    assert "A newer version" in send(wiki, form, page((1, "of alice, again"), (9, "of bob")))
+    assert stored(node, "plain:page") == page((1, "of bob"), (9, "of bob"))
+    upload(wiki, b"\x89PNG\r\n\x1a\n" + b"1" * 64)
+    upload(wiki, b"\x89PNG\r\n\x1a\n" + b"2" * 64)
+    assert node.sh("ls /srv/fwr/world/www/data/media_attic/race")
+    send(wiki, open_form(wiki, "plain:page"), "")
+    assert "does not exist" in wiki.show("plain:page").text
+    assert not node.sh("ls /srv/fwr/web/www/writing")
 
 
 def config(wiki: Wiki) -> Form:
@@ -308,6 +332,40 @@ def test_settings_that_somebody_else_changed_stay_as_they_are(wiki_client: Node)
     assert wiki_client.read("www_tourist/conf/local.php") == before
     assert "local.php.bak.php" not in wiki_client.sh("ls /srv/fwr/world/www_tourist/conf")
     wiki_client.put("www_tourist/conf/local.php", settings)
+
+
+def test_rules_and_colours_are_saved_only_over_what_was_shown(wiki_client: Node, wiki: Wiki) -> None:
+    def hidden(text: str, page: str) -> dict[str, str]:
+        form = next(part for part in text.split("<form")[1:] if 'name="fwrbase"' in part)
+        pairs = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form)
+        return {"do": "admin", "page": page, "id": "start", **{name: html.unescape(value) for name, value in pairs}}
+
+    rules = wiki_client.read("www/conf/acl.auth.php")
+    form = hidden(wiki.show("start", do="admin", page="acl").text, "acl")
+    wiki_client.put("www/conf/acl.auth.php", rules + "\nof_bob:*\t@ALL\t0\n", int(time.time()) - 1000)
+    answer = wiki.browser.post("/fwr/doku.php", {**form, "cmd[update]": "1", "acl[*][@ALL]": "1"}).text
+    assert "Somebody else has changed the rules" in answer
+    assert "of_bob" in wiki_client.read("www/conf/acl.auth.php")
+    form = hidden(answer, "acl")
+    assert "Somebody else" not in wiki.browser.post("/fwr/doku.php", {**form, "cmd[update]": "1", "acl[*][@ALL]": "1"}).text
+    assert "of_bob" not in wiki_client.read("www/conf/acl.auth.php")
+    # one rule is added to the file as it is
+    wiki_client.put("www/conf/acl.auth.php", rules + "\nof_bob:*\t@ALL\t0\n", int(time.time()) - 900)
+    one = {**form, "acl_t": "of_alice:*", "acl_w": "@ALL", "acl": "1", "cmd[save]": "1"}
+    wiki.browser.post("/fwr/doku.php", one)
+    assert "of_bob" in wiki_client.read("www/conf/acl.auth.php")
+    assert "of_alice" in wiki_client.read("www/conf/acl.auth.php")
+    wiki_client.put("www/conf/acl.auth.php", rules)
+
+    form = hidden(wiki.show("start", do="admin", page="styling").text, "styling")
+    wiki_client.put("www/conf/tpl/dokuwiki/style.ini", '[replacements]\n__text__ = "#010203"\n', int(time.time()) - 1000)
+    answer = wiki.browser.post("/fwr/doku.php", {**form, "tpl[__text__]": "#040506", "run[save]": "1"}).text
+    assert "Somebody else has changed the colours" in answer
+    assert "#010203" in wiki_client.read("www/conf/tpl/dokuwiki/style.ini")
+    form = hidden(wiki.show("start", do="admin", page="styling").text, "styling")
+    wiki.browser.post("/fwr/doku.php", {**form, "tpl[__text__]": "#040506", "run[save]": "1"})
+    assert "#040506" in wiki_client.read("www/conf/tpl/dokuwiki/style.ini")
+    wiki_client.sh("rm -r /srv/fwr/world/www/conf/tpl")
 
 
 def test_field_f25_a_draft_and_its_form_outlive_a_restart_and_an_edit_that_arrives(start: Start) -> None:

@@ -86,21 +86,16 @@ function fwrkit_put(string $file, string $content, FwrkitSeen $seen, int $when =
 /** Move a fresh file to where nothing is. Return false if something is; then the fresh one is gone. Throw FwrkitUnwritable. */
 function fwrkit_move_in(string $fresh, string $file): bool
 {
-    $error = fwrkit_rename($fresh, $file, FWRKIT_NOREPLACE);
-    if ($error === 0) {
-        return true;
+    try {
+        if (fwrkit_move_to($fresh, $file)) {
+            return true;
+        }
+    } catch (FwrkitUnwritable $unwritable) {
+        @unlink($fresh);
+        throw $unwritable;
     }
-    if ($error === 17) { // EEXIST
-        unlink($fresh);
-        return false;
-    }
-    // a filesystem that can not tell (docs/web.md, known gaps): the last look is as late as it can be
-    clearstatcache(true, $file);
-    if (file_exists($file)) {
-        unlink($fresh);
-        return false;
-    }
-    return fwrkit_plain_rename($fresh, $file);
+    unlink($fresh);
+    return false;
 }
 
 /**
@@ -137,16 +132,32 @@ function fwrkit_exchange(string $fresh, string $file, callable $is_seen): bool
         unlink($fresh);
         return false;
     }
-    return fwrkit_plain_rename($fresh, $file);
+    try {
+        return fwrkit_plain_rename($fresh, $file);
+    } catch (FwrkitUnwritable $unwritable) {
+        @unlink($fresh);
+        throw $unwritable;
+    }
 }
 
-function fwrkit_plain_rename(string $fresh, string $file): bool
+/** Rename over whatever is there. Throw FwrkitUnwritable, with both files as they were. */
+function fwrkit_plain_rename(string $from, string $to): bool
 {
-    if (!@rename($fresh, $file)) {
-        @unlink($fresh);
-        throw new FwrkitUnwritable("$file could not be written.");
+    if (!@rename($from, $to)) {
+        throw new FwrkitUnwritable("$to could not be written.");
     }
     return true;
+}
+
+/** Move a file to where nothing is. Return false if something is. Throw FwrkitUnwritable. */
+function fwrkit_move_to(string $from, string $to): bool
+{
+    $error = fwrkit_rename($from, $to, FWRKIT_NOREPLACE);
+    if ($error !== 0 && $error !== 17) { // EEXIST; anything else: a filesystem that can not tell. The last look is as late as it can be
+        clearstatcache(true, $to);
+        return !file_exists($to) && fwrkit_plain_rename($from, $to);
+    }
+    return $error === 0;
 }
 
 /** Remove a file that is what its author has seen. Return false, with nothing changed, if it is not. */
@@ -182,7 +193,7 @@ function fwrkit_keep_beside(string $fresh, string $file): void
         $mark = sprintf(' (conflict %s %s%s)', getenv('FWRKIT_CITIZEN'), gmdate('Y-m-d H.i.s'), $attempt > 1 ? " $attempt" : '');
         $room = 255 - strlen($mark) - strlen($extension) - 1;
         $beside = dirname($file) . '/' . mb_strcut($name, 0, $room) . $mark . ($extension === '' ? '' : ".$extension");
-        if (fwrkit_rename($fresh, $beside, FWRKIT_NOREPLACE) === 0) {
+        if (fwrkit_move_to($fresh, $beside)) {
             return;
         }
     }
@@ -397,8 +408,15 @@ function fwrkit_place_media(string $move, string $from, string $file, string $id
             }
             return true;
         }
-        if ($error !== 2 && $error !== 17) { // ENOENT, EEXIST: it came or went
-            return @rename($fresh, $file);
+        if ($error !== 2 && $error !== 17) { // ENOENT, EEXIST: it came or went; else a filesystem that can not exchange
+            $old = fwrkit_fresh();
+            if (file_exists($file) && copy($file, $old) && touch($old, (int)filemtime($file))) {
+                fwrkit_keep_media($old, $id);
+            }
+            if (@rename($fresh, $file)) {
+                return true;
+            }
+            break;
         }
     }
     @unlink($fresh);
@@ -409,8 +427,8 @@ function fwrkit_place_media(string $move, string $from, string $file, string $id
 function fwrkit_remove_media(string $file, string $id): bool
 {
     $fresh = fwrkit_fresh();
-    if (fwrkit_rename($file, $fresh, FWRKIT_NOREPLACE) !== 0) {
-        return @unlink($file);
+    if (!file_exists($file) || !fwrkit_move_to($file, $fresh)) {
+        return false;
     }
     fwrkit_keep_media($fresh, $id);
     return true;
@@ -426,8 +444,9 @@ function fwrkit_keep_media(string $displaced, string $id): void
         return;
     }
     io_makeFileDir($old);
-    for ($moment = (int)filemtime($displaced); fwrkit_rename($displaced, mediaFN($id, $moment), FWRKIT_NOREPLACE) === 17; $moment++) {
-        touch($displaced, $moment + 1);
+    $moment = (int)filemtime($displaced);
+    while (!fwrkit_move_to($displaced, mediaFN($id, $moment))) {
+        touch($displaced, ++$moment);
     }
 }
 

@@ -18,7 +18,7 @@ from typing import Any
 from fwrkit import __version__
 from fwrkit.agent import audit_memory, doctor, following, paths, public_records
 from fwrkit.agent.backups.restoring import check_finished
-from fwrkit.agent.citizen import refusals
+from fwrkit.agent.citizen import conflicts, refusals
 from fwrkit.agent.citizen.asker import ANSWER_TIMEOUT, Asker
 from fwrkit.agent.citizen.engine import Engine
 from fwrkit.agent.citizen.fetching import Fetcher, confinement, through_ssh
@@ -313,8 +313,9 @@ class Agent:
         }
 
     def _conflicts(self) -> list[dict[str, Any]]:
-        shown = paths.shown
-        return [Conflict(shown(item.path), shown(item.copy), item.author, item.other).to_json() for item in self._engine.conflicts()]
+        shown, made = paths.shown, conflicts.made_by_programs(self._places.world, self._places.templates)
+        found = (item for item in self._engine.conflicts() if not made.matches(item.copy))
+        return [Conflict(shown(item.path), shown(item.copy), item.author, item.other).to_json() for item in found]
 
     def _resolve(self, arguments: dict[str, Any]) -> dict[str, Any]:
         kept = self._engine.resolve(os.fsencode(str(arguments["path"])), str(arguments["keep"]))

@@ -17,7 +17,7 @@ from fwrkit.agent.upkeep import large_objects
 from fwrkit.core.commands import Completed
 from fwrkit.core.errors import ExitCode, FwrError
 
-_NEVER = (b"private", b"status.json")  # the agent's own, beside the world
+_NEVER = (b"private", b"web", b"status.json")  # the agent's own and the wiki's own (drafts), beside the world
 
 
 def copy_world(source: Path, target: Path, report: Callable[[str], None]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Node:
     port: int = 0
     image: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     @classmethod
     def start(
@@ -63,10 +64,14 @@ class Node:
         environment: Mapping[str, str] | None = None,
         *,
         is_laid: bool = True,
+        options: tuple[str, ...] = (),
     ) -> Node:
-        """Given a role, an image and a template, start a node on a world of its own; without ``is_laid``, before its world arrives."""
+        """Given a role, an image and a template, start a node on a world of its own; without ``is_laid``, before its world arrives.
+
+        ``options`` are the engine's, for the web service alone.
+        """
         name = f"fwrkit-test-web-{secrets.token_hex(4)}"
-        node = cls(name, f"{name}-hand", role, image=image)
+        node = cls(name, f"{name}-hand", role, image=image, options=options)
         node.environment = {"FWRKIT_ROLE": role, "FWRKIT_NODE": f"{citizen}-laptop", "FWRKIT_CITIZEN": citizen, **(environment or {})}
         docker("volume", "create", "--label", LABEL, name)
         mount = ["--label", LABEL, "--user", OWNER, "--read-only", "--volume"]
@@ -81,9 +86,9 @@ class Node:
         tmpfs = [word for entry in _TMPFS for word in ("--tmpfs", entry)]
         variables = [word for key, value in self.environment.items() for word in ("--env", f"{key}={value}")]
         mount = f"{self.name}:/srv/fwr" + (":ro" if self.role == "server" else "")
-        limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "256"]
+        limits = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "768m", "--pids-limit", "256"]
         docker(
-            "run", "--detach", "--name", self.name, "--label", LABEL, "--user", OWNER, *limits, *tmpfs, *variables,
+            "run", "--detach", "--name", self.name, "--label", LABEL, "--user", OWNER, *limits, *tmpfs, *variables, *self.options,
             "--volume", mount, "--publish", "127.0.0.1::8080", self.image, "fwrkit-web",
         )  # fmt: skip
         self.port = int(docker("port", self.name, "8080/tcp").splitlines()[0].rpartition(":")[2])
@@ -143,10 +148,14 @@ class Node:
         """Return a listing of everything in the world, with sizes, times and hashes."""
         return self.sh(_LISTING)
 
+    def log(self) -> list[str]:
+        """Return everything that was logged."""
+        done = commands.check(Command(["docker", "logs", self.name]), _TIMEOUT)
+        return (done.stdout + b"\n" + done.stderr).decode(errors="replace").splitlines()
+
     def errors(self) -> list[str]:
         """Return what Apache and PHP complained about."""
-        done = commands.check(Command(["docker", "logs", self.name]), _TIMEOUT)
-        return [line for line in done.stderr.decode(errors="replace").splitlines() if ":warn]" in line or ":error]" in line]
+        return [line for line in self.log() if ":warn]" in line or ":error]" in line]
 
     def get(self, path: str, method: str = "GET", body: bytes | None = None, /, **headers: str) -> Answer:
         """Ask exactly that, as :meth:`tests.web.address.Address.get`."""

@@ -25,6 +25,11 @@ def engine(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         "inc/parserutils.php",
         "inc/indexer.php",
         "inc/common.php",
+        "inc/io.php",
+        "inc/media.php",
+        "inc/Action/Save.php",
+        "inc/File/PageFile.php",
+        "inc/ChangeLog/ChangeLog.php",
     ]
     return {
         name: docker("run", "--rm", "--label", LABEL, "--entrypoint", "cat", images["client"], f"/usr/share/dokuwiki/{name}")
@@ -47,7 +52,14 @@ def test_the_check_of_writable_directories_is_gone_for_those_of_the_world(engine
 
 def test_every_change_is_in_the_image(engine: dict[str, str]) -> None:
     assert engine["inc/pageutils.php"].count("$conf['localdir'] . '/m") == 2
-    assert engine["inc/auth.php"].count("$conf['localdir'] . '/meta/_htcookiesalt") == 2
+    assert engine["inc/auth.php"].count("$conf['saltdir'] . '/_htcookiesalt") == 2
+    assert engine["inc/File/PageFile.php"].count("throw new \\FwrkitRaced()") == 2
+    assert "@unlink($pagefile)" not in engine["inc/File/PageFile.php"]
+    assert "FWRKIT_SENT" in engine["inc/Action/Save.php"]
+    assert "> $DATE" not in engine["inc/Action/Save.php"]
+    assert "fwrkit_name_authors" in engine["inc/ChangeLog/ChangeLog.php"]
+    assert "fwrkit_place_media" in engine["inc/media.php"]
+    assert engine["inc/io.php"].count("fwrkit_update($file") == 2
     assert "fwrkit_changed($file)" in engine["inc/Cache/Cache.php"]
     assert "fwrkit_changed($pagefn)" in engine["inc/parserutils.php"]
     assert "fwrkit_changed(wikiFN($page))" in engine["inc/indexer.php"]

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import errno
 import os
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
-from fwrkit.agent import paths
+from fwrkit.agent import paths, public_records
 from fwrkit.agent.citizen.placing import Placer, PutBack
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.files import linux
-from fwrkit.agent.files.tree import Tree
+from fwrkit.agent.files.ignore import IgnoreList
+from fwrkit.agent.files.tree import NotRegular, Tree
 from fwrkit.agent.states import ABSENT
 from fwrkit.core.errors import ExitCode, FwrError
 
@@ -28,6 +31,19 @@ class Conflict:
     copy: bytes
     author: str
     other: str
+
+
+def made_by_programs(world: Path, templates: Path) -> IgnoreList:
+    """Given a world and where templates are, return which files programs make of what people write: a copy of one is nothing to decide about.
+
+    Its content is another file's, too (a wiki's old version: the page's). The template says which they are (``made``); without a template, none.
+    """
+    try:
+        name = tomllib.loads(public_records.read(world, b".fwr/world.toml").decode())["template"]
+        rules = tomllib.loads((templates / os.path.basename(str(name)) / "template.toml").read_text())
+        return IgnoreList(str(pattern) for pattern in rules.get("made", []))
+    except (OSError, NotRegular, ValueError, KeyError):
+        return IgnoreList(())
 
 
 def find(record: Record) -> list[Conflict]:

@@ -28,7 +28,13 @@ def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_world_without_what_is_the_agents_own(tmp_path: Path, target: Path) -> None:
     source = tmp_path / "source"
-    for name, text in (("world/.fwr/world.toml", "id"), ("world/www/a", "hello"), ("private/refused/1", "no"), ("status.json", "{}")):
+    for name, text in (
+        ("world/.fwr/world.toml", "id"),
+        ("world/www/a", "hello"),
+        ("private/refused/1", "no"),
+        ("web/www/drafts/1", "begun"),
+        ("status.json", "{}"),
+    ):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text)
     (source / "world/.fwr-sentinel").write_text("generation")

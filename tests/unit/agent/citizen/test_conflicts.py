@@ -220,3 +220,18 @@ def test_the_original_of_a_cut_name_is_found(den: Den) -> None:
     den.put(copy, b"bob's", "bob")
     assert len(paths.name_of(copy)) == paths.NAME_LIMIT
     assert Conflict(path, copy, "bob", "alice") in den.found()
+
+
+def test_copies_of_what_a_program_made_are_known_by_the_template(tmp_path: Path) -> None:
+    world, templates = tmp_path / "world", tmp_path / "templates"
+    assert not conflicts.made_by_programs(world, templates).matches(b"www/data/attic/x")
+    (world / ".fwr").mkdir(parents=True)
+    (world / ".fwr/world.toml").write_text('template = "wiki"\n')
+    assert not conflicts.made_by_programs(world, templates).matches(b"www/data/attic/x")
+    (templates / "wiki").mkdir(parents=True)
+    (templates / "wiki/template.toml").write_text('made = ["*/data/attic/**"]\n')
+    made = conflicts.made_by_programs(world, templates)
+    assert made.matches(b"www/data/attic/a/page.17 (conflict bob 2026-11-25 12.00.00).txt.gz")
+    assert not made.matches(b"www/data/pages/a/page (conflict bob 2026-11-25 12.00.00).txt")
+    (world / ".fwr/world.toml").write_text("broken = ")
+    assert made.patterns != conflicts.made_by_programs(world, templates).patterns

@@ -2,17 +2,18 @@
 /**
  * Which of the world's two wikis this request is for, and where its settings lie.
  *
- * Apache says it per path (FWRKIT_SITE, see /usr/share/fwrkit/apache/dokuwiki.conf); nothing in a request can. Replaces the preload of Debian's
+ * The process that runs this belongs to one of them (FWRKIT_SITE, see /usr/lib/fwrkit/web), and Apache chooses the process per path (dokuwiki.conf);
+ * nothing in a request can. Replaces the preload of Debian's
  * package, which chooses by ?animal= and by the name of the host.
  */
 
 const FWRKIT_OWN = '/usr/share/fwrkit/dokuwiki/';
 const FWRKIT_DEFAULTS = '/etc/dokuwiki/';
 
-/** The site, www or www_tourist. Ends the request if Apache did not say which. */
+/** The site, www or www_tourist. Ends the request if the process has none. */
 function fwrkit_site(): string
 {
-    $site = $_SERVER['FWRKIT_SITE'] ?? '';
+    $site = getenv('FWRKIT_SITE', true); // of the process, never of the request
     if ($site !== 'www' && $site !== 'www_tourist') {
         http_response_code(500);
         exit('This path belongs to no wiki.');
@@ -35,6 +36,9 @@ function fwrkit_changed(string $file): int
     return max((int)@filemtime($file), (int)@filectime($file));
 }
 
+// what this machine's citizen has begun: drafts, and what forms were made from. It is beside the world, and never travels; on a
+// server nobody begins anything
+define('FWRKIT_KEPT', (fwrkit_is_client() ? '/srv/fwr/web/' : '/var/cache/fwrkit/') . fwrkit_site() . '/');
 define('DOKU_CONF', '/srv/fwr/world/' . fwrkit_site() . '/conf/');
 // browsers send cookies to every port of a host: each node has its own
 define('DOKU_SESSION_NAME', 'DokuWiki' . substr(md5((string)getenv('FWRKIT_NODE')), 0, 8));
@@ -83,3 +87,5 @@ foreach (['acronyms', 'entities', 'interwiki', 'mime', 'scheme', 'smileys', 'wor
     ];
 }
 unset($fwrkit_name);
+
+require_once FWRKIT_OWN . 'writing.php';

@@ -2,8 +2,9 @@
 /**
  * Settings that no wiki of a world can change: read after the world's own.
  *
- * What travels lies in the world. What is only this machine's (caches, locks, index, drafts, rendered metadata, the cookies' salt) lies beside it,
- * in a tmpfs: so reading a page changes nothing in the world, and a server's world can be mounted read-only.
+ * What travels lies in the world. What is only this machine's lies beside it: what the engine can make again (caches, locks, index, rendered metadata)
+ * in a tmpfs, what somebody has begun (drafts, the forms' salt) in the world's volume. So reading a page changes nothing in the world, and a server's
+ * world can be mounted read-only.
  */
 
 $conf['savedir'] = '/srv/fwr/world/' . fwrkit_site() . '/data';
@@ -16,6 +17,8 @@ $conf['indexdir'] = $conf['localdir'] . '/index';
 $conf['lockdir'] = $conf['localdir'] . '/locks';
 $conf['tmpdir'] = $conf['localdir'] . '/tmp';
 $conf['logdir'] = $conf['localdir'] . '/log';
+// nobody has a draft on a server, or sends a form
+$conf['saltdir'] = fwrkit_is_client() ? FWRKIT_KEPT . 'salt' : $conf['localdir'] . '/meta';
 unset($conf['changelog'], $fwrkit_name);
 
 // Whoever can reach a client's wiki is its citizen; a server's visitors are nobody. See the plugins authfwr and fwrkit.

@@ -1,7 +1,7 @@
 // The small line at the foot of every page: whether this node is in sync. What it reads holds no names of people and no paths.
 (function () {
     "use strict";
-    var line = document.getElementById("line"), failures = 0;
+    var line = document.getElementById("line"), failures = 0, every = 30, timer;
     function since(seconds) {
         var date = new Date(seconds * 1000), isToday = new Date().toDateString() === date.toDateString();
         return isToday ? date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
@@ -18,7 +18,10 @@
     }
     function show(name, text) { line.className = name; line.textContent = text; }
     function look() {
-        fetch("/fwr-status.json", { cache: "no-store" }).then(function (answer) { return answer.json(); }).then(function (status) {
+        fetch("/fwr-status.json", { cache: "no-store" }).then(function (answer) {
+            every = Number(answer.headers.get("Fwr-Ask-Again")) || every;
+            return answer.json();
+        }).then(function (status) {
             failures = 0;
             var where = status.world + " · " + status.node + " · ";
             if (Date.now() / 1000 - status.written > 120) {
@@ -29,8 +32,16 @@
         }).catch(function () {
             failures += 1;
             if (failures > 1) { show("silent", "this node does not answer"); }
-        });
+        }).then(wait);
     }
-    look();
-    setInterval(look, 3000);
+    // a page that nobody looks at asks nothing; the pause varies, so that many pages do not ask at once
+    function wait() {
+        clearTimeout(timer);
+        if (!document.hidden) { timer = setTimeout(look, every * 1000 * (0.9 + 0.2 * Math.random()) * Math.min(1 + failures, 10)); }
+    }
+    document.addEventListener("visibilitychange", function () {
+        clearTimeout(timer);
+        if (!document.hidden) { look(); }
+    });
+    if (!document.hidden) { look(); }
 }());

@@ -1,6 +1,7 @@
 <?php
 
 use dokuwiki\ChangeLog\ChangeLog;
+use dokuwiki\Draft;
 use dokuwiki\Extension\ActionPlugin;
 use dokuwiki\Extension\Event;
 use dokuwiki\Extension\EventHandler;
@@ -20,6 +21,10 @@ class action_plugin_fwrkit extends ActionPlugin
         $controller->register_hook('COMMON_WIKIPAGE_SAVE', 'AFTER', $this, 'trim');
         $controller->register_hook('PARSER_METADATA_RENDER', 'BEFORE', $this, 'remember');
         $controller->register_hook('AUTH_ACL_CHECK', 'AFTER', $this, 'cap');
+        $controller->register_hook('FORM_EDIT_OUTPUT', 'BEFORE', $this, 'sayFromWhat');
+        $controller->register_hook('FORM_CONFLICT_OUTPUT', 'BEFORE', $this, 'sayFromNow');
+        $controller->register_hook('FORM_DRAFT_OUTPUT', 'BEFORE', $this, 'sayFromDraft');
+        $controller->register_hook('DRAFT_SAVE', 'BEFORE', $this, 'keepInDraft');
     }
 
     /** What a browser triggers with each page that it shows: index that page, and nothing else. */
@@ -28,7 +33,8 @@ class action_plugin_fwrkit extends ActionPlugin
         global $ID;
         $event->preventDefault();
         if ((string)$ID !== '') {
-            idx_addPage($ID);
+            require_once FWRKIT_OWN . 'indexing.php';
+            fwrkit_index($ID);
         }
     }
 
@@ -38,8 +44,7 @@ class action_plugin_fwrkit extends ActionPlugin
         global $conf;
         foreach ([$conf['changelog'], $conf['media_changelog']] as $file) {
             if (@filesize($file) > self::RECENT_BYTES) {
-                $text = (string)file_get_contents($file);
-                io_saveFile($file, substr($text, (int)strpos($text, "\n", intdiv(strlen($text), 2)) + 1));
+                fwrkit_update($file, static fn(string $text): string => substr($text, (int)strpos($text, "\n", intdiv(strlen($text), 2)) + 1));
             }
         }
     }
@@ -67,5 +72,36 @@ class action_plugin_fwrkit extends ActionPlugin
         if (!fwrkit_is_client() && $event->result > AUTH_READ) {
             $event->result = AUTH_READ;
         }
+    }
+
+    /** An edit form says what it was made from, by content: see writing.php. */
+    public function sayFromWhat(Event $event)
+    {
+        $base = $GLOBALS['FWRKIT_FORM'] ?? '';
+        if ($base !== '') {
+            $event->data->setHiddenField('fwrbase', $base);
+        }
+    }
+
+    /** The conflict page shows the page as it is now beside the author's text: to save that means to have seen both. */
+    public function sayFromNow(Event $event)
+    {
+        global $ID;
+        $event->data->setHiddenField('fwrbase', fwrkit_remember(fwrkit_look(wikiFN($ID))->text()));
+    }
+
+    /** A draft that is taken up again was made from what its first form was made from, whatever has arrived since. */
+    public function sayFromDraft(Event $event)
+    {
+        global $ID, $INFO;
+        $draft = unserialize((string)io_readFile((new Draft($ID, $INFO['client']))->getDraftFilename(), false), ['allowed_classes' => false]);
+        $event->data->setHiddenField('fwrbase', is_array($draft) ? fwrkit_hash_or_none((string)($draft['fwrbase'] ?? '')) : '?');
+        $event->data->setHiddenField('date', is_array($draft) ? (int)$draft['date'] : 0);
+    }
+
+    /** What a draft was made from is kept with it. */
+    public function keepInDraft(Event $event)
+    {
+        $event->data['fwrbase'] = fwrkit_sent_base();
     }
 }

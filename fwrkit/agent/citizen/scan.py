@@ -209,6 +209,7 @@ class Scanner:
     def _holds_only_its_own(self, path: bytes) -> bool:
         """Say whether a directory holds something of somebody's that does not travel, and nothing else: it does not travel either."""
         left: list[bytes] = []
+        closed: list[bytes] = []  # what can not be looked into may hold anything
 
         def skips(inner: bytes) -> bool:
             if self.ignored.matches(inner) or paths.why_not(inner) is not None:
@@ -216,15 +217,15 @@ class Scanner:
                 return True
             return False
 
-        for looks, (inner, status) in enumerate(self._tree.walk(path, skips)):
-            if looks >= _LOOKS:
+        for looks, (inner, status) in enumerate(self._tree.walk(path, skips, closed.append)):
+            if looks >= _LOOKS or closed:
                 return False  # with so many directories in it, it is worth travelling for these
             if stat.S_ISDIR(status.st_mode):
                 continue
             if stat.S_ISREG(status.st_mode) and not self._tree.is_sqlite(inner):
                 return False
             left.append(inner)
-        return any(not CACHES.matches(inner) for inner in left)
+        return not closed and any(not CACHES.matches(inner) for inner in left)
 
     def _compare_file(self, path: bytes, status: stat_result, entry: Entry | None, findings: Findings) -> None:
         if status.st_size > self.file_limit:

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -331,6 +331,25 @@ def test_field_F12_what_lies_in_a_closed_directory_is_named_and_is_not_gone(desk
     findings = desk.scanner.look([b"d/a", b"d/new"])
     assert findings.found == {}
     assert all("the agent may not look into it" in reason for reason in findings.refused.values()) and findings.refused
+
+
+def test_field_F12_a_new_directory_that_is_closed_stops_no_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("closed/a", b"1")
+    desk.write("open/a", b"1")
+    entries = desk.tree._entries
+
+    def refusing(path: bytes, closed: Callable[[bytes], None] | None) -> list[tuple[bytes, os.stat_result]]:
+        if path != b"closed":
+            return entries(path, closed)
+        if closed is None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        closed(path)
+        return []
+
+    monkeypatch.setattr(desk.tree, "_entries", refusing)
+    findings = desk.scanner.walk()
+    assert set(findings.found) == {b"closed", b"open", b"open/a"}
+    assert "look into it" in findings.refused[b"closed"]
 
 
 def test_field_F16_what_can_not_be_read_is_named_with_owner_and_mode(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import logging
 import os
@@ -27,6 +28,7 @@ from fwrkit.agent.states import ABSENT, State, is_directory, is_file
 
 log = logging.getLogger("fwrkit.placing")
 
+_WIKI_PATIENCE = 50  # milliseconds for which a wiki's PHP is waited for
 _BEING_WRITTEN = b"w-"  # prefix of a content that may be cut short
 SYNC_ONE_BY_ONE = 8  # up to that many files are synced each by itself, more by one syncfs
 
@@ -94,6 +96,7 @@ class Placer:
         self._world = world
         self._exchange = Tree(private / "exchange", owner)
         self._kept = Tree(private / "kept")
+        self._wikis = os.fsencode(private.parent / "web")
         self.ignored = IgnoreList(ALWAYS)
         self.left_alone: PathFilter = IgnoreList(
             ()
@@ -156,6 +159,7 @@ class Placer:
         prepared = self._whole(prepared)
         with contextlib.ExitStack() as stack:
             moving = stack.enter_context(self._moving(prepared))
+            stack.enter_context(self._alone(path))
             try:
                 if is_directory(agreed):
                     if not self._remove_directory(path):
@@ -188,6 +192,28 @@ class Placer:
                     self.displaced.append(Displaced(prepared.name, path, agreed))  # it is looked at again
                     raise
             return moving.stamp()
+
+    @contextlib.contextmanager
+    def _alone(self, path: bytes) -> Iterator[None]:
+        """Keep the PHP of a path's wiki from exchanging a file meanwhile: of two that put back what they displaced, one would take the other's.
+
+        PHP holds this lock for a moment (dokuwiki/writing.php); who holds it for long is not waited for.
+        """
+        try:
+            fd = os.open(os.path.join(self._wikis, path.split(b"/")[0], b"lock"), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:  # no wiki
+            yield
+            return
+        try:
+            for _ in range(_WIKI_PATIENCE):
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    time.sleep(0.001)
+            yield
+        finally:
+            os.close(fd)
 
     @contextlib.contextmanager
     def _moving(self, prepared: Prepared) -> Iterator[_Moving]:

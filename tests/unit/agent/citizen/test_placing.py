@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import threading
@@ -553,3 +554,47 @@ def test_what_was_displaced_and_can_not_go_back_is_looked_at_again(desk: Desk, m
         else:
             desk.placer.delete(b"a", file_state(b"old"))
     assert [content for _, content in desk.settled()] == [b"mine"]
+
+
+def test_a_wikis_lock_is_waited_for_a_moment_and_no_longer(desk: Desk) -> None:
+    """PHP exchanges files of its site, too, and puts back what it has not seen: never while a delivery is placed there."""
+    lock = desk.root / "web/www/lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    desk.write("www/page", b"old")
+    desk.write("files/page", b"old")
+    done: list[float] = []
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+
+        def deliver() -> None:
+            desk.place(b"www/page", file_state(b"old"), b"new")
+            done.append(time.monotonic() - began)
+
+        writer = threading.Thread(target=deliver)
+        writer.start()
+        time.sleep(0.02)
+        desk.place(b"files/page", file_state(b"old"), b"another")  # no wiki's
+        assert (desk.world / "www/page").read_bytes() == b"old"
+        writer.join(10)
+    assert done
+    assert done[0] > 0.03
+    assert (desk.world / "www/page").read_bytes() == b"new", "whoever holds it for long is not waited for"
+    with lock.open() as free:
+        fcntl.flock(free, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it was let go
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
+def test_a_lock_that_is_none_stops_nothing(desk: Desk, kind: str) -> None:
+    lock = desk.root / "web/www/lock"
+    lock.parent.mkdir(parents=True)
+    if kind == "link":
+        lock.symlink_to("/etc/passwd")
+    elif kind == "fifo":
+        os.mkfifo(lock)
+    else:
+        lock.mkdir()
+    desk.write("www/page", b"old")
+    desk.place(b"www/page", file_state(b"old"), b"new")
+    assert desk.contents() == {"www/page": b"new"}

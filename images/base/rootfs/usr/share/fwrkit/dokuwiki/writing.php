@@ -99,18 +99,33 @@ function fwrkit_move_in(string $fresh, string $file): bool
 }
 
 /**
+ * Keep the sync agent from placing anything in this site for as long as what is returned is kept: a moment. It takes the same lock (agent/citizen/placing.py).
+ * Each of the two puts back what it has displaced unseen; of two that put back at once, one would put back what the other has just taken away.
+ */
+function fwrkit_alone()
+{
+    $handle = fopen(FWRKIT_KEPT . 'lock', 'c');
+    if ($handle) {
+        flock($handle, LOCK_EX);
+    }
+    return $handle;
+}
+
+/**
  * Let a fresh file change places with one of the world. $is_seen looks at what was displaced, whose new name it gets: if it says no, that goes back
  * and false is returned. Either way nothing is left of the fresh one. Throw FwrkitUnwritable.
  */
 function fwrkit_exchange(string $fresh, string $file, callable $is_seen): bool
 {
+    clearstatcache();
+    $ours = fileinode($fresh);
+    $alone = fwrkit_alone();
     $error = fwrkit_rename($fresh, $file, FWRKIT_EXCHANGE);
     if ($error === 0) {
         if ($is_seen($fresh)) {
             @unlink($fresh); // it may have been moved on
             return true;
         }
-        $ours = fileinode($file);
         if (fwrkit_rename($fresh, $file, FWRKIT_EXCHANGE) !== 0) {
             // it was removed meanwhile: what was displaced is the newest that there is
             fwrkit_rename($fresh, $file, FWRKIT_NOREPLACE);
@@ -170,6 +185,7 @@ function fwrkit_remove(string $file, FwrkitSeen $seen): bool
 function fwrkit_move_out(string $file, callable $is_seen): bool
 {
     $fresh = fwrkit_fresh();
+    $alone = fwrkit_alone();
     if (fwrkit_rename($file, $fresh, FWRKIT_NOREPLACE) !== 0) {
         clearstatcache(true, $file);
         return file_exists($file) && $is_seen($file) && @unlink($file);
@@ -303,8 +319,29 @@ function fwrkit_reconcile(string $id, string $text, string $summary, FwrkitSeen 
         throw new FwrkitBehind();
     }
     // what is saved is made from the page as it is now
-    $GLOBALS['FWRKIT_SENT'][$id] = hash('sha256', $now->text());
-    return [$merged, trim($summary . ' (' . fwrkit_merged_with($id) . ')')];
+    $GLOBALS['FWRKIT_SENT'][$id] = fwrkit_remember($now->text());
+    return [$merged, str_contains($summary, '(merged with ') ? $summary : trim($summary . ' (' . fwrkit_merged_with($id) . ')')];
+}
+
+/**
+ * Put a text in the place of a page, with that time (Unix seconds). Where something arrives between the look and the write, merge again: the next look
+ * is a millisecond old. Return what was written and its summary, null if it was made from no form and something arrived. Throw FwrkitBehind.
+ *
+ * @return array{string, string}|null
+ */
+function fwrkit_put_page(string $file, string $id, string $text, string $summary, FwrkitSeen $seen, int $moment): ?array
+{
+    for ($round = 0; $round < 50; $round++) {
+        if (fwrkit_put($file, $text, $seen, $moment)) {
+            return [$text, $summary];
+        }
+        if (!isset($GLOBALS['FWRKIT_SENT'][$id])) {
+            return null;
+        }
+        $seen = fwrkit_look($file);
+        [$text, $summary] = fwrkit_reconcile($id, $text, $summary, $seen);
+    }
+    return null;
 }
 
 /** "merged with the edit of bob": of whoever wrote what lies there now. */
@@ -398,6 +435,7 @@ function fwrkit_place_media(string $move, string $from, string $file, string $id
         return false;
     }
     chmod($fresh, $GLOBALS['conf']['fmode']);
+    $alone = fwrkit_alone();
     for ($round = 0; $round < 20; $round++) {
         clearstatcache();
         touch($fresh, max(time(), (int)@filemtime($file) + 1));

@@ -33,7 +33,7 @@ import hashlib, json, os, re, sys, tomllib
 root = sys.argv[1].encode()
 rules = tomllib.load(open("/srv/fwr/world/.fwr/world.toml", "rb"))["ignore"] if os.path.exists("/srv/fwr/world/.fwr/world.toml") else []
 sys.path.insert(0, "/usr/lib/fwrkit/python")
-from fwrkit.agent.files.ignore import ALWAYS, IgnoreList
+from fwrkit.agent.files.ignore import ALWAYS, SQLITE_HEAD, IgnoreList, is_sqlite
 from fwrkit.agent import paths
 ignored, tree = IgnoreList((*ALWAYS, *rules)), {}
 for directory, names, files in os.walk(root):
@@ -48,7 +48,8 @@ for directory, names, files in os.walk(root):
         path = os.path.relpath(full, root)
         if os.path.isfile(full) and not os.path.islink(full) and not ignored.matches(path):
             try:  # a file may go while the tree is read: then it is not there
-                tree[os.fsdecode(path)] = hashlib.file_digest(open(full, "rb"), "sha256").hexdigest()
+                if not is_sqlite(open(full, "rb").read(SQLITE_HEAD)):
+                    tree[os.fsdecode(path)] = hashlib.file_digest(open(full, "rb"), "sha256").hexdigest()
             except FileNotFoundError:
                 pass
 print(json.dumps(tree))

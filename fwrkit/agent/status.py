@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from fwrkit.agent.files.reasons import BEING_WRITTEN
 from fwrkit.core.records import NodeStatus
 
 log = logging.getLogger("fwrkit.status")
 
+STUCK = "some can not go on by themselves: fwrkit status says why"
 _EVERY = 1.0  # seconds between two looks
 _AT_LEAST = 15.0  # seconds after which an unchanged status is written again: the health check looks at its age
 
@@ -62,9 +64,10 @@ class StatusWriter:
     def _write(self, status: NodeStatus) -> None:
         _replace(self._private, status)
         # what every visitor may read: no names, no paths
+        stuck = any(note.reason != BEING_WRITTEN for note in status.waiting)
         shown = NodeStatus(
             node=status.node, role=status.role, citizen="", world=status.world, world_id="", state=status.state, since=status.since,
-            written=status.written, pending=status.pending,
+            written=status.written, pending=status.pending, detail=STUCK if stuck else "",
         )  # fmt: skip
         _replace(self._shown, shown)
         self._last = status  # only now: what could not be written is tried again

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from fwrkit.agent import status as statuses
+from fwrkit.agent.files.reasons import BEING_WRITTEN
 from fwrkit.agent.status import StatusWriter
-from fwrkit.core.records import Connection, NodeStatus, Refusal
+from fwrkit.core.records import Connection, NodeStatus, PathNote, Refusal
 from tests.unit.agent.house import wait_until
 
 STATUS = NodeStatus(
@@ -78,6 +79,16 @@ def test_visitors_see_no_names_and_no_paths(desk: Desk) -> None:
     shown = desk.read(desk.shown)
     assert (shown.node, shown.world, shown.state, shown.pending) == ("node-1", "Utopia", "starting", 3)
     assert stat.S_IMODE(desk.shown.stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(("reason", "detail"), [("there is no room for it", statuses.STUCK), (BEING_WRITTEN, "")])
+def test_visitors_see_that_something_can_not_go_on_and_not_what(desk: Desk, reason: str, detail: str) -> None:
+    desk.status = replace(STATUS, waiting=[PathNote("www/secret", reason)])
+    desk.writer.start()
+    wait_until(lambda: desk.shown.exists(), "it is written")
+    desk.writer.stop()
+    assert desk.read(desk.shown).detail == detail
+    assert "www/secret" not in desk.shown.read_text()
 
 
 def test_what_does_not_change_is_written_now_and_then(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

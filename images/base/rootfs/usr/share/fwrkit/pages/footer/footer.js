@@ -8,7 +8,8 @@
             : date.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     }
     function changes(count) { return count + (count === 1 ? " change" : " changes"); }
-    function sentence(status) {
+    function sentence(status) { return state(status) + (status.detail ? ", " + status.detail : ""); }
+    function state(status) {
         if (status.state === "in sync") { return "in sync"; }
         if (status.state === "waiting") { return status.pending ? "waiting with " + changes(status.pending) : "waiting"; }
         if (status.state === "offline") {

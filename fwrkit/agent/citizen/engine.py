@@ -65,6 +65,10 @@ _REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an
 _LACKS = "lacks"  # of the record's meta table: paths in hexadecimal that were lost here, and the server has not heard of so far
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
+_MUCH, _LIST_EVERY = (
+    2000,
+    0.5,
+)  # that many paths on their way are listed anew every so many seconds: a list for each message would cost more than they do
 _LEFT_OUT = 1000  # paths that are remembered to stay on this node
 _CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0
@@ -119,7 +123,8 @@ class Engine:
         self._requests = Requests(self._say)
         self._refusals = Refusals(private / DIRECTORY, self._tree, clock)
         self._uploader.on_busy = lambda busy: self._hints.looked_at([], (), busy)
-        self._uploader.on_refused = lambda refused: self._refused.update(refused)
+        self._uploader.on_refused = self._refuse
+        self._uploader.on_untouched = self._hints.settled
         self._channel: Channel | None = None
         self._frames: list[Any] = []
         self._deliveries: list[say.Delivery] = []
@@ -138,6 +143,8 @@ class Engine:
         self._position, self._position_at = 0, 0.0
         self._is_record_sound = False
         self._alerts: list[str] = []
+        self._waiting: dict[bytes, str] = {}
+        self._listed_at = -_LIST_EVERY
         self._failures = Backoff(_AFTER_FAILURE)
         self._failed_at = 0.0
         self._trouble = ""  # why turns fail, empty if they do not
@@ -725,6 +732,11 @@ class Engine:
             self._is_first = False
             self._confirm()
 
+    def _refuse(self, refused: dict[bytes, str]) -> None:
+        """These can not be read: nothing is tried again until something happens to them."""
+        self._refused.update(refused)
+        self._hints.settled(refused)
+
     def _again(self, missing: dict[bytes, str]) -> None:
         """These did not arrive: what was changed meanwhile is looked at soon, all others after a pause that grows."""
         for path, reason in missing.items():
@@ -741,15 +753,14 @@ class Engine:
         )
 
     def _show(self) -> None:
-        waiting = dict.fromkeys((*self._sender.paths, *self._changed, *self._uploader.covered, *self._uploader.next), "")
-        waiting |= {path: said(item) if item.reason != "changed" else "" for path, item in self._receiver.waiting.items()}
-        waiting |= self._receiver.absent
-        waiting |= {path: later.reason for path, later in self._hints.later.items()}
+        now = self._clock()
+        if len(self._uploader.covered) < _MUCH or now - self._listed_at > _LIST_EVERY:
+            self._listed_at, self._waiting = now, self._list_waiting()
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(
             is_connected=self._is_ready,
             is_ready=self._is_ready and not self._is_first,
-            waiting=waiting,
+            waiting=self._waiting,
             coming=self._downloader.coming,
             refused=refused,
             left_out=dict(self._left_out),
@@ -763,6 +774,14 @@ class Engine:
             position_at=self._position_at,
             is_server_back=self._is_server_back,
         )
+
+    def _list_waiting(self) -> dict[bytes, str]:
+        """Return the paths about which there is no agreement, and what they wait for."""
+        waiting = dict.fromkeys((*self._sender.paths, *self._changed, *self._uploader.covered, *self._uploader.next), "")
+        waiting |= {path: said(item) if item.reason != "changed" else "" for path, item in self._receiver.waiting.items()}
+        waiting |= self._receiver.absent
+        waiting |= {path: later.reason for path, later in self._hints.later.items()}
+        return waiting
 
     def _show_trouble(self) -> None:
         self.view = replace(self.view, alerts=self._all_alerts())

@@ -90,6 +90,7 @@ class Uploader:
         self.carrier: Carrier | None = None
         self.on_busy: Callable[[dict[bytes, str]], None] = lambda _: None
         self.on_refused: Callable[[dict[bytes, str]], None] = lambda _: None
+        self.on_untouched: Callable[[list[bytes]], None] = lambda _: None
 
     def reset(self) -> None:
         """The connection ended: what is under way is void."""
@@ -135,7 +136,13 @@ class Uploader:
         if self.current is not run:
             return
         self.on_refused(refused)
-        run.items = [item for item in hashed if not self._is_only_touched(item)]
+        run.items, untouched = [], []
+        for item in hashed:
+            if self._is_only_touched(item):
+                untouched.append(item.path)
+            else:
+                run.items.append(item)
+        self.on_untouched(untouched)
         self.covered = run.paths
         self.on_busy(busy)
         if not run.items and not run.is_first:

@@ -283,3 +283,13 @@ def test_at_first_contact_it_is_told_what_was_agreed_on_elsewhere_and_whose_it_i
     assert [(entry.path, entry.base, entry.trail, entry.is_unknown, entry.author) for entry in desk.entries()] == [
         (b"p", old, [older], True, "bob"), (b"gone", ABSENT, [old], True, ""), (b"new", ABSENT, [], True, ""),
     ]  # fmt: skip
+
+
+def test_what_turned_out_to_be_agreed_on_has_nothing_to_wait_for(desk: Desk) -> None:
+    """A large file whose content came back to what it was: whoever remembers that it failed once forgets that."""
+    untouched: list[bytes] = []
+    desk.uploader.on_untouched = untouched.extend
+    found = desk.put("a", b"l" * 5000, True)
+    desk.record.agree(b"a", file_state(b"l" * 5000), found.stamp.unsure())
+    desk.uploader.begin([found], is_first=False)
+    assert (untouched, desk.uploader.current) == ([b"a"], None)

@@ -15,6 +15,7 @@ import logging
 import os
 import struct
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -58,11 +59,12 @@ class Unseen:
         if self._fd >= 0:
             os.set_blocking(self._fd, False)
             os.set_inheritable(self._fd, False)
+            self._end = weakref.finalize(self, os.close, self._fd)  # the kernel gives an account 128 of them
 
     def close(self) -> None:
         """Watch nothing any more."""
         if self._fd >= 0:
-            os.close(self._fd)
+            self._end()
         self._fd = -1
 
     def placed(self, path: bytes, before: State, state: State) -> None:

@@ -664,7 +664,7 @@ class Engine:
         self._record.forget_old_trails()
         self._record.commit()
         generations.advance(self._tree, self._record, self._generation, self._sentinel)
-        self._say(say.Confirm(self._generation))
+        self._say(say.Confirm(self._generation, self._uploader.current is not None))
         if not self._is_looking_after:
             self._is_looking_after = True
             self._unseen.look_after((entry.path, entry.state) for entry in self._record.newest_files(WATCHED))

@@ -78,7 +78,7 @@ class Hub:
         self.guard = Guard(store, fold, settings)
         self._excesses: dict[int, str] = {}  # why a citizen's connection was ended, until they have heard of it
         self._unsettled: set[bytes] = set()  # paths whose files in the canon are not what the tables say
-        self._runs = Runs(store, canon, fold, settings, state, self._is_stopped, self._passed, self.later, self._do_after, workers)
+        self._runs = Runs(store, canon, fold, settings, state, self._is_run_stopped, self._passed, self.later, self._do_after, workers)
         self.on_commit: Callable[[int], None] = lambda _: None
         self.is_renewal_due: Callable[[Citizen], bool] = lambda _: False
         self.why_banned: Callable[[Citizen], FwrError | None] = lambda _: None
@@ -460,9 +460,10 @@ class Hub:
     def _confirm(self, session: Session, citizen: Citizen, message: say.Confirm) -> None:
         if message.generation != session.generation:
             raise FrameError("another generation is confirmed")
-        # where a run is on its way, what it brings decides
-        if session.is_on_trial and session.upward is None and self._is_stopped(session, citizen, ()):
-            return
+        if session.is_on_trial and not message.has_more and session.upward is None:  # else what the run brings decides
+            if self._is_stopped(session, citizen, ()):
+                return
+            self._end_trial(session, citizen)
         self._store.update_citizen(citizen.id, generation=message.generation, proposed="")
         session.citizen = self._store.known_citizen(citizen.id)
         self._deliveries.begin(session, citizen)
@@ -480,6 +481,8 @@ class Hub:
         session.has_brought = True
         if self._is_stopped(session, citizen, batch):
             return
+        if any(not (item.is_orphan or item.is_unknown) for item in batch):  # else it is what comes ahead of what is found here
+            self._end_trial(session, citizen)
         moves: dict[bytes, Decision] = {}
         if len(batch) > 1:
             moves = self._fold.forbidden_moves((item.path, item.state, item.size, self._judged_as(citizen, item)) for item in batch)
@@ -523,7 +526,6 @@ class Hub:
         )
         hold = self.guard.stops(citizen, ((item.path, item.state, self._claimed_base(item)) for item in allowed))
         if hold is None:
-            self._end_trial(session, citizen)
             return False
         log.warning("%s is held: %d of %d files deleted", citizen.name, hold.deleted, hold.files)
         session.is_held = True
@@ -531,6 +533,12 @@ class Hub:
         session.say(greeting.held(citizen, hold))
         self._do_after(session.channel.finish)
         return True
+
+    def _is_run_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.ManifestEntry]) -> bool:
+        if self._is_stopped(session, citizen, brought):
+            return True
+        self._end_trial(session, citizen)
+        return False
 
     def _end_trial(self, session: Session, citizen: Citizen) -> None:
         """What a held citizen brings first deletes no more than anybody may: their hold is over."""

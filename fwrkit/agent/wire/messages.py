@@ -132,10 +132,11 @@ class Filters:
 
 @dataclass(frozen=True)
 class Confirm:
-    """Client: the new generation is durable in its world and its record."""
+    """Client: the new generation is durable in its world and its record. ``has_more``: of what it found here, some comes by a run that follows."""
 
     tag = "confirm"
     generation: str
+    has_more: bool = False
 
 
 @dataclass(frozen=True)

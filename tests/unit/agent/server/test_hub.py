@@ -881,3 +881,60 @@ def test_a_content_that_is_lost_stops_nobody(house: House, monkeypatch: pytest.M
     assert bob.next().result == "ACCEPTED"
     house.hub.call(lambda: None)
     assert tree_of(house.state / "canon") == {"b": "two"}
+
+
+def held_by_a_run(house: House) -> tuple[Stranger, list[bytes], str]:
+    """Return a citizen who is held since they delete everything by a run, after some of it was folded; the names, and their generation."""
+    names = [b"%d" % number for number in range(100)]
+    alice, bob = Stranger(house, "alice"), Stranger(house, "bob")
+    alice.join()
+    generation = bob.join()
+    for name in names:
+        alice.change(name, name)
+        assert alice.next().result == "ACCEPTED"
+        delivered = bob.next()
+        bob.tell(say.Acknowledgement([delivered.number]))
+    some = [say.ManifestEntry(name, ABSENT, file_state(name), None, False, False, 0, 0) for name in names[:40]]
+    bob.tell(say.Manifest(2, False, [entry.to_value() for entry in some], True))
+    assert isinstance(bob.next(), say.Folded)
+    bob.tell(say.Manifest(3, False, gone(names[40:]), True))
+    while not isinstance(said := bob.next(), say.Refusal):
+        assert isinstance(said, say.Delivery)
+    wait_until(lambda: house.hub.call(house.store.count_files) == len(names), "what was folded before is put back")
+    return bob, names, generation
+
+
+def gone(names: list[bytes]) -> list[Any]:
+    return [say.ManifestEntry(name, ABSENT, file_state(name), None, False, False, 0, 0).to_value() for name in names]
+
+
+def test_who_is_held_and_goes_on_with_other_work_is_held_still(house: House) -> None:
+    """Their node comes again as something has changed there; what it lacks comes by a run, behind the confirmation."""
+    _, names, generation = held_by_a_run(house)
+    again = Stranger(house, "bob")
+    assert again.hello(generation).code == "HELD", "nothing has changed"
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, has_changed=True)
+    assert isinstance(welcome, say.Welcome)
+    again.tell(say.Confirm(welcome.generation, True))
+    again.tell(say.Ping(1))
+    while again.next() != say.Pong(1):
+        continue
+    assert house.hub.call(house.store.count_files) == len(names), "nothing of it is gone in between"
+    again.tell(say.Manifest(1, False, gone(names[40:]), True))
+    while not isinstance(said := again.next(), say.Refusal):
+        assert isinstance(said, say.Delivery)
+    assert said.code == "HELD"
+    assert house.hub.call(house.store.count_files) == len(names)
+
+
+def test_field_F11_who_is_held_and_has_it_all_again_is_let_in(house: House) -> None:
+    bob, names, generation = held_by_a_run(house)
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, has_changed=True)
+    back = [say.ManifestEntry(name, file_state(name), ABSENT, None, False, False, 0, len(name)).to_value() for name in names[:40]]
+    again.tell(say.Confirm(welcome.generation, True), say.Manifest(1, False, back, True))
+    while not isinstance(said := again.next(), say.Folded):
+        assert isinstance(said, say.Delivery)
+    assert house.hub.call(lambda: house.store.held(bob.citizen.id)) is None
+    assert house.hub.call(house.store.count_files) == len(names)

@@ -125,6 +125,7 @@ class Engine:
         self._uploader.on_busy = lambda busy: self._hints.looked_at([], (), busy)
         self._uploader.on_refused = self._refuse
         self._uploader.on_untouched = self._hints.settled
+        self._uploader.on_empty = self._nothing_more
         self._channel: Channel | None = None
         self._frames: list[Any] = []
         self._deliveries: list[say.Delivery] = []
@@ -373,6 +374,7 @@ class Engine:
 
     def _walk(self) -> None:
         self._hints.walked()
+        self._has_changed = True
         if not generations.is_present(self._tree, self._sentinel):
             self._drop(_VANISHED)
             return
@@ -430,7 +432,7 @@ class Engine:
         for path in paths:
             if path not in findings.found and path not in self._hints.later and not self._is_under_way(path):
                 waiting = self._receiver.waiting[path]
-                if waiting.reason == "changed":
+                if waiting.reason == "changed" and self._receiver.may_redeliver(waiting.delivery):
                     self._deliveries.append(waiting.delivery)
                 else:
                     self._receiver.look_sooner(path)
@@ -452,7 +454,7 @@ class Engine:
                 self._relay.placing(deliveries)
             self._refusals.sync()  # what is undone now is kept by then
             to_look_at = self._receiver.apply(deliveries, self._is_under_way)
-            self.progress += len(deliveries) - len(to_look_at)
+            self.progress += self._receiver.take_done()
             if to_look_at:
                 self._hints.add(to_look_at)
 
@@ -669,6 +671,11 @@ class Engine:
             self._is_looking_after = True
             self._unseen.look_after((entry.path, entry.state) for entry in self._record.newest_files(WATCHED))
 
+    def _nothing_more(self) -> None:
+        """The run that the server was told of has nothing in it: a held citizen is judged by what came before."""
+        if self._is_ready and not self._is_first:
+            self._say(say.Confirm(self._generation))
+
     def _outcome(self, outcome: say.Outcome) -> None:
         flight = self._sender.take(outcome)
         if flight is None:
@@ -719,6 +726,7 @@ class Engine:
             # The server folds a run in slices and delivers in between: what waited may be older than the fold of its path, and is void
             # then (the record would not tell: where an edit was taken back, both are made on the same base), or newer.
             waiting = self._receiver.waiting.pop(item.path, None)
+            self._receiver.absent.pop(item.path, None)
             if waiting is not None and waiting.delivery.number not in void:
                 self._deliveries.append(waiting.delivery)
         for index, result, detail, _ in folded.notable:
@@ -754,7 +762,7 @@ class Engine:
 
     def _show(self) -> None:
         now = self._clock()
-        if len(self._uploader.covered) < _MUCH or now - self._listed_at > _LIST_EVERY:
+        if max(len(self._uploader.covered), len(self._hints.later)) < _MUCH or now - self._listed_at > _LIST_EVERY:
             self._listed_at, self._waiting = now, self._list_waiting()
         refused = {**self._refused, **self._receiver.obstacles()}
         self.view = View(

@@ -42,6 +42,7 @@ class Hints:
         self._paths: dict[bytes, None] = {}
         self._first = self._last = 0.0
         self._later: dict[bytes, Later] = {}
+        self._soonest: float | None = math.inf  # when the first of these is due, None if that has to be looked for
         self._walk_at: float | None = None
 
     def __bool__(self) -> bool:
@@ -84,9 +85,10 @@ class Hints:
     def is_settled(self) -> bool:
         """Say whether there are paths to look at now."""
         now = self._clock()
-        due = [path for path, later in self._later.items() if later.at <= now and path not in self._paths]
-        if due:
-            self.add(due)
+        if now >= self._next_at():
+            due = [path for path, later in self._later.items() if later.at <= now and path not in self._paths]
+            if due:
+                self.add(due)
         return bool(self._paths) and now >= self._settled_at()
 
     def take(self, is_under_way: Callable[[bytes], bool]) -> list[bytes]:
@@ -105,8 +107,10 @@ class Hints:
             if later is None or path in busy:
                 continue
             if path in found and later.reason != BEING_WRITTEN:
+                self._soonest = None
                 self._later[path] = replace(later, at=_UNDER_WAY_NOW)  # how often it failed counts until there is agreement
             else:
+                self._soonest = None
                 del self._later[path]
         for path, reason in busy.items():
             self.look_later([path], reason, WRITING)
@@ -114,6 +118,7 @@ class Hints:
     def look_later(self, paths: Iterable[bytes], reason: str = BEING_WRITTEN, pauses: Pauses = WRITING) -> None:
         """These could not be taken, or sent, for a reason: they are looked at again, ever later."""
         now = self._clock()
+        self._soonest = None
         for path in paths:
             before = self._later.get(path)
             tries = before.tries + 1 if before is not None and before.reason == reason else 1
@@ -122,6 +127,7 @@ class Hints:
     def settled(self, paths: Iterable[bytes]) -> None:
         """There is agreement on these now: nothing about them has to be tried again."""
         if self._later:
+            self._soonest = None
             for path in paths:
                 self._later.pop(path, None)
 
@@ -137,10 +143,18 @@ class Hints:
     def time_left(self, most: float) -> float:
         """Return the seconds until there may be something to do, ``most`` at most."""
         now = self._clock()
-        times = [now + most, *(later.at for path, later in self._later.items() if path not in self._paths)]
+        times = [now + most]
         if self._paths:
             times.append(self._settled_at())
+        elif self._later:
+            times.append(self._next_at())
         return max(0.0, min(times) - now)
+
+    def _next_at(self) -> float:
+        """Return when the first of what could not be taken is due; it is looked for again when something about them has changed."""
+        if self._soonest is None:
+            self._soonest = min((later.at for later in self._later.values()), default=math.inf)
+        return self._soonest
 
     def _settled_at(self) -> float:
         return min(self._last + self._quiet, self._first + self._limit)

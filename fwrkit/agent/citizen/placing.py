@@ -243,13 +243,27 @@ class Placer:
             linux.rename(*source, directory, name_of(path), linux.RENAME_NOREPLACE)
         except FileExistsError:
             there = self._taken(path)
-            if there is None and self._is_there_for_ignored(path):
-                raise PutBack("obstructed") from None
+            if there is None and (self._is_there_for_ignored(path) or not self._may_change(path)):
+                blocked = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                raise PutBack("obstructed", reasons.why_unwritten(self._world, path, blocked)) from None
             if there is None or there.state != prepared.state:
                 raise PutBack("changed") from None
             self.discard(prepared)
             return there.stamp
         return None
+
+    def _may_change(self, path: bytes) -> bool:
+        """Say whether a look at what is in the way may find an edit in it: not in a link or its like, or in what can not be read."""
+        status = self._world.status(path)
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return True
+        try:
+            with self._world.opened(path):
+                return True
+        except FileNotFoundError:
+            return True
+        except (NotRegular, OSError):
+            return False
 
     def _taken(self, path: bytes) -> Taken | None:
         try:
@@ -310,6 +324,15 @@ class Placer:
         """Move what a power cut left of a file out of the world; it is kept for a while. Raise OSError."""
         with self._world.directory(parent(path)) as directory:
             linux.rename(directory, name_of(path), self._kept.fd, self._fresh_name(path), linux.RENAME_NOREPLACE)
+
+    def is_database(self, path: bytes) -> bool:
+        """Say whether a live database is at a path of the world."""
+        return self._world.is_sqlite(path)
+
+    def has_stamp(self, path: bytes, stamp: Stamp) -> bool:
+        """Say whether what is at a path of the world has a stamp."""
+        status = self._world.status(path)
+        return status is not None and Stamp.of(status) == stamp
 
     def is_there(self, path: bytes) -> bool:
         """Say whether anything is at a path of the world."""

@@ -69,6 +69,8 @@ class Receiver:
         self.absent: dict[bytes, str] = {}  # what a run has not brought yet, and why
         self._moves = Moves()
         self._told: set[int] = set()  # deliveries of which the server knows that they wait
+        self._redelivered: set[int] = set()  # deliveries that were applied again at once, as a look found nothing in their way
+        self._done = 0
         self._tries: dict[int, int] = {}  # how often a delivery that waits was tried in vain
 
     def reset(self) -> None:
@@ -77,6 +79,8 @@ class Receiver:
         self.absent.clear()
         self._told.clear()
         self._tries.clear()
+        self._redelivered.clear()
+        self._moves = Moves()
         self._placer.forget_prepared()
         self._staged.clear()
 
@@ -127,13 +131,29 @@ class Receiver:
 
     def tried(self, waiting: Waiting) -> None:
         """What is due is under way, or looked at: it is due again later."""
-        self._wait(waiting.delivery, waiting.reason, waiting.sentence)
+        self._redelivered.discard(waiting.delivery.number)
+        self._remember(waiting.delivery, waiting.reason, waiting.sentence)
+
+    def may_redeliver(self, delivery: Delivery) -> bool:
+        """Say whether a delivery may be applied at once that waited for a look: once, and again when it is due. Else the two would go in a circle."""
+        if delivery.number in self._redelivered:
+            return False
+        self._redelivered.add(delivery.number)
+        return True
+
+    def take_done(self) -> int:
+        """Return how many deliveries were applied since this was asked last."""
+        done, self._done = self._done, 0
+        return done
+
+    def _remember(self, delivery: Delivery, reason: str, sentence: str) -> None:
+        now = self._clock()
+        pause = (_CHANGED if reason == "changed" else _PAUSES).after(self._tries.get(delivery.number, 1), delivery.path)
+        self.waiting[delivery.path] = Waiting(delivery, reason, sentence, now, now + pause)
 
     def _wait(self, delivery: Delivery, reason: str, sentence: str = "") -> None:
-        tries = self._tries[delivery.number] = self._tries.get(delivery.number, 0) + 1
-        now = self._clock()
-        pause = (_CHANGED if reason == "changed" else _PAUSES).after(tries, delivery.path)
-        self.waiting[delivery.path] = Waiting(delivery, reason, sentence, now, now + pause)
+        self._tries[delivery.number] = self._tries.get(delivery.number, 0) + 1
+        self._remember(delivery, reason, sentence)
         if delivery.number not in self._told:
             self._told.add(delivery.number)
             self._say(PutBackMessage(delivery.number, "waits", self._record.state(delivery.path)))
@@ -189,6 +209,11 @@ class Receiver:
 
     def _place(self, delivery: Delivery, prepared: Prepared | None) -> None:
         agreed: State = self._record.state(delivery.path)
+        if self._is_live_database(delivery):
+            self._record.agree(delivery.path, delivery.state, NO_STAMP, delivery.author)
+            if prepared is not None:
+                self._placer.discard(prepared)
+            return
         if prepared is not None:
             self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared), delivery.author)
             self._placed(delivery.path, agreed, delivery.state)
@@ -206,6 +231,15 @@ class Receiver:
             self._placer.delete(delivery.path, agreed, self._moves.moved_to(delivery.path) if is_directory(agreed) else None)
             self._record.agree(delivery.path, ABSENT)
 
+    def _is_live_database(self, delivery: Delivery) -> bool:
+        """Say whether a database lives where others have a file, or have deleted one: it is this node's own, and is left alone."""
+        if is_directory(delivery.state):
+            return False
+        entry = self._record.get(delivery.path)
+        if entry is not None and self._placer.has_stamp(delivery.path, entry.stamp):
+            return False  # it is as it was placed, and is not opened: that would count as having been read
+        return self._placer.is_database(delivery.path)
+
     def _acknowledge(self, done: list[Delivery]) -> None:
         if not done:
             return
@@ -214,6 +248,8 @@ class Receiver:
         for delivery in done:
             self._staged.drop(delivery.path)
             self._tries.pop(delivery.number, None)
+            self._redelivered.discard(delivery.number)
+        self._done += len(done)
         self._say(Acknowledgement([delivery.number for delivery in done]))
 
     def obstacles(self) -> dict[bytes, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -18,6 +19,7 @@ class Rest:
         self._tree = tree
         self._clock = clock
         self._since: dict[bytes, tuple[Stamp, float]] = {}
+        self._lock = threading.Lock()  # large files are read by workers
 
     def take(self, path: bytes, memory_limit: int) -> Taken:
         """Take a file as :meth:`Tree.take` does; one that is open for writing as it was read twice, after it has rested.
@@ -28,7 +30,8 @@ class Rest:
             taken = self._tree.take(path, memory_limit)
         except Busy:
             return self._take_rested(path, memory_limit)
-        self._since.pop(path, None)
+        with self._lock:
+            self._since.pop(path, None)
         return taken
 
     def _take_rested(self, path: bytes, memory_limit: int) -> Taken:
@@ -36,12 +39,13 @@ class Rest:
         if status is None:
             raise Busy
         stamp, now = Stamp.of(status), self._clock()
-        before, since = self._since.get(path, (None, now))
-        if before != stamp:
-            since = now
-            if len(self._since) >= _MOST:
-                self._since.pop(next(iter(self._since)))
-            self._since[path] = (stamp, since)
+        with self._lock:
+            before, since = self._since.get(path, (None, now))
+            if before != stamp:
+                since = now
+                if len(self._since) >= _MOST:
+                    self._since.pop(next(iter(self._since)))
+                self._since[path] = (stamp, since)
         if now - since < SECONDS:
             raise Busy
         taken = [self._read(path, limit) for limit in (0, memory_limit)]

@@ -23,7 +23,7 @@ IGNORED_HERE = "this node ignores it (fwrkit filters)"
 HTACCESS = "no .htaccess travels or is read: Apache is set up by fwrkit (docs/web.md)"
 LIVE_DATABASE = "a live SQLite database: what is copied while a program writes it would be torn"
 ONLY_OWN = "it holds only what does not travel"
-_LOOKS = 100  # at what lies in a new directory, until it is clear whether it travels
+_DIRECTORIES = 100  # in a new one, that are looked into until it is clear whether it travels
 _UNSAID = IgnoreList((*OWN, *BESIDE_DOCUMENTS))
 
 
@@ -81,6 +81,7 @@ class Scanner:
             try:
                 self._look_at(path, self._tree.status(path) if path else None, findings)
             except PermissionError:  # a directory above it is closed: what can not be seen is not gone
+                findings.looked_at.add(path)
                 closed = reasons.closed_at(self._tree, path)
                 self._refuse(closed if closed is not None else path, findings)
         return findings
@@ -217,10 +218,12 @@ class Scanner:
                 return True
             return False
 
-        for looks, (inner, status) in enumerate(self._tree.walk(path, skips, closed.append)):
-            if looks >= _LOOKS or closed:
+        directories = 0
+        for inner, status in self._tree.walk(path, skips, closed.append):
+            if closed or directories >= _DIRECTORIES:
                 return False  # with so many directories in it, it is worth travelling for these
             if stat.S_ISDIR(status.st_mode):
+                directories += 1
                 continue
             if stat.S_ISREG(status.st_mode) and not self._tree.is_sqlite(inner):
                 return False

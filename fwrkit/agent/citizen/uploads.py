@@ -91,6 +91,7 @@ class Uploader:
         self.on_busy: Callable[[dict[bytes, str]], None] = lambda _: None
         self.on_refused: Callable[[dict[bytes, str]], None] = lambda _: None
         self.on_untouched: Callable[[list[bytes]], None] = lambda _: None
+        self.on_empty: Callable[[], None] = lambda: None  # nothing was left of a run when its files were hashed
 
     def reset(self) -> None:
         """The connection ended: what is under way is void."""
@@ -147,6 +148,7 @@ class Uploader:
         self.on_busy(busy)
         if not run.items and not run.is_first:
             self.reset()
+            self.on_empty()
             return
         part: list[list[Any]] = []
         size = 0

@@ -302,6 +302,8 @@ class Fold:
         """
         if len(edit.seen) != 1 or not is_file(edit.state) or not (isinstance(base, bytes) and is_file(base)):
             return base
+        if base == edit.state or (edit.has_prior and base in (edit.prior, *edit.older)):
+            return base  # the server has what was made of it already
         (seen,) = edit.seen
         is_known = seen is ABSENT or (isinstance(seen, bytes) and is_file(seen) and self._canon.has(seen))
         return seen if is_known else base

@@ -464,6 +464,8 @@ class Hub:
             if self._is_stopped(session, citizen, ()):
                 return
             self._end_trial(session, citizen)
+        if session.is_ready:
+            return  # it says only that nothing more comes
         self._store.update_citizen(citizen.id, generation=message.generation, proposed="")
         session.citizen = self._store.known_citizen(citizen.id)
         self._deliveries.begin(session, citizen)
@@ -518,6 +520,7 @@ class Hub:
 
     def _is_stopped(self, session: Session, citizen: Citizen, brought: Iterable[say.Change | say.ManifestEntry]) -> bool:
         """Have the guard look at what a citizen brings. Return True if they are held for it: then nothing of it is folded."""
+        self._take_ruling(session, citizen)
         if session.ruling:
             return False
         # what is undone anyway holds nobody, and what the world's server has accepted was looked at there
@@ -539,6 +542,14 @@ class Hub:
             return True
         self._end_trial(session, citizen)
         return False
+
+    def _take_ruling(self, session: Session, citizen: Citizen) -> None:
+        """A person may decide while a held citizen is judged anew: their word counts."""
+        hold = self._store.held(citizen.id) if session.is_on_trial else None
+        if hold is not None and hold.ruling:
+            session.is_on_trial = False
+            session.ruling = self.guard.take_ruling(citizen)
+            session.started = time.time()  # from now on it is brought
 
     def _end_trial(self, session: Session, citizen: Citizen) -> None:
         """What a held citizen brings first deletes no more than anybody may: their hold is over."""

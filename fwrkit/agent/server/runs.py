@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,7 +23,7 @@ from fwrkit.agent.server.fold import Content, Edit, Fold
 from fwrkit.agent.server.landing import Landing, wanted
 from fwrkit.agent.server.passing import Passed
 from fwrkit.agent.server.room import room
-from fwrkit.agent.server.session import DownwardRun, Session, UpwardRun
+from fwrkit.agent.server.session import REJECT, DownwardRun, Session, UpwardRun
 from fwrkit.agent.server.slots import Slots
 from fwrkit.agent.server.store import Citizen, Store
 from fwrkit.agent.settings import Settings
@@ -146,7 +147,7 @@ class Runs:
             if not self._is_too_large(entry) and not self._is_refused(session.citizen, entry):  # what will be refused need not come
                 run.wanted.add(state)
         if position + _EXAMINED < len(run.entries):
-            self._later(lambda: self._examine(session, run, position + _EXAMINED))
+            self._soon(session, lambda: self._examine(session, run, position + _EXAMINED))
             return
         self._begin(session, session.citizen, run)
 
@@ -165,8 +166,9 @@ class Runs:
     def _begin(self, session: Session, citizen: Citizen, run: UpwardRun) -> None:
         # at first contact all that is here counts as put; what was deleted here since, or agreed on elsewhere as deleted, is looked at alone
         looked_at = run.entries if not run.is_first else [replace(entry, is_unknown=True) for entry in run.entries if entry.state is ABSENT]
-        if looked_at and self._is_stopped(session, citizen, looked_at):
+        if (looked_at or session.is_on_trial) and self._is_stopped(session, citizen, looked_at):
             return
+        run.ruling = session.ruling  # it counts for all of the run, however long that takes
         run.forbidden = self._fold.forbidden_moves(
             (entry.path, entry.state, entry.size, self._passed(citizen, entry.author)[0].judged_as(citizen)) for entry in run.entries
         )
@@ -204,9 +206,23 @@ class Runs:
 
         def prepare() -> None:
             landing.prepare_replica(links)
-            self._later(lambda: self._say_need(session, run))
+            self._soon(session, lambda: self._say_need(session, run))
 
         self._slots.take(session, "up", lambda: self._in_worker(session, prepare))
+
+    def _soon(self, session: Session, work: Callable[[], None]) -> None:
+        """Have more of a session's run done behind what others have sent; its failure costs the session the connection."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except sqlite3.OperationalError:
+                raise
+            except Exception as error:
+                session.channel.close(f"a run failed: {error}")
+                raise
+
+        self._later(guarded)
 
     def _in_worker(self, session: Session, work: Callable[[], None]) -> None:
         """Have slow disk work done beside the hub's thread, once this turn is durable; its failure costs the session the connection."""
@@ -257,7 +273,7 @@ class Runs:
             run.lost |= {run.entries[index].state for index in (*missing, *failed)}
             landing.empty_replica()
             self._expected.pop(citizen.uid, None)
-            self._later(lambda: self._fold_slice(session, run))
+            self._soon(session, lambda: self._fold_slice(session, run))
 
         self._in_worker(session, collect)
 
@@ -283,7 +299,7 @@ class Runs:
                 run.notable.append([index, Result.REFUSED.name, reasons.too_large(self._limit_bytes), None])
                 run.settled.append(index)
                 continue
-            is_restored = session.is_restored(entry.state)  # then what was agreed on elsewhere does not count either
+            is_restored = run.ruling == REJECT and entry.state is ABSENT  # then what was agreed on elsewhere does not count either
             passed, banned = self._passed(citizen, entry.author)
             edit = Edit(
                 entry.path, entry.state, ABSENT if is_restored else entry.base, entry.prior, entry.has_prior,
@@ -308,7 +324,7 @@ class Runs:
             session.say(say.Forbidden(run.number, list(forbidden), list(forbidden.values())))
         run.position = next_position
         if run.position < run.end:
-            self._later(lambda: self._fold_slice(session, run))
+            self._soon(session, lambda: self._fold_slice(session, run))
             return
         if run.is_over:
             if run.is_first:
@@ -319,7 +335,7 @@ class Runs:
         session.say(say.Folded(run.number, run.settled, run.missing, run.notable, run.void, run.is_over, reason))
         self._let_go(run)
         if not run.is_over:
-            self._later(lambda: self._go_on_if_wanted(session, run))
+            self._soon(session, lambda: self._go_on_if_wanted(session, run))
 
     def _go_on_if_wanted(self, session: Session, run: UpwardRun) -> None:
         if not session.channel.is_closed and session.upward is run:

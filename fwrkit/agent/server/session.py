@@ -32,6 +32,7 @@ class UpwardRun:
     number: int
     is_first: bool
     is_complete: bool = False  # the whole manifest is here
+    ruling: str = ""  # what was decided on what it brings
     entries: list[ManifestEntry] = field(default_factory=list)
     cost: int = 0  # bytes of memory, roughly, that the entries take
     forbidden: dict[bytes, Decision] = field(default_factory=dict)  # halves of renames of which the other half is refused
@@ -56,7 +57,7 @@ class UpwardRun:
 
     def begin_slice(self, end: int, needed: list[int]) -> None:
         """Begin the slice that ends before ``end``."""
-        self.end, self.needed, self.has_landed = end, needed, False
+        self.end, self.needed, self.has_landed, self.reason = end, needed, False, ""
         self.arrived = {}
         self.missing, self.notable, self.void, self.settled = [], [], [], []
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -879,3 +880,44 @@ def test_field_F11_a_site_that_is_rebuilt_is_held_no_more(house: House, is_the_s
     house.settled()
     assert alice.tree() == bob.tree() == {**before, **after}, "and there is no conflict copy"
     assert house.store.held(house.store.citizen(name="bob").id) is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["deleted", "changed"])
+def test_field_F30_a_file_that_became_a_live_database_is_left_alone(house: House, what: str) -> None:
+    """sqlite3 makes an empty file first, which travels. What others do to it is nothing to the database that lives there now."""
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write("app.data", "")
+    house.settled()
+    (bob.world / "app.data").write_bytes(b"SQLite format 3\x00 and pages")
+    house.settled()
+    inode = (bob.world / "app.data").stat().st_ino
+    if what == "deleted":
+        (alice.world / "app.data").unlink()
+    else:
+        alice.write("app.data", "something else")
+    house.settled()
+    assert (bob.world / "app.data").read_bytes() == b"SQLite format 3\x00 and pages"
+    assert (bob.world / "app.data").stat().st_ino == inode, "it was not even moved for a moment"
+
+
+def test_a_link_where_others_have_a_file_is_said_and_tried_ever_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob = house.member("alice"), house.member("bob")
+    house.settled()
+    (bob.world / "page").symlink_to("/nowhere")
+    tries: list[bytes] = []
+    place = bob.engine._placer.place
+
+    def counted(path: bytes, *words: Any) -> Any:
+        tries.append(path)
+        return place(path, *words)
+
+    monkeypatch.setattr(bob.engine._placer, "place", counted)
+    alice.write("page", "a page")
+    wait_until(lambda: "symbolic link" in bob.engine.view.refused.get(b"page", ""), "it is said")
+    for number in range(20):
+        alice.write("other", str(number))
+        time.sleep(0.05)
+    assert tries.count(b"page") <= 3, "what is in the way is not tried with each message"
+    (bob.world / "page").unlink()
+    house.settled()
+    assert bob.tree() == alice.tree() == {"page": "a page", "other": "19"}

@@ -32,6 +32,8 @@ def test_a_directory_of_directories_went_where_those_went() -> None:
     found.deleted(b"shop/sub/page", A)
     found.deleted(b"shop/sub", DIRECTORY)
     assert found.moved_to(b"shop") == b"store"
+    found.deleted(b"shop/other", DIRECTORY)
+    assert found.moved_to(b"shop") is None, "one of them went elsewhere"
 
 
 def test_another_name_or_content_is_no_move() -> None:
@@ -45,6 +47,45 @@ def test_another_name_or_content_is_no_move() -> None:
 def test_a_file_that_was_put_and_deleted_at_its_place_moved_nowhere() -> None:
     found = Moves()
     found.put(b"shop/page", A)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop") is None
+
+
+def test_a_directory_whose_files_went_to_two_places_was_not_moved() -> None:
+    found = Moves()
+    found.put(b"public/index", A)
+    found.put(b"store/page", B)
+    found.deleted(b"shop/index", A)
+    found.deleted(b"shop/page", B)
+    assert found.moved_to(b"shop") is None
+    found.deleted(b"shop/page", B)
+    assert found.moved_to(b"shop") is None, "and that is for good"
+
+
+def test_a_directory_of_which_a_file_went_nowhere_was_not_moved() -> None:
+    found = Moves()
+    found.put(b"public/index", A)
+    found.deleted(b"private/secret", B)
+    found.deleted(b"private/index", A)
+    assert found.moved_to(b"private") is None
+
+
+def test_what_is_alike_everywhere_tells_nothing() -> None:
+    """The empty index.html of each directory of an application; a licence that comes at several places."""
+    found = Moves()
+    found.put(b"public/new/index.html", file_state(b""))
+    found.deleted(b"private/old/index.html", file_state(b""))
+    for place in (b"a", b"b"):
+        found.put(place + b"/LICENSE", A)
+    found.deleted(b"private/other/LICENSE", A)
+    assert (found.moved_to(b"private/old"), found.moved_to(b"private/other")) == (None, None)
+
+
+def test_what_came_long_ago_is_no_move() -> None:
+    now = [1000.0]
+    found = Moves(lambda: now[0])
+    found.put(b"store/page", A)
+    now[0] += 61
     found.deleted(b"shop/page", A)
     assert found.moved_to(b"shop") is None
 

@@ -463,3 +463,14 @@ def test_field_F24_what_programs_write_beside_a_document_stays_at_home(desk: Des
 def test_what_only_looks_like_it_travels(desk: Desk, name: str) -> None:
     desk.write(f"www/{name}", b"1")
     assert set(states(desk.scanner.walk())) == {b"www", f"www/{name}".encode()}
+
+
+def test_what_can_not_be_seen_any_more_was_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be looked at again in each turn."""
+    desk.write("d/a", b"1")
+
+    def closed(_: bytes) -> os.stat_result | None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(desk.tree, "status", closed)
+    assert b"d/a" in desk.scanner.look([b"d/a"]).looked_at

@@ -933,3 +933,17 @@ def test_copies_of_another_path_or_author_are_left_alone(court: Court) -> None:
             court.put(name, path, b"%d %d" % (number, len(path)), ABSENT, is_unknown=True)
     kept = [path for path, content in court.tree().items() if content is not None]
     assert all(path in kept for path in others[:2])
+
+
+def test_what_was_folded_already_is_no_reason_to_look_further_back(court: Court) -> None:
+    """An edit over an unread delivery was folded, its outcome was lost with the connection, and the next one was made of it."""
+    court.put("alice", b"p.txt", b"a")
+    hold_all(court)
+    court.put("alice", b"p.txt", b"b", A)
+    hold_all(court)
+    first = court.edit("bob", edit_of(b"p.txt", b"bob's", B, A))
+    assert first.result is Result.CONFLICT
+    again = replace(edit_of(b"p.txt", b"bob's second", B, A), prior=file_state(b"bob's"), has_prior=True)
+    second = court.edit("bob", again)
+    assert (second.result, second.copy) == (Result.CONFLICT, first.copy), "its successor takes the copy's place"
+    assert sorted(content or b"" for content in court.tree().values()) == [b"b", b"bob's second"]

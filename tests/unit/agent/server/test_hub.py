@@ -938,3 +938,32 @@ def test_field_F11_who_is_held_and_has_it_all_again_is_let_in(house: House) -> N
         assert isinstance(said, say.Delivery)
     assert house.hub.call(lambda: house.store.held(bob.citizen.id)) is None
     assert house.hub.call(house.store.count_files) == len(names)
+
+
+@pytest.mark.parametrize("ruling", ["approve", "reject"])
+def test_a_person_s_decision_counts_while_a_held_citizen_is_judged_anew(house: House, ruling: str) -> None:
+    _, names, generation = held_by_a_run(house)
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, has_changed=True)
+    house.hub.call(lambda: house.hub.guard.decide("bob", ruling))
+    again.tell(say.Confirm(welcome.generation, True), say.Manifest(1, False, gone(names[40:]), True))
+    while not isinstance(said := again.next(), say.Folded):
+        assert isinstance(said, say.Delivery)
+    assert house.hub.call(house.store.count_files) == (0 if ruling == "approve" else len(names))
+
+
+def test_a_run_that_turned_out_empty_leaves_nobody_held(house: House) -> None:
+    """A restored file of the same content: the node finds only when it has hashed it that there is nothing to bring."""
+    bob, names, generation = held_by_a_run(house)
+    again = Stranger(house, "bob")
+    welcome = again.hello(generation, has_changed=True)
+    again.tell(say.Confirm(welcome.generation, True))
+    back = [
+        say.Change(1, name, file_state(name), ABSENT, None, False, False, False, 0, len(name), name, name != names[39])
+        for name in names[:40]
+    ]
+    again.tell(*back, say.Confirm(welcome.generation))
+    again.tell(say.Ping(1))
+    while again.next() != say.Pong(1):
+        continue
+    assert house.hub.call(lambda: house.store.held(bob.citizen.id)) is None

@@ -598,3 +598,67 @@ def test_a_lock_that_is_none_stops_nothing(desk: Desk, kind: str) -> None:
     desk.write("www/page", b"old")
     desk.place(b"www/page", file_state(b"old"), b"new")
     assert desk.contents() == {"www/page": b"new"}
+
+
+def sentence(function: Callable[[], object]) -> str:
+    with pytest.raises(PutBack) as raised:
+        function()
+    assert raised.value.reason == "obstructed"
+    return raised.value.sentence
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Have the kernel refuse each rename."""
+
+    def rename(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(linux, "rename", rename)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EIO, errno.ETXTBSY])
+@pytest.mark.parametrize("agreed", [ABSENT, file_state(b"old")])
+def test_field_F17_what_can_not_be_placed_says_the_kernel_s_own_sentence(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: int, agreed: State
+) -> None:
+    """A directory of mode 555, `chattr +i`, a read-only mount, a name too long for this filesystem."""
+    if agreed is not ABSENT:
+        desk.write("d/a", b"old")
+    prepared = desk.prepare(b"d/a", b"theirs")
+    failing(monkeypatch, number)
+    said = sentence(lambda: desk.placer.place(b"d/a", agreed, prepared))
+    assert os.strerror(number) in said
+    if number in (errno.EACCES, errno.EPERM):
+        assert "uid" in said and "mode" in said and "chmod" in said
+
+
+def test_field_F17_what_can_not_be_deleted_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write("d/a", b"old")
+    failing(monkeypatch, errno.EROFS)
+    assert os.strerror(errno.EROFS) in sentence(lambda: desk.placer.delete(b"d/a", file_state(b"old")))
+
+
+def test_field_F08_another_filesystem_below_the_world_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = desk.prepare(b"d/a", b"theirs")
+    failing(monkeypatch, errno.EXDEV)
+    assert "another filesystem is mounted there" in sentence(lambda: desk.placer.place(b"d/a", ABSENT, prepared))
+
+
+def test_field_F35_a_displaced_file_is_hashed_in_pieces(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a gigabyte that somebody has open must not be read into memory, nor cut where one read ends."""
+    old = b"x" * 3_000_000
+    desk.write("a", old)
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(fd: int, size: int, offset: int) -> bytes:
+        sizes.append(size)
+        return pread(fd, min(size, 100_000), offset)  # a read may return less than was asked for
+
+    monkeypatch.setattr(os, "pread", counted)
+    with (desk.world / "a").open("r+b"):
+        desk.place(b"a", file_state(old), b"theirs")
+        assert [item.path for item in desk.placer.displaced] == [b"a"], "it is what was agreed on, and open"
+    assert max(sizes) <= 1024 * 1024
+    monkeypatch.undo()
+    assert desk.settled() == []

@@ -114,7 +114,7 @@ class Engine:
         self._is_looking_after = False  # whether files that were there before this start are watched by it
         self._sender = Sender(record, citizen, self._say, relay or ALONE, self._unseen.made_of)
         staged = Staged(private / "staged")
-        self._receiver = Receiver(record, self._placer, staged, self._say, clock, self._unseen.placed)
+        self._receiver = Receiver(record, self._placer, staged, self._say, clock, self._unseen)
         self._uploader = Uploader(
             self._tree, record, citizen, private / "outgoing", self._say, self._work, relay or ALONE, self._unseen.made_of, self._rest
         )

@@ -15,6 +15,7 @@ from fwrkit.agent.citizen.moves import Moves
 from fwrkit.agent.citizen.placing import Placer, Prepared, PutBack
 from fwrkit.agent.citizen.record import Record
 from fwrkit.agent.citizen.staged import Staged
+from fwrkit.agent.citizen.unseen import Unseen
 from fwrkit.agent.files import reasons
 from fwrkit.agent.files.ignore import IgnoreList
 from fwrkit.agent.files.tree import NO_STAMP
@@ -56,9 +57,9 @@ class Receiver:
         staged: Staged,
         say: Callable[[Any], None],
         clock: Callable[[], float] = time.monotonic,
-        placed: Callable[[bytes, State, State], None] = lambda *_: None,
+        unseen: Unseen | None = None,
     ) -> None:
-        self._placed = placed
+        self._unseen = unseen
         self._clock = clock
         self._record = record
         self._placer = placer
@@ -215,8 +216,11 @@ class Receiver:
                 self._placer.discard(prepared)
             return
         if prepared is not None:
+            if self._unseen is not None:
+                self._unseen.placing(delivery.path)
             self._record.agree(delivery.path, delivery.state, self._placer.place(delivery.path, agreed, prepared), delivery.author)
-            self._placed(delivery.path, agreed, delivery.state)
+            if self._unseen is not None:
+                self._unseen.placed(delivery.path, agreed, delivery.state)
             self._moves.put(delivery.path, delivery.state)
         elif agreed == delivery.state:
             return

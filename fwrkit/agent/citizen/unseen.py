@@ -67,6 +67,13 @@ class Unseen:
             self._end()
         self._fd = -1
 
+    def placing(self, path: bytes) -> None:
+        """A delivery is about to be placed at a path: what the agent itself reads of what it displaces has been read by nobody."""
+        known = self._known.get(path)
+        if known is not None and self._fd >= 0:
+            self._read_events()
+            self._end_watch(known)
+
     def placed(self, path: bytes, before: State, state: State) -> None:
         """A file's delivery was placed at a path that held ``before`` until then."""
         if self._fd < 0:
@@ -80,10 +87,16 @@ class Unseen:
         self._remember(path, state, made_of, at)
 
     def written(self, path: bytes, state: State) -> None:
-        """An edit of a path was agreed on: until somebody reads it, nothing is made of it."""
+        """An edit of a path was agreed on: until somebody reads it, nothing is made of it.
+
+        But a program that wrote over what it had not read goes on from what it wrote.
+        """
         if self._fd >= 0 and is_file(state):
+            goes_on = bool(self.made_of(path))
             self._read_events()
             self._remember(path, state, [], self._clock())
+            if goes_on and path in self._known:
+                self._known[path].is_seen = True
         else:
             self.forget(path)
 
@@ -116,7 +129,11 @@ class Unseen:
     def forget(self, path: bytes) -> None:
         """Nothing is known of a path any more."""
         known = self._known.pop(path, None)
-        if known is not None and self._paths.pop(known.watch, None) is not None:
+        if known is not None:
+            self._end_watch(known)
+
+    def _end_watch(self, known: _Known) -> None:
+        if self._paths.pop(known.watch, None) is not None:
             inotify_rm_watch(self._fd, known.watch)
 
     def _watch(self, path: bytes) -> int:

@@ -842,6 +842,18 @@ def test_field_F02_what_can_not_be_merged_is_kept_beside_what_was_not_seen(house
     assert list(tree.values()) == ['{"a": 3}'], "and the other's last one is beside it"
 
 
+def test_what_the_agent_reads_of_what_it_displaces_was_read_by_nobody(house: House) -> None:
+    """A program that writes one state after the other, and reads none, replaces whatever is there: nobody kept two of them beside each other."""
+    alice, bob = house.member("alice"), house.member("bob")
+    alice.write_unread("state.json", "alice 1")
+    house.settled()
+    bob.write("state.json", "bob 1")
+    house.settled()
+    alice.write_unread("state.json", "alice 2")
+    house.settled()
+    assert alice.tree() == bob.tree() == {"state.json": "alice 2"}
+
+
 def test_who_has_read_what_arrived_writes_over_it(house: House) -> None:
     alice, bob = house.member("alice"), house.member("bob")
     alice.write("notes.txt", "one\ntwo\n")

@@ -81,6 +81,27 @@ def test_what_is_alike_everywhere_tells_nothing() -> None:
     assert (found.moved_to(b"private/old"), found.moved_to(b"private/other")) == (None, None)
 
 
+def test_what_was_made_and_moved_a_moment_later_was_moved() -> None:
+    found = Moves()
+    for place in (b"shop", b"store"):
+        found.put(place + b"/page", A)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop") == b"store"
+    found.put(b"shed/page", A)
+    found.deleted(b"store/page", A)
+    assert found.moved_to(b"store") == b"shed", "and once more"
+
+
+def test_a_page_that_was_deleted_an_hour_ago_is_no_reason_against_a_move() -> None:
+    now = [1000.0]
+    found = Moves(lambda: now[0])
+    found.deleted(b"shop/old", B)
+    now[0] += 3600
+    found.put(b"store/page", A)
+    found.deleted(b"shop/page", A)
+    assert found.moved_to(b"shop") == b"store"
+
+
 def test_what_came_long_ago_is_no_move() -> None:
     now = [1000.0]
     found = Moves(lambda: now[0])

@@ -33,10 +33,11 @@ class _Burst:
     deleted: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
     put: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
     new: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)
+    copies: deque[tuple[float, bytes, bytes]] = field(default_factory=deque)  # conflict copies that were deleted: they count for nothing
 
     def forget(self, before: float) -> None:
         """Drop what is older."""
-        for events in (self.deleted, self.put, self.new):
+        for events in (self.deleted, self.put, self.new, self.copies):
             while events and events[0][0] < before:
                 events.popleft()
 
@@ -82,30 +83,33 @@ class Guard:
         undone = dict(self._store.undone(citizen.id))
         burst = self._bursts.setdefault(citizen.id, _Burst())
         burst.forget(now - self._settings.guard_window)
-        burst.deleted.extend((now, path, state) for path, state in undone.items() if self._store.head(path) == state)
+        for path, before in undone.items():
+            if self._store.head(path) == before:
+                (burst.deleted if paths.parse_conflict(path) is None else burst.copies).append((now, path, before))
         claimed: dict[bytes, State] = {}
         for path, state, base in claims:
             claimed[path] = state
             head = self._store.head(path)
             if state is ABSENT and base == head and isinstance(head, bytes) and is_file(head):
-                if paths.parse_conflict(path) is None:  # of fwrkit's own copies one is meant to delete as many as there are
-                    burst.deleted.append((now, path, head))
+                # of fwrkit's own copies one is meant to delete as many as there are
+                (burst.deleted if paths.parse_conflict(path) is None else burst.copies).append((now, path, head))
             elif isinstance(state, bytes) and is_file(state) and state != head:
                 burst.put.append((now, path, state))
                 if head is ABSENT:
                     burst.new.append((now, path, state))
         brings = bool(burst.put) and burst.put[-1][0] == now  # then the world is not empty afterwards
-        everything = not brings and self._is_everything({path for _, path, _ in burst.deleted})
+        everything = not brings and self._is_everything({path for _, path, _ in (*burst.deleted, *burst.copies)})
         if len(burst.deleted) <= self._settings.guard_files and not everything:
             return None
         gone = burst.gone(lambda path, state: (claimed[path] if path in claimed else self._store.head(path)) == state)
         for path in [path for path in gone if self._is_back(path, claimed, undone)]:
             del gone[path]
+        copies = {path: state for _, path, state in burst.copies if not is_file(claimed.get(path))}
         done = sum(self._store.head(path) is ABSENT for path in gone)
-        if not self._is_much(len(gone), done) and not (everything and self._is_everything(gone)):
+        if not self._is_much(len(gone), done) and not (everything and self._is_everything(gone | copies)):
             return None
         del self._bursts[citizen.id]
-        return self._hold(citizen, gone)
+        return self._hold(citizen, gone, copies)
 
     def _is_back(self, path: bytes, claimed: Mapping[bytes, State], undone: Container[bytes]) -> bool:
         """Say whether a file is at a path again that was deleted: whoever rebuilds a site deletes it first."""
@@ -130,8 +134,9 @@ class Guard:
             return False
         return all(path in gone or paths.is_beneath(path, paths.RECORDS) for path in self._store.files())
 
-    def _hold(self, citizen: Citizen, gone: dict[bytes, bytes]) -> Hold:
-        done = {path: state for path, state in gone.items() if self._store.head(path) is ABSENT}
+    def _hold(self, citizen: Citizen, gone: dict[bytes, bytes], copies: dict[bytes, bytes]) -> Hold:
+        """Hold a citizen; ``copies`` went with what is gone, and are put back with it."""
+        done = {path: state for path, state in (gone | copies).items() if self._store.head(path) is ABSENT}
         files = self._store.count_files() + len(done)
         undone: list[tuple[bytes, bytes]] = []
         for path, state in done.items():

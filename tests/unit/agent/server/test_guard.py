@@ -285,3 +285,25 @@ def test_field_F31_fwrkit_s_own_copies_never_count(gate: Gate) -> None:
     for citizen in gate.court.store.citizens():
         gate.court.store.drop_lags(citizen.id)
     assert gate.bring("bob", [Edit(copy, ABSENT, file_state(b"c" + copy)) for copy in copies]) is None
+
+
+def test_copies_that_went_with_a_burst_are_put_back_with_it(gate: Gate) -> None:
+    gate.fill(20)
+    copy = b"www/000 (conflict alice 2026-11-24 10.05.21).txt"
+    gate.court.put("alice", copy, b"copy")
+    for citizen in gate.court.store.citizens():
+        gate.court.store.drop_lags(citizen.id)
+    assert gate.bring("bob", [Edit(copy, ABSENT, file_state(b"copy")), gone(0)]) is None
+    hold = gate.bring("bob", [gone(number) for number in range(1, 20)])
+    assert hold is not None and hold.deleted == 20, "it is not counted"
+    assert gate.court.tree()[copy] == b"copy"
+
+
+def test_a_world_is_emptied_also_where_a_copy_is_among_what_goes(gate: Gate) -> None:
+    gate.fill(3)
+    copy = b"www/000 (conflict alice 2026-11-24 10.05.21).txt"
+    gate.court.put("alice", copy, b"copy")
+    for citizen in gate.court.store.citizens():
+        gate.court.store.drop_lags(citizen.id)
+    edits = [*(gone(number) for number in range(3)), Edit(copy, ABSENT, file_state(b"copy"))]
+    assert gate.bring("bob", edits) is not None

@@ -33,9 +33,10 @@ def mounted(place: Path, *options: str) -> Iterator[None]:
 
 
 def listing(republic: Republic) -> list[str]:
-    """Return containers and volumes of the whole engine, and the nodes of the home."""
+    """Return containers, volumes and nodes of the home: of the engine's others, tests beside this one make some."""
+    identity = f"label=org.fwrkit.home={republic.identity}"
     found = [
-        subprocess.run(["docker", *words], capture_output=True, check=True).stdout.decode()
+        subprocess.run(["docker", *words, "--filter", identity], capture_output=True, check=True).stdout.decode()
         for words in (("ps", "-aq"), ("volume", "ls", "-q"))
     ]
     return found + sorted(path.name for path in (republic.home / "nodes").iterdir())

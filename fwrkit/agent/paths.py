@@ -104,10 +104,8 @@ def conflict_name(path: bytes, citizen: str, when_ns: int, attempt: int = 0) -> 
     ``notes.txt`` becomes ``notes (conflict alice 2026-11-24 10.05.21).txt``: the extension is kept, and the stem is cut, at a
     character's boundary where it is UTF-8, so that the name fits 255 bytes. A higher ``attempt`` gives another name.
     """
-    directory, name = parent(path), name_of(path)
-    stem, dot, extension = name.rpartition(b".")
-    if not stem or len(extension) > 16 or b" " in extension:
-        stem, dot, extension = name, b"", b""
+    directory = parent(path)
+    stem, dot, extension = _split(name_of(path))
     stamp = time.strftime("%Y-%m-%d %H.%M.%S", time.gmtime(min(max(when_ns, 0) // 10**9, 253402300799)))
     again = f" {attempt + 1}" if attempt else ""
     mark = f" (conflict {citizen} {stamp}{again})".encode()
@@ -136,12 +134,17 @@ def parse_conflict(path: bytes) -> ConflictMark | None:
     return ConflictMark(join(parent(path), match[1] + (match[4] or b"")), match[3].decode())
 
 
+def _split(name: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return a name's stem, the dot and the extension; one without an extension, or with what is hardly one, is all stem."""
+    stem, dot, extension = name.rpartition(b".")
+    if not stem or len(extension) > 16 or b" " in extension:
+        return name, b"", b""
+    return stem, dot, extension
+
+
 def conflict_prefix(path: bytes, citizen: str) -> bytes:
     """Given a path and who lost races for it, return how the paths of these copies begin, if their names were not cut."""
-    name = name_of(path)
-    stem, _, extension = name.rpartition(b".")
-    if not stem or len(extension) > 16 or b" " in extension:
-        stem = name
+    stem, _, _ = _split(name_of(path))
     return join(parent(path), stem + f" (conflict {citizen} ".encode())
 
 

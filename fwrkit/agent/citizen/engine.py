@@ -65,10 +65,8 @@ _REVIEWS = "reviews"  # of the record's meta table: how many changes wait for an
 _LACKS = "lacks"  # of the record's meta table: paths in hexadecimal that were lost here, and the server has not heard of so far
 _VANISHED = "the world is not where it was"
 _ALERTS = 10  # that are remembered
-_MUCH, _LIST_EVERY = (
-    2000,
-    0.5,
-)  # that many paths on their way are listed anew every so many seconds: a list for each message would cost more than they do
+_MUCH = 2000  # paths on their way: the list of more than that is not made anew for each message
+_LIST_EVERY = 0.5  # seconds between two such lists
 _LEFT_OUT = 1000  # paths that are remembered to stay on this node
 _CALL_TIMEOUT = 25.0  # seconds
 _KEPT_SECONDS = 7 * 86400.0

@@ -125,7 +125,7 @@ class Hints:
             self._later[path] = Later(now + pauses.after(tries, path), tries, reason)
 
     def settled(self, paths: Iterable[bytes]) -> None:
-        """There is agreement on these now: nothing about them has to be tried again."""
+        """Forget that these were tried in vain: node and server agree on them now."""
         if self._later:
             self._soonest = None
             for path in paths:

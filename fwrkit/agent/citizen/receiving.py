@@ -131,7 +131,7 @@ class Receiver:
         self.waiting[path] = replace(waiting, at=min(waiting.at, waiting.since + _LEAST))
 
     def tried(self, waiting: Waiting) -> None:
-        """What is due is under way, or looked at: it is due again later."""
+        """Put off a delivery that is due and is being tried: it is due again later."""
         self._redelivered.discard(waiting.delivery.number)
         self._remember(waiting.delivery, waiting.reason, waiting.sentence)
 

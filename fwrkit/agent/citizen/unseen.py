@@ -11,7 +11,6 @@ writes where nobody has read anything, as ``cp`` does, means to replace whatever
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import struct
 import time
@@ -25,8 +24,6 @@ from watchdog.observers.inotify_c import InotifyConstants, inotify_add_watch, in
 from fwrkit.agent.files import linux
 from fwrkit.agent.files.tree import Tree
 from fwrkit.agent.states import State, is_file
-
-log = logging.getLogger("fwrkit.unseen")
 
 _READ = InotifyConstants.IN_ACCESS | InotifyConstants.IN_CLOSE_NOWRITE
 _MASK = (

@@ -34,7 +34,7 @@ _ENTRY_BYTES = 480  # what an entry takes besides its path, at most
 
 @dataclass(frozen=True)
 class Ended:
-    """What came of a slice of a run: ``settled`` is agreed on; ``again`` (path to reason) has to be looked at and sent again."""
+    """The outcome of a slice of a run: ``settled`` is agreed on; ``again`` (path to reason) has to be looked at and sent again."""
 
     run: Upload
     settled: list[Found]

@@ -20,11 +20,11 @@ BESIDE_DOCUMENTS = (
     "**/.DS_Store", "**/._*", "**/.AppleDouble", "**/Thumbs.db", "**/ehthumbs.db", "**/desktop.ini", "**/.directory",
     "**/.nfs*", "**/.fuse_hidden*", "**/.Trash-*", "**/.fseventsd", "**/.Spotlight-V100",
 )  # fmt: skip
-"""What programs and desktops write beside a document. Source: the global ignore lists of github/gitignore (Vim, Emacs, MicrosoftOffice, LibreOffice, JetBrains,
-macOS, Windows, Linux)."""
+"""Files that programs and desktops write beside a document.
+Source: the global ignore lists of github/gitignore (Vim, Emacs, MicrosoftOffice, LibreOffice, JetBrains, macOS, Windows, Linux)."""
 
 ALWAYS = (*OWN, "**/.htaccess", *BESIDE_DOCUMENTS)
-"""What travels in no world."""
+"""Paths that travel in no world."""
 
 _CACHES = (
     "**/cache", "**/.cache", "**/caches", "**/tmp", "**/temp", "**/*.tmp", "**/templates_c", "**/node_modules", "**/__pycache__",

@@ -552,7 +552,7 @@ class Hub:
             session.started = time.time()  # from now on it is brought
 
     def _end_trial(self, session: Session, citizen: Citizen) -> None:
-        """What a held citizen brings first deletes no more than anybody may: their hold is over."""
+        """End the hold of a citizen whose node brings no more deletions than anybody may."""
         if session.is_on_trial:
             session.is_on_trial = False
             log.info("%s is held no more: what was deleted is there again", citizen.name)
